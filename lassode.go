@@ -1,0 +1,154 @@
+// Package lassode is an embeddable engine for LASS-ODE (LArge-Scale Small ODE,
+// arXiv 2602.01009): a foundation model for dynamical physical systems. Given a
+// few observations of one system, irregular in time, noisy and with missing
+// channels, it answers with the state at any other times, past, inside or
+// future, with its uncertainty, its exact rate of change and the local linear
+// dynamics behind it. No training on that system is needed.
+//
+//	m, err := pretrained.Model()
+//	if err != nil {
+//		return err
+//	}
+//	fc, err := m.Forecast(lassode.Series{Times: t, Values: x}, at)
+//	if err != nil {
+//		return err
+//	}
+//	fmt.Println(fc.Mean[0], fc.Quantile(0.9)[0], fc.Rate[0])
+//
+// A missing observation is NaN. Times may be in any unit and must increase.
+//
+// # Concurrency and determinism
+//
+// A [Model] is immutable and safe for concurrent use. A [Session] belongs to
+// one goroutine. On one machine the same call gives the same bits, whatever
+// the number of threads; pretraining and fine-tuning included.
+package lassode
+
+import (
+	"fmt"
+	"iter"
+	"math"
+)
+
+// Series holds the observations of one system.
+//
+// Times has one entry per row, strictly increasing, in any unit. Values has a
+// row per time and a column per channel; NaN means not observed. Names are the
+// channels' names and may be nil. A Series is only read by this package.
+type Series struct {
+	Times  []float64
+	Values [][]float64
+	Names  []string
+}
+
+// Channels returns the number of columns, 0 for a series without rows.
+func (s Series) Channels() int {
+	if len(s.Values) == 0 {
+		return 0
+	}
+	return len(s.Values[0])
+}
+
+// Source is a collection of trajectories with random access, the input of
+// [Pretrain]. At must return the same series for the same index, may be called
+// from many goroutines, and its values may hold NaN. Random access makes a
+// training run a function of its step number alone, so that a resumed run is
+// bit-identical to an uninterrupted one.
+type Source interface {
+	// Len is the number of trajectories.
+	Len() int
+	// Channels is the number of channels of trajectory i, without loading it.
+	Channels(i int) int
+	// At returns trajectory i.
+	At(i int) (Series, error)
+}
+
+// Collect reads a sequence of trajectories into memory and returns it as a
+// [Source]. It stops at the first error.
+func Collect(seq iter.Seq2[Series, error]) (Source, error) {
+	var all sliceSource
+	for s, err := range seq {
+		if err != nil {
+			return nil, fmt.Errorf("lassode: trajectory %d: %w", len(all), err)
+		}
+		all = append(all, s)
+	}
+	return all, nil
+}
+
+// SliceSource makes a [Source] of trajectories held in memory.
+func SliceSource(series []Series) Source { return sliceSource(series) }
+
+type sliceSource []Series
+
+func (s sliceSource) Len() int                 { return len(s) }
+func (s sliceSource) Channels(i int) int       { return s[i].Channels() }
+func (s sliceSource) At(i int) (Series, error) { return s[i], nil }
+
+// Limits of what one call accepts. They bound time and memory, so that no
+// input can exhaust the process.
+const (
+	// MaxRows is the largest number of rows of a series.
+	MaxRows = 1 << 20
+	// MaxChannels is the largest number of channels of a series.
+	MaxChannels = 1024
+	// MaxQueries is the largest number of query times of one call.
+	MaxQueries = 1 << 22
+)
+
+// InputError reports a bad value that a caller supplied: a series, query times
+// or an option.
+type InputError struct {
+	Field string // which input, such as "Times[3]"
+	Got   string // the value
+	Want  string // what was expected
+}
+
+// Error implements error.
+func (e *InputError) Error() string {
+	return fmt.Sprintf("lassode: %s is %s, want %s", e.Field, e.Got, e.Want)
+}
+
+func inputError(field, want, format string, args ...any) error {
+	return &InputError{Field: field, Got: fmt.Sprintf(format, args...), Want: want}
+}
+
+// Validate returns an [InputError] that names the first bad entry, or nil.
+func (s Series) Validate() error {
+	if len(s.Times) == 0 {
+		return inputError("Times", "at least one observation", "empty")
+	}
+	if len(s.Times) > MaxRows {
+		return inputError("Times", fmt.Sprintf("at most %d rows", MaxRows), "%d rows long", len(s.Times))
+	}
+	if len(s.Values) != len(s.Times) {
+		return inputError("Values", fmt.Sprintf("%d rows, one for each time", len(s.Times)), "%d rows long", len(s.Values))
+	}
+	channels := len(s.Values[0])
+	if channels == 0 {
+		return inputError("Values[0]", "at least one channel", "empty")
+	}
+	if channels > MaxChannels {
+		return inputError("Values[0]", fmt.Sprintf("at most %d channels", MaxChannels), "%d channels wide", channels)
+	}
+	if s.Names != nil && len(s.Names) != channels {
+		return inputError("Names", fmt.Sprintf("%d names, one for each channel", channels), "%d long", len(s.Names))
+	}
+	for i, t := range s.Times {
+		if math.IsNaN(t) || math.IsInf(t, 0) {
+			return inputError(fmt.Sprintf("Times[%d]", i), "a finite number", "%v", t)
+		}
+		if i > 0 && t <= s.Times[i-1] {
+			return inputError(fmt.Sprintf("Times[%d]", i), fmt.Sprintf("more than Times[%d] = %v", i-1, s.Times[i-1]), "%v", t)
+		}
+		if len(s.Values[i]) != channels {
+			return inputError(fmt.Sprintf("Values[%d]", i), fmt.Sprintf("%d values as in the first row", channels), "%d values wide", len(s.Values[i]))
+		}
+		for c, v := range s.Values[i] {
+			if math.IsInf(v, 0) {
+				return inputError(fmt.Sprintf("Values[%d][%d]", i, c), "a finite number, or NaN where not observed", "%v", v)
+			}
+		}
+	}
+	return nil
+}

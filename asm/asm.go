@@ -1,0 +1,713 @@
+package asm
+
+import (
+	"fmt"
+	"math"
+)
+
+// maxCall bounds the elements handed to one assembly call. Assembly cannot be
+// preempted, so a call must not hold up the garbage collector: 16384 elements
+// take at most about 30 microseconds.
+const maxCall = 1 << 14
+
+// Tier names the bodies in use: "avx2" or "reference".
+func Tier() string {
+	if useAVX2 {
+		return "avx2"
+	}
+	return "reference"
+}
+
+func same(op, na string, a int, nb string, b int) {
+	if a != b {
+		panic(fmt.Sprintf("asm: %s: len(%s) = %d, len(%s) = %d, want equal lengths", op, na, a, nb, b))
+	}
+}
+
+func atLeast(op, name string, have, want int) {
+	if have < want {
+		panic(fmt.Sprintf("asm: %s: len(%s) = %d, want at least %d", op, name, have, want))
+	}
+}
+
+func dims(op string, rows, cols int) {
+	if rows < 0 || cols < 0 {
+		panic(fmt.Sprintf("asm: %s: negative size %d x %d", op, rows, cols))
+	}
+}
+
+// Add computes dst = a + b.
+func Add(dst, a, b []float32) {
+	same("Add", "dst", len(dst), "a", len(a))
+	same("Add", "dst", len(dst), "b", len(b))
+	if !useAVX2 {
+		addGo(dst, a, b)
+		return
+	}
+	raceRead(a)
+	raceRead(b)
+	raceWrite(dst)
+	for len(dst) > 0 {
+		n := min(len(dst), maxCall)
+		addAVX2(&dst[0], &a[0], &b[0], n)
+		dst, a, b = dst[n:], a[n:], b[n:]
+	}
+}
+
+// Sub computes dst = a - b.
+func Sub(dst, a, b []float32) {
+	same("Sub", "dst", len(dst), "a", len(a))
+	same("Sub", "dst", len(dst), "b", len(b))
+	if !useAVX2 {
+		subGo(dst, a, b)
+		return
+	}
+	raceRead(a)
+	raceRead(b)
+	raceWrite(dst)
+	for len(dst) > 0 {
+		n := min(len(dst), maxCall)
+		subAVX2(&dst[0], &a[0], &b[0], n)
+		dst, a, b = dst[n:], a[n:], b[n:]
+	}
+}
+
+// Mul computes dst = a * b, element by element.
+func Mul(dst, a, b []float32) {
+	same("Mul", "dst", len(dst), "a", len(a))
+	same("Mul", "dst", len(dst), "b", len(b))
+	if !useAVX2 {
+		mulGo(dst, a, b)
+		return
+	}
+	raceRead(a)
+	raceRead(b)
+	raceWrite(dst)
+	for len(dst) > 0 {
+		n := min(len(dst), maxCall)
+		mulAVX2(&dst[0], &a[0], &b[0], n)
+		dst, a, b = dst[n:], a[n:], b[n:]
+	}
+}
+
+// AddTo computes dst += a.
+func AddTo(dst, a []float32) {
+	same("AddTo", "dst", len(dst), "a", len(a))
+	Add(dst, dst, a)
+}
+
+// MulAdd computes dst += a * b, element by element; the product is rounded before
+// the addition.
+func MulAdd(dst, a, b []float32) {
+	same("MulAdd", "dst", len(dst), "a", len(a))
+	same("MulAdd", "dst", len(dst), "b", len(b))
+	if !useAVX2 {
+		mulAddGo(dst, a, b)
+		return
+	}
+	raceRead(a)
+	raceRead(b)
+	raceWrite(dst)
+	for len(dst) > 0 {
+		n := min(len(dst), maxCall)
+		mulAddAVX2(&dst[0], &a[0], &b[0], n)
+		dst, a, b = dst[n:], a[n:], b[n:]
+	}
+}
+
+// Axpy computes y += alpha * x; the product is rounded before the addition.
+func Axpy(alpha float32, x, y []float32) {
+	same("Axpy", "x", len(x), "y", len(y))
+	if !useAVX2 {
+		axpyGo(alpha, x, y)
+		return
+	}
+	raceRead(x)
+	raceWrite(y)
+	for len(y) > 0 {
+		n := min(len(y), maxCall)
+		axpyAVX2(&y[0], &x[0], n, alpha)
+		x, y = x[n:], y[n:]
+	}
+}
+
+// Scale computes x *= alpha in place.
+func Scale(alpha float32, x []float32) {
+	if !useAVX2 {
+		scaleGo(alpha, x)
+		return
+	}
+	raceWrite(x)
+	for len(x) > 0 {
+		n := min(len(x), maxCall)
+		scaleAVX2(&x[0], n, alpha)
+		x = x[n:]
+	}
+}
+
+// sumBlock is the length of the blocks of ordered sums. Blocks are added in
+// increasing order. A multiple of 32, and small enough for one assembly call.
+const sumBlock = maxCall
+
+// Sum returns the sum of x. The order is the same on every tier, so are the bits:
+// within a block of 16384 elements, element i goes to partial sum i modulo 32
+// (modulo 8 after the last whole 32), and the 32 partial sums are added pairwise.
+// The sum of an empty slice is 0.
+func Sum(x []float32) float32 {
+	if useAVX2 {
+		raceRead(x)
+	}
+	var s float32
+	for len(x) > 0 {
+		n := min(len(x), sumBlock)
+		if useAVX2 {
+			s += sumAVX2(&x[0], n)
+		} else {
+			s += sumGo(x[:n])
+		}
+		x = x[n:]
+	}
+	return s
+}
+
+// Dot returns the sum of a[i]*b[i] in the order of [Sum], each product rounded to
+// float32 first: the same bits on every tier.
+func Dot(a, b []float32) float32 {
+	same("Dot", "a", len(a), "b", len(b))
+	if useAVX2 {
+		raceRead(a)
+		raceRead(b)
+	}
+	var s float32
+	for len(a) > 0 {
+		n := min(len(a), sumBlock)
+		if useAVX2 {
+			s += dotAVX2(&a[0], &b[0], n)
+		} else {
+			s += dotGo(a[:n], b[:n])
+		}
+		a, b = a[n:], b[n:]
+	}
+	return s
+}
+
+// Exp computes dst = e^x within 2 ulp (denormal results: within one of their
+// steps). Overflow gives +Inf, underflow 0.
+func Exp(dst, x []float32) {
+	same("Exp", "dst", len(dst), "x", len(x))
+	if !useAVX2 {
+		expGo(dst, x)
+		return
+	}
+	raceRead(x)
+	raceWrite(dst)
+	for len(dst) > 0 {
+		n := min(len(dst), maxCall)
+		expAVX2(&dst[0], &x[0], n)
+		dst, x = dst[n:], x[n:]
+	}
+}
+
+// Tanh computes dst = tanh(x) within 4 ulp; odd, and relatively accurate at 0.
+func Tanh(dst, x []float32) {
+	same("Tanh", "dst", len(dst), "x", len(x))
+	if !useAVX2 {
+		tanhGo(dst, x)
+		return
+	}
+	raceRead(x)
+	raceWrite(dst)
+	for len(dst) > 0 {
+		n := min(len(dst), maxCall)
+		tanhAVX2(&dst[0], &x[0], n)
+		dst, x = dst[n:], x[n:]
+	}
+}
+
+// Sigmoid computes dst = 1/(1+e^-x) within 4 ulp, also on the lower tail.
+func Sigmoid(dst, x []float32) {
+	same("Sigmoid", "dst", len(dst), "x", len(x))
+	if !useAVX2 {
+		sigmoidGo(dst, x)
+		return
+	}
+	raceRead(x)
+	raceWrite(dst)
+	for len(dst) > 0 {
+		n := min(len(dst), maxCall)
+		sigmoidAVX2(&dst[0], &x[0], n)
+		dst, x = dst[n:], x[n:]
+	}
+}
+
+// Gelu computes dst = x*(1 + tanh(sqrt(2/pi)*(x + 0.044715 x^3)))/2, the tanh form
+// of Hendrycks and Gimpel (arXiv 1606.08415). Evaluated as x times a sigmoid, so
+// without cancellation: within 4 ulp for x >= -1; below, the relative error grows
+// with the exponent (within 64 ulp while the result is a normal number).
+func Gelu(dst, x []float32) {
+	same("Gelu", "dst", len(dst), "x", len(x))
+	if !useAVX2 {
+		geluGo(dst, x)
+		return
+	}
+	raceRead(x)
+	raceWrite(dst)
+	for len(dst) > 0 {
+		n := min(len(dst), maxCall)
+		geluAVX2(&dst[0], &x[0], n)
+		dst, x = dst[n:], x[n:]
+	}
+}
+
+// GeluGrad computes dx = dy * gelu'(x), or dx += dy * gelu'(x) when acc is true. The
+// derivative has an absolute error of at most 1e-6.
+func GeluGrad(dx, x, dy []float32, acc bool) {
+	same("GeluGrad", "dx", len(dx), "x", len(x))
+	same("GeluGrad", "dx", len(dx), "dy", len(dy))
+	if !useAVX2 {
+		geluGradGo(dx, x, dy, acc)
+		return
+	}
+	raceRead(x)
+	raceRead(dy)
+	raceWrite(dx)
+	for len(dx) > 0 {
+		n := min(len(dx), maxCall)
+		geluGradAVX2(&dx[0], &x[0], &dy[0], n, accMask(acc))
+		dx, x, dy = dx[n:], x[n:], dy[n:]
+	}
+}
+
+// accMask is the bit mask with which kernels keep or drop the old output.
+func accMask(acc bool) uint32 {
+	if acc {
+		return math.MaxUint32
+	}
+	return 0
+}
+
+// SinCos computes sin = sin(x) and cos = cos(x), x in radians. The argument is
+// reduced in float64, so the error is at most 2 ulp or 1e-7 absolute, whichever is
+// greater, for every finite x. sin or cos may be x itself but not each other.
+func SinCos(sin, cos, x []float32) {
+	same("SinCos", "sin", len(sin), "x", len(x))
+	same("SinCos", "cos", len(cos), "x", len(x))
+	if !useAVX2 {
+		sinCosGo(sin, cos, x)
+		return
+	}
+	raceRead(x)
+	raceWrite(sin)
+	raceWrite(cos)
+	for len(x) > 0 {
+		n := min(len(x), maxCall)
+		// The kernel stops in front of a group of 8 with an argument beyond its
+		// reduction (or Inf, NaN).
+		if done := sinCosAVX2(&sin[0], &cos[0], &x[0], n); done < n {
+			n = min(done+8, n)
+			sinCosGo(sin[done:n], cos[done:n], x[done:n])
+		}
+		sin, cos, x = sin[n:], cos[n:], x[n:]
+	}
+}
+
+// Expm1OverX computes dst = phi1(x) = (e^x - 1)/x, 1 at x = 0, within 4 ulp for every
+// x: the numerator is never formed by subtraction of nearly equal numbers.
+func Expm1OverX(dst, x []float32) {
+	same("Expm1OverX", "dst", len(dst), "x", len(x))
+	if !useAVX2 {
+		expm1OverXGo(dst, x)
+		return
+	}
+	raceRead(x)
+	raceWrite(dst)
+	for len(dst) > 0 {
+		n := min(len(dst), maxCall)
+		expm1OverXAVX2(&dst[0], &x[0], n)
+		dst, x = dst[n:], x[n:]
+	}
+}
+
+// SoftmaxRows computes dst[i] = exp(x[i]-max) / sum for each of rows rows of cols
+// elements, within 8 ulp plus the relative error of the sum. A row of -Inf only
+// (all masked) gives zeros; a row that contains NaN or +Inf gives NaN throughout.
+func SoftmaxRows(dst, x []float32, rows, cols int) {
+	dims("SoftmaxRows", rows, cols)
+	atLeast("SoftmaxRows", "dst", len(dst), rows*cols)
+	atLeast("SoftmaxRows", "x", len(x), rows*cols)
+	if cols == 0 {
+		return
+	}
+	asm := useAVX2 && cols <= maxCall
+	if asm {
+		raceRead(x[:rows*cols])
+		raceWrite(dst[:rows*cols])
+	}
+	for i := range rows {
+		// The kernel declines, before it writes, rows whose maximum is not finite.
+		if !asm || softmaxRowAVX2(&dst[i*cols], &x[i*cols], cols) == 0 {
+			softmaxRowGo(dst[i*cols:][:cols], x[i*cols:][:cols])
+		}
+	}
+}
+
+// SoftmaxRowsGrad computes dx = y*(dy - y.dy) per row, where y is the output of
+// SoftmaxRows, or adds it to dx when acc is true.
+func SoftmaxRowsGrad(dx, y, dy []float32, rows, cols int, acc bool) {
+	const op = "SoftmaxRowsGrad"
+	dims(op, rows, cols)
+	atLeast(op, "dx", len(dx), rows*cols)
+	atLeast(op, "y", len(y), rows*cols)
+	atLeast(op, "dy", len(dy), rows*cols)
+	if cols == 0 {
+		return
+	}
+	asm := useAVX2 && cols <= maxCall
+	if asm {
+		raceRead(y[:rows*cols])
+		raceRead(dy[:rows*cols])
+		raceWrite(dx[:rows*cols])
+	}
+	for i := range rows {
+		yi, di := y[i*cols:][:cols], dy[i*cols:][:cols]
+		if asm {
+			s := dotAVX2(&yi[0], &di[0], cols)
+			softmaxGradAVX2(&dx[i*cols], &yi[0], &di[0], cols, s, accMask(acc))
+			continue
+		}
+		softmaxGradRowGo(dx[i*cols:][:cols], yi, di, Dot(yi, di), acc)
+	}
+}
+
+// RMSNormRows computes, per row of cols elements,
+//
+//	rstd = 1/sqrt(mean(x^2) + eps),  dst = x*rstd*gain
+//
+// (Zhang and Sennrich, arXiv 1910.07467). gain has cols elements. rstd receives one
+// number per row for the gradient; nil if it is not wanted.
+func RMSNormRows(dst, x, gain []float32, rstd []float32, rows, cols int, eps float32) {
+	const op = "RMSNormRows"
+	dims(op, rows, cols)
+	atLeast(op, "dst", len(dst), rows*cols)
+	atLeast(op, "x", len(x), rows*cols)
+	atLeast(op, "gain", len(gain), cols)
+	if rstd != nil {
+		atLeast(op, "rstd", len(rstd), rows)
+	}
+	if cols == 0 {
+		return
+	}
+	asm := useAVX2 && cols <= maxCall
+	if asm {
+		raceRead(x[:rows*cols])
+		raceRead(gain[:cols])
+		raceWrite(dst[:rows*cols])
+	}
+	for i := range rows {
+		xi := x[i*cols:][:cols]
+		var ss float32
+		if asm {
+			ss = dotAVX2(&xi[0], &xi[0], cols)
+		} else {
+			ss = Dot(xi, xi)
+		}
+		s := invStd(ss, cols, eps)
+		if rstd != nil {
+			rstd[i] = s
+		}
+		if asm {
+			scaleMulAVX2(&dst[i*cols], &xi[0], &gain[0], cols, s)
+		} else {
+			scaleMulGo(dst[i*cols:][:cols], xi, gain, s)
+		}
+	}
+}
+
+// invStd is 1/sqrt(ss/n + eps), in float64 so that all tiers and platforms agree.
+func invStd(ss float32, n int, eps float32) float32 {
+	return float32(1 / math.Sqrt(float64(ss)/float64(n)+float64(eps)))
+}
+
+// RMSNormRowsGrad adds the gradients of RMSNormRows to dx (rows x cols) and dgain
+// (cols), given its input x, its rstd and the gradient dy of its output. dx or dgain
+// may be nil if it is not wanted.
+func RMSNormRowsGrad(dx, dgain, x, gain, rstd, dy []float32, rows, cols int) {
+	normGrad("RMSNormRowsGrad", dx, dgain, nil, x, gain, nil, rstd, dy, rows, cols, false)
+}
+
+// LayerNormRows computes, per row of cols elements,
+//
+//	mean = mean(x),  rstd = 1/sqrt(mean((x-mean)^2) + eps),  dst = (x-mean)*rstd*gain + bias
+//
+// (Ba et al., arXiv 1607.06450), the variance in a second pass. gain and bias have
+// cols elements; mean and rstd receive one number per row, nil if not wanted.
+func LayerNormRows(dst, x, gain, bias, mean, rstd []float32, rows, cols int, eps float32) {
+	const op = "LayerNormRows"
+	dims(op, rows, cols)
+	atLeast(op, "dst", len(dst), rows*cols)
+	atLeast(op, "x", len(x), rows*cols)
+	atLeast(op, "gain", len(gain), cols)
+	atLeast(op, "bias", len(bias), cols)
+	if mean != nil {
+		atLeast(op, "mean", len(mean), rows)
+	}
+	if rstd != nil {
+		atLeast(op, "rstd", len(rstd), rows)
+	}
+	if cols == 0 {
+		return
+	}
+	asm := useAVX2 && cols <= maxCall
+	if asm {
+		raceRead(x[:rows*cols])
+		raceRead(gain[:cols])
+		raceRead(bias[:cols])
+		raceWrite(dst[:rows*cols])
+	}
+	for i := range rows {
+		xi := x[i*cols:][:cols]
+		var mu, ss float32
+		if asm {
+			mu = sumAVX2(&xi[0], cols) / float32(cols)
+			ss = sqDevAVX2(&xi[0], cols, mu)
+		} else {
+			mu = Sum(xi) / float32(cols)
+			ss = sqDev(xi, mu)
+		}
+		s := invStd(ss, cols, eps)
+		if mean != nil {
+			mean[i] = mu
+		}
+		if rstd != nil {
+			rstd[i] = s
+		}
+		if asm {
+			affineAVX2(&dst[i*cols], &xi[0], &gain[0], &bias[0], cols, mu, s)
+		} else {
+			affineGo(dst[i*cols:][:cols], xi, gain, bias, mu, s)
+		}
+	}
+}
+
+// sqDev is sqDevGo in blocks, the long-row companion of Sum.
+func sqDev(x []float32, mean float32) float32 {
+	var s float32
+	for len(x) > 0 {
+		n := min(len(x), sumBlock)
+		s += sqDevGo(x[:n], mean)
+		x = x[n:]
+	}
+	return s
+}
+
+// LayerNormRowsGrad adds the gradients of LayerNormRows to dx (rows x cols), dgain
+// and dbias (cols), given its input x, its mean and rstd and the gradient dy of its
+// output. dx, dgain or dbias may be nil if it is not wanted.
+func LayerNormRowsGrad(dx, dgain, dbias, x, gain, mean, rstd, dy []float32, rows, cols int) {
+	normGrad("LayerNormRowsGrad", dx, dgain, dbias, x, gain, mean, rstd, dy, rows, cols, true)
+}
+
+// normGrad serves both normalisations; RMSNorm is the case of zero mean and no
+// centring term.
+func normGrad(op string, dx, dgain, dbias, x, gain, mean, rstd, dy []float32, rows, cols int, centred bool) {
+	dims(op, rows, cols)
+	if dx != nil {
+		atLeast(op, "dx", len(dx), rows*cols)
+	}
+	if dgain != nil {
+		atLeast(op, "dgain", len(dgain), cols)
+	}
+	if dbias != nil {
+		atLeast(op, "dbias", len(dbias), cols)
+	}
+	if centred {
+		atLeast(op, "mean", len(mean), rows)
+	}
+	atLeast(op, "x", len(x), rows*cols)
+	atLeast(op, "gain", len(gain), cols)
+	atLeast(op, "rstd", len(rstd), rows)
+	atLeast(op, "dy", len(dy), rows*cols)
+	if cols == 0 {
+		return
+	}
+	asm := useAVX2 && cols <= maxCall && dx != nil && dgain != nil
+	if asm {
+		raceRead(x[:rows*cols])
+		raceRead(gain[:cols])
+		raceRead(dy[:rows*cols])
+		raceWrite(dx[:rows*cols])
+		raceWrite(dgain[:cols])
+	}
+	for i := range rows {
+		xi, di := x[i*cols:][:cols], dy[i*cols:][:cols]
+		s := rstd[i]
+		var mu, c1, c2 float32
+		if centred {
+			mu = mean[i]
+		}
+		if asm {
+			g := dotAVX2(&di[0], &gain[0], cols)
+			if centred {
+				c1 = g / float32(cols)
+			} else {
+				g = 0
+			}
+			c2 = normCoef(dot3AVX2(&di[0], &gain[0], &xi[0], cols), mu, g, s, cols)
+			normGradAVX2(&dx[i*cols], &dgain[0], &xi[0], &gain[0], &di[0], cols, mu, s, c1, c2)
+		} else {
+			var g float32
+			if centred {
+				g = Dot(di, gain[:cols])
+				c1 = g / float32(cols)
+			}
+			c2 = normCoef(dot3(di, gain, xi), mu, g, s, cols)
+			switch {
+			case dx != nil && dgain != nil:
+				normGradGo(dx[i*cols:][:cols], dgain, xi, gain, di, mu, s, c1, c2)
+			case dx != nil:
+				for j := range xi {
+					t := float32(di[j]*gain[j]) - c1
+					t -= float32(float32((xi[j]-mu)*s) * c2)
+					dx[i*cols+j] += float32(s * t)
+				}
+			case dgain != nil:
+				for j := range xi {
+					dgain[j] += float32(di[j] * float32((xi[j]-mu)*s))
+				}
+			}
+		}
+		if dbias != nil {
+			AddTo(dbias[:cols], di)
+		}
+	}
+}
+
+// normCoef is mean(dy*gain*xhat) with xhat = (x-mu)*s, from the sums of dy*gain*x and
+// dy*gain. In float64, since the two terms cancel when |mu| is large.
+func normCoef(gx, mu, g, s float32, n int) float32 {
+	return float32((float64(gx) - float64(mu)*float64(g)) * float64(s) / float64(n))
+}
+
+// dot3 is dot3Go in blocks.
+func dot3(a, b, c []float32) float32 {
+	var s float32
+	for len(a) > 0 {
+		n := min(len(a), sumBlock)
+		s += dot3Go(a[:n], b[:n], c[:n])
+		a, b, c = a[n:], b[n:], c[n:]
+	}
+	return s
+}
+
+// GRUGates fuses the gates of a GRU cell (Cho et al., arXiv 1406.1078, in PyTorch's
+// convention), for rows rows of hidden size h. gi = x*Wi + bi and gh = hPrev*Wh + bh
+// are rows x 3h, gates in the order r, z, n:
+//
+//	r = sigmoid(gi_r + gh_r),  z = sigmoid(gi_z + gh_z),  n = tanh(gi_n + r*gh_n)
+//	hNew = (1-z)*n + z*hPrev
+//
+// save (rows x 4h, or nil) receives r, z, n, gh_n for GRUGatesGrad. hNew may be
+// hPrev. Absolute error of each gate at most 1e-6.
+func GRUGates(hNew, gi, gh, hPrev []float32, save []float32, rows, h int) {
+	const op = "GRUGates"
+	dims(op, rows, h)
+	atLeast(op, "hNew", len(hNew), rows*h)
+	atLeast(op, "gi", len(gi), rows*3*h)
+	atLeast(op, "gh", len(gh), rows*3*h)
+	atLeast(op, "hPrev", len(hPrev), rows*h)
+	if save != nil {
+		atLeast(op, "save", len(save), rows*4*h)
+	}
+	if h == 0 || rows == 0 {
+		return
+	}
+	asm := useAVX2 && h <= maxCall
+	if asm {
+		raceRead(gi[:rows*3*h])
+		raceRead(gh[:rows*3*h])
+		raceRead(hPrev[:rows*h])
+		raceWrite(hNew[:rows*h])
+		if save != nil {
+			raceWrite(save[:rows*4*h])
+		}
+	}
+	for i := range rows {
+		var si []float32
+		if save != nil {
+			si = save[i*4*h:][:4*h]
+		}
+		if asm {
+			var sp *float32
+			if si != nil {
+				sp = &si[0]
+			}
+			gruRowAVX2(&hNew[i*h], &gi[i*3*h], &gh[i*3*h], &hPrev[i*h], sp, h)
+			continue
+		}
+		gruRowGo(hNew[i*h:][:h], gi[i*3*h:][:3*h], gh[i*3*h:][:3*h], hPrev[i*h:][:h], si)
+	}
+}
+
+// GRUGatesGrad is the gradient of GRUGates: it overwrites dgi and dgh (rows x 3h) and
+// adds the direct part dhNew*z to dhPrev. save is what GRUGates stored, hPrev its
+// input.
+func GRUGatesGrad(dgi, dgh, dhPrev, dhNew, save, hPrev []float32, rows, h int) {
+	const op = "GRUGatesGrad"
+	dims(op, rows, h)
+	atLeast(op, "dgi", len(dgi), rows*3*h)
+	atLeast(op, "dgh", len(dgh), rows*3*h)
+	atLeast(op, "dhPrev", len(dhPrev), rows*h)
+	atLeast(op, "dhNew", len(dhNew), rows*h)
+	atLeast(op, "save", len(save), rows*4*h)
+	atLeast(op, "hPrev", len(hPrev), rows*h)
+	if h == 0 || rows == 0 {
+		return
+	}
+	asm := useAVX2 && h <= maxCall
+	if asm {
+		raceRead(save[:rows*4*h])
+		raceRead(dhNew[:rows*h])
+		raceRead(hPrev[:rows*h])
+		raceWrite(dgi[:rows*3*h])
+		raceWrite(dgh[:rows*3*h])
+		raceWrite(dhPrev[:rows*h])
+	}
+	for i := range rows {
+		if asm {
+			gruGradRowAVX2(&dgi[i*3*h], &dgh[i*3*h], &dhPrev[i*h], &dhNew[i*h], &save[i*4*h], &hPrev[i*h], h)
+			continue
+		}
+		gruGradRowGo(dgi[i*3*h:][:3*h], dgh[i*3*h:][:3*h], dhPrev[i*h:][:h], dhNew[i*h:][:h], save[i*4*h:][:4*h], hPrev[i*h:][:h])
+	}
+}
+
+// AdamW makes one step of Adam with decoupled weight decay (Loshchilov and Hutter,
+// arXiv 1711.05101) on w, m and v, given the gradient g:
+//
+//	m = beta1*m + (1-beta1)*g,  v = beta2*v + (1-beta2)*g^2
+//	w = (1-lr*decay)*w - lr*(m/corr1) / (sqrt(v/corr2) + eps)
+//
+// corr1 = 1-beta1^t and corr2 = 1-beta2^t are the bias corrections of step t, counted
+// from 1. The same bits on every tier.
+func AdamW(w, g, m, v []float32, lr, beta1, beta2, eps, decay, corr1, corr2 float32) {
+	same("AdamW", "w", len(w), "g", len(g))
+	same("AdamW", "w", len(w), "m", len(m))
+	same("AdamW", "w", len(w), "v", len(v))
+	c := adamCoef{
+		beta1: beta1, beta1c: 1 - beta1, beta2: beta2, beta2c: 1 - beta2,
+		rate: lr / corr1, icorr2: 1 / corr2, eps: eps, keep: 1 - float32(lr*decay),
+	}
+	if !useAVX2 {
+		adamWGo(w, g, m, v, &c)
+		return
+	}
+	raceRead(g)
+	raceWrite(w)
+	raceWrite(m)
+	raceWrite(v)
+	for len(w) > 0 {
+		n := min(len(w), maxCall)
+		adamWAVX2(&w[0], &g[0], &m[0], &v[0], n, &c)
+		w, g, m, v = w[n:], g[n:], m[n:], v[n:]
+	}
+}

@@ -1,0 +1,59 @@
+// Package asm holds the float32 kernels of the engine: matrix product,
+// element-wise maps, reductions, normalisation and softmax rows, the gate
+// arithmetic of a GRU cell and the AdamW update.
+//
+// Every kernel has a readable Go body (the reference, compiled everywhere) and,
+// on amd64 with AVX2 and FMA, an assembly body. The exported function checks the
+// lengths once and picks the body. The build tag noasm removes the assembly;
+// GODEBUG=cpu.avx2=off (or cpu.fma=off) switches it off at start. [Tier] tells
+// which one runs. The package is exported for the engine's own use and carries
+// no promise of stability.
+//
+// # Lengths
+//
+// Slices of element-wise kernels must have equal lengths. Matrices are
+// row-major; a buffer described by rows and columns must hold at least that many
+// elements and the excess is neither read nor written. A mismatch is a
+// programming error and panics with both numbers.
+//
+// # Aliasing
+//
+// Element-wise kernels (Add ... AdamW) and the row kernels SoftmaxRows,
+// RMSNormRows and LayerNormRows may be called in place: an output may be exactly
+// the same slice as an input. A partial, shifted overlap is never allowed. The
+// output of Gemm and of the *Grad row kernels must not overlap any input, except
+// that SoftmaxRowsGrad allows dx to be y or dy, and GeluGrad allows dx to be x or dy.
+//
+// # Rounding
+//
+// Kernels fall in four classes:
+//
+//   - exact: Add, Sub, Mul, AddTo, Axpy, Scale, MulAdd, AdamW, GRUGatesGrad.
+//     Each multiplication and addition is rounded to float32, none is fused: the
+//     same bits on every tier and platform.
+//   - ordered sums: Sum, Dot, and through them RMSNormRows, LayerNormRows and
+//     their gradients and SoftmaxRowsGrad. The order of summation is fixed (see
+//     [Sum]) and nothing is fused: the same bits on every tier and platform.
+//   - elementary functions: Exp, Tanh, Sigmoid, Gelu, GeluGrad, SinCos, Expm1OverX,
+//     SoftmaxRows, GRUGates. Errors are stated at each function; tiers differ in the
+//     last bits. The value at one element never depends on its position or on the
+//     length of the slice.
+//   - Gemm: each element of C is one sum over k in increasing order (in blocks of
+//     at most 384), so it depends only on its row of A, its column of B, its own
+//     old value, k and the tier: not on m, n, the strides or the modes.
+//     Multiply-adds may be fused.
+//
+// # Special values
+//
+// NaN in gives NaN out, in all kernels: maps at that element, sums and rows as a
+// whole. Infinities follow IEEE arithmetic, and elementary functions return their
+// limits (Exp(-Inf) = 0, Tanh(+Inf) = 1, Gelu(-Inf) = 0, SinCos(Inf) = NaN).
+// Denormals are neither flushed nor trapped. SoftmaxRows says what it does with
+// rows of -Inf.
+//
+// # Concurrency
+//
+// All functions may be called concurrently on buffers that no other goroutine
+// writes. The result never depends on GOMAXPROCS. Under the race detector the
+// wrappers report the ranges that assembly touches.
+package asm

@@ -1,0 +1,445 @@
+package asm
+
+import "math"
+
+// The reference bodies. They are the meaning of the kernels, the body on
+// platforms without assembly, and what the tests compare every tier with. A
+// conversion float32(a*b) forbids the compiler to fuse the product with a
+// following addition, which it otherwise does on arm64.
+
+func addGo(dst, a, b []float32) {
+	a, b = a[:len(dst)], b[:len(dst)]
+	for i := range dst {
+		dst[i] = a[i] + b[i]
+	}
+}
+
+func subGo(dst, a, b []float32) {
+	a, b = a[:len(dst)], b[:len(dst)]
+	for i := range dst {
+		dst[i] = a[i] - b[i]
+	}
+}
+
+func mulGo(dst, a, b []float32) {
+	a, b = a[:len(dst)], b[:len(dst)]
+	for i := range dst {
+		dst[i] = a[i] * b[i]
+	}
+}
+
+func mulAddGo(dst, a, b []float32) {
+	a, b = a[:len(dst)], b[:len(dst)]
+	for i := range dst {
+		dst[i] += float32(a[i] * b[i])
+	}
+}
+
+func axpyGo(alpha float32, x, y []float32) {
+	x = x[:len(y)]
+	for i := range y {
+		y[i] += float32(alpha * x[i])
+	}
+}
+
+func scaleGo(alpha float32, x []float32) {
+	for i := range x {
+		x[i] *= alpha
+	}
+}
+
+// lanes are the partial sums of an ordered reduction, see Sum.
+type lanes [32]float32
+
+// total adds the partial sums pairwise in the order of the vector unit: the four
+// registers, then their halves.
+func (l *lanes) total() float32 {
+	var s [8]float32
+	for j := range s {
+		s[j] = (l[j] + l[8+j]) + (l[16+j] + l[24+j])
+	}
+	return ((s[0] + s[4]) + (s[2] + s[6])) + ((s[1] + s[5]) + (s[3] + s[7]))
+}
+
+// lane maps an index to its partial sum: i modulo 32 in the leading blocks of 32
+// elements, i modulo 8 in what remains.
+func lane(i, n int) int {
+	if i < n&^31 {
+		return i & 31
+	}
+	return i & 7
+}
+
+func sumGo(x []float32) float32 {
+	var l lanes
+	n := len(x)
+	for i, v := range x {
+		l[lane(i, n)] += v
+	}
+	return l.total()
+}
+
+func dotGo(a, b []float32) float32 {
+	var l lanes
+	n := len(a)
+	b = b[:n]
+	for i, v := range a {
+		l[lane(i, n)] += float32(v * b[i])
+	}
+	return l.total()
+}
+
+// dot3Go is the ordered sum of (a*b)*c.
+func dot3Go(a, b, c []float32) float32 {
+	var l lanes
+	n := len(a)
+	b, c = b[:n], c[:n]
+	for i, v := range a {
+		l[lane(i, n)] += float32(float32(v*b[i]) * c[i])
+	}
+	return l.total()
+}
+
+// sqDevGo is the ordered sum of (x-mean)^2.
+func sqDevGo(x []float32, mean float32) float32 {
+	var l lanes
+	n := len(x)
+	for i, v := range x {
+		d := v - mean
+		l[lane(i, n)] += float32(d * d)
+	}
+	return l.total()
+}
+
+// expm1Reduced returns k and p with e^x - 1 = 2^k*(p+1) - 1, where p = e^r - 1 for
+// |r| <= ln2/2. Taylor coefficients to order 10 leave a relative error below 2e-12,
+// far below a float32 rounding, so the reference bodies err by barely more than
+// half an ulp. x must be within +-1000.
+func expm1Reduced(x float64) (k int, p float64) {
+	const ln2Hi, ln2Lo = 6.93147180369123816490e-01, 1.90821492927058770002e-10
+	kf := math.Floor(x*math.Log2E + 0.5)
+	r := (x - kf*ln2Hi) - kf*ln2Lo
+	p = 1.0 / 3628800
+	p = p*r + 1.0/362880
+	p = p*r + 1.0/40320
+	p = p*r + 1.0/5040
+	p = p*r + 1.0/720
+	p = p*r + 1.0/120
+	p = p*r + 1.0/24
+	p = p*r + 1.0/6
+	p = p*r + 0.5
+	return int(kf), r + r*r*p
+}
+
+func pow2(k int) float64 { return math.Float64frombits(uint64(1023+k) << 52) }
+
+// exp64 is e^x for results that are rounded to float32; limits beyond +-200.
+func exp64(x float64) float64 {
+	switch {
+	case x > 200:
+		return math.Inf(1)
+	case x < -200:
+		return 0
+	case x != x:
+		return x
+	}
+	k, p := expm1Reduced(x)
+	return (p + 1) * pow2(k)
+}
+
+// expm164 is e^x - 1 without cancellation.
+func expm164(x float64) float64 {
+	switch {
+	case x > 200:
+		return math.Inf(1)
+	case x < -200:
+		return -1
+	case x != x:
+		return x
+	}
+	k, p := expm1Reduced(x)
+	s := pow2(k)
+	return s*p + (s - 1)
+}
+
+func tanh64(x float64) float64 {
+	if x > 20 {
+		return 1
+	}
+	if x < -20 {
+		return -1
+	}
+	if x == 0 {
+		return x // keeps the sign of zero
+	}
+	e := expm164(2 * x)
+	return e / (e + 2)
+}
+
+// sigmoid64 divides two positive numbers, so its relative error is small on both
+// tails.
+func sigmoid64(x float64) float64 {
+	e := exp64(-math.Abs(x))
+	if x >= 0 {
+		return 1 / (1 + e)
+	}
+	return e / (1 + e)
+}
+
+// Gelu, tanh form: x*(1+tanh(u))/2 = x*sigmoid(2u) with 2u = geluA*(x + geluB*x^3).
+const (
+	geluA   = 1.5957691216057308 // 2*sqrt(2/pi)
+	geluB   = 0.044715
+	geluMax = 20 // beyond, the sigmoid is 0 or 1 in float32
+)
+
+func gelu64(x float64) float64 {
+	if x < -geluMax {
+		return math.Copysign(0, -1)
+	}
+	if x > geluMax {
+		return x
+	}
+	return x * sigmoid64(geluA*(x+geluB*x*x*x))
+}
+
+func geluGrad64(x float64) float64 {
+	if x < -geluMax {
+		return 0
+	}
+	if x > geluMax {
+		return 1
+	}
+	w := geluA * (x + geluB*x*x*x)
+	e := exp64(-math.Abs(w))
+	d := 1 / (1 + e)
+	s := d
+	if w < 0 {
+		s = e * d
+	}
+	return s + x*e*d*d*geluA*(1+3*geluB*x*x)
+}
+
+func expGo(dst, x []float32) {
+	for i, v := range x[:len(dst)] {
+		dst[i] = float32(exp64(float64(v)))
+	}
+}
+
+func tanhGo(dst, x []float32) {
+	for i, v := range x[:len(dst)] {
+		dst[i] = float32(tanh64(float64(v)))
+	}
+}
+
+func sigmoidGo(dst, x []float32) {
+	for i, v := range x[:len(dst)] {
+		dst[i] = float32(sigmoid64(float64(v)))
+	}
+}
+
+func geluGo(dst, x []float32) {
+	for i, v := range x[:len(dst)] {
+		dst[i] = float32(gelu64(float64(v)))
+	}
+}
+
+func geluGradGo(dx, x, dy []float32, acc bool) {
+	x, dy = x[:len(dx)], dy[:len(dx)]
+	for i := range dx {
+		d := float32(float32(geluGrad64(float64(x[i]))) * dy[i])
+		if acc {
+			d += dx[i]
+		}
+		dx[i] = d
+	}
+}
+
+func sinCosGo(sin, cos, x []float32) {
+	sin, cos = sin[:len(x)], cos[:len(x)]
+	for i, v := range x {
+		s, c := math.Sincos(float64(v))
+		sin[i], cos[i] = float32(s), float32(c)
+	}
+}
+
+func expm1OverXGo(dst, x []float32) {
+	for i, v := range x[:len(dst)] {
+		y := float64(v)
+		if math.Abs(y) < 1e-9 {
+			dst[i] = 1
+			continue
+		}
+		if y > 200 {
+			dst[i] = float32(math.Inf(1)) // also at +Inf, where the quotient would be NaN
+			continue
+		}
+		dst[i] = float32(expm164(y) / y)
+	}
+}
+
+func softmaxRowGo(dst, x []float32) {
+	dst = dst[:len(x)]
+	inf := float32(math.Inf(-1))
+	top := inf
+	for _, v := range x {
+		if v > top || v != v {
+			top = v
+		}
+		if v != v {
+			break
+		}
+	}
+	if top == inf {
+		clear(dst)
+		return
+	}
+	var sum float64
+	for i, v := range x {
+		e := float32(exp64(float64(v - top)))
+		dst[i] = e
+		sum += float64(e)
+	}
+	inv := float32(1 / sum)
+	for i := range dst {
+		dst[i] *= inv
+	}
+}
+
+// softmaxGradRowGo: dx (+)= y*(dy - s), where s = y.dy comes from the caller.
+func softmaxGradRowGo(dx, y, dy []float32, s float32, acc bool) {
+	y, dy = y[:len(dx)], dy[:len(dx)]
+	for i := range dx {
+		d := float32(y[i] * (dy[i] - s))
+		if acc {
+			d += dx[i]
+		}
+		dx[i] = d
+	}
+}
+
+// scaleMulGo: dst = (x*s)*gain.
+func scaleMulGo(dst, x, gain []float32, s float32) {
+	x, gain = x[:len(dst)], gain[:len(dst)]
+	for i := range dst {
+		dst[i] = float32(x[i]*s) * gain[i]
+	}
+}
+
+// affineGo: dst = ((x-mean)*s)*gain + bias.
+func affineGo(dst, x, gain, bias []float32, mean, s float32) {
+	x, gain, bias = x[:len(dst)], gain[:len(dst)], bias[:len(dst)]
+	for i := range dst {
+		dst[i] = float32(float32((x[i]-mean)*s)*gain[i]) + bias[i]
+	}
+}
+
+// normGradGo is the element-wise part of both normalisation gradients, with
+// xhat = (x-mean)*s:
+//
+//	dx += s*((dy*gain - c1) - xhat*c2)
+//	dgain += dy*xhat
+func normGradGo(dx, dgain, x, gain, dy []float32, mean, s, c1, c2 float32) {
+	n := len(dx)
+	dgain, x, gain, dy = dgain[:n], x[:n], gain[:n], dy[:n]
+	for i := range dx {
+		xhat := float32((x[i] - mean) * s)
+		t := float32(dy[i]*gain[i]) - c1
+		t -= float32(xhat * c2)
+		dx[i] += float32(s * t)
+		dgain[i] += float32(dy[i] * xhat)
+	}
+}
+
+// gruRowGo is one row of GRUGates; gi and gh hold 3h numbers, save 4h or none.
+func gruRowGo(hNew, gi, gh, hPrev, save []float32) {
+	h := len(hNew)
+	for j := range h {
+		r := float32(sigmoid64(float64(gi[j] + gh[j])))
+		z := float32(sigmoid64(float64(gi[h+j] + gh[h+j])))
+		ghn := gh[2*h+j]
+		n := float32(tanh64(float64(gi[2*h+j] + float32(r*ghn))))
+		hp := hPrev[j]
+		if len(save) != 0 {
+			save[j], save[h+j], save[2*h+j], save[3*h+j] = r, z, n, ghn
+		}
+		// (1-z)*n + z*h as n + z*(h-n): one rounding less, and exactly n at z = 0.
+		hNew[j] = n + float32(z*(hp-n))
+	}
+}
+
+// gruGradRowGo is one row of GRUGatesGrad.
+func gruGradRowGo(dgi, dgh, dhPrev, dhNew, save, hPrev []float32) {
+	h := len(dhNew)
+	for j := range h {
+		r, z, n, ghn := save[j], save[h+j], save[2*h+j], save[3*h+j]
+		d := dhNew[j]
+		dz := float32(d * (hPrev[j] - n))
+		dz = float32(dz * float32(z*(1-z)))
+		dn := float32(d * (1 - z))
+		dn = float32(dn * (1 - float32(n*n)))
+		dr := float32(dn * ghn)
+		dr = float32(dr * float32(r*(1-r)))
+		dgi[j], dgi[h+j], dgi[2*h+j] = dr, dz, dn
+		dgh[j], dgh[h+j], dgh[2*h+j] = dr, dz, float32(dn*r)
+		dhPrev[j] += float32(d * z)
+	}
+}
+
+// adamCoef are the scalars of one AdamW step, computed once for all tiers.
+type adamCoef struct {
+	beta1, beta1c, beta2, beta2c float32 // beta and 1-beta
+	rate, icorr2, eps, keep      float32 // lr/corr1, 1/corr2, eps, 1-lr*decay
+}
+
+func adamWGo(w, g, m, v []float32, c *adamCoef) {
+	g, m, v = g[:len(w)], m[:len(w)], v[:len(w)]
+	for i := range w {
+		gi := g[i]
+		mi := float32(c.beta1*m[i]) + float32(c.beta1c*gi)
+		vi := float32(c.beta2*v[i]) + float32(float32(c.beta2c*gi)*gi)
+		den := float32(math.Sqrt(float64(float32(vi*c.icorr2)))) + c.eps
+		m[i], v[i] = mi, vi
+		w[i] = float32(c.keep*w[i]) - float32(c.rate*mi)/den
+	}
+}
+
+// gemmGo is the reference of Gemm.
+func gemmGo(transA, transB bool, m, n, k int, a []float32, lda int, b []float32, ldb int, c []float32, ldc int, acc bool) {
+	for i := range m {
+		row := c[i*ldc:][:n]
+		if !acc {
+			clear(row)
+		}
+		if transB {
+			for j := range row {
+				col := b[j*ldb:][:k]
+				s := row[j]
+				if transA {
+					for p, v := range col {
+						s += a[p*lda+i] * v
+					}
+				} else {
+					ai := a[i*lda:][:k]
+					for p, v := range col {
+						s += ai[p] * v
+					}
+				}
+				row[j] = s
+			}
+			continue
+		}
+		for p := range k {
+			var f float32
+			if transA {
+				f = a[p*lda+i]
+			} else {
+				f = a[i*lda+p]
+			}
+			bp := b[p*ldb:][:n]
+			for j, v := range bp {
+				row[j] += f * v
+			}
+		}
+	}
+}

@@ -1,0 +1,370 @@
+package classical
+
+import "slices"
+
+// NumGuides is the number of candidates of a Bank; GuideNames lists them.
+const NumGuides = 25
+
+// NumFeatures is the number of features per candidate and channel that
+// Features writes:
+//
+//	 0..4   log10 relative rmse: validation first half, second half, all;
+//	        half-context fit over the third and over the last quarter
+//	 5, 6   the same jointly over channels: validation, half-context fit
+//	 7      log10 rmse of the full fit replayed over the last quarter
+//	 8      log10 rmse of one-step predictions over the last quarter
+//	 9, 10  log10 rms difference of the full and three-quarter fits' forecasts,
+//	        first third of the horizon and the rest
+//	11      log10 of the largest distance of the forecast from the mean
+//	12      share of clipped values
+//	13, 14  log10 standard deviation of the last third of the forecast, of all
+//	15..22  entries 0..7 minus the least of all candidates
+//	23..30  log10 distance to the 1st, 2nd, 4th, 7th nearest other candidate's
+//	        forecast, first third of the horizon, then the rest
+//	31..36  the same for all candidates: noise, number of rows, channels,
+//	        horizon over context, share of gap rows, whether the context
+//	        counts as free of noise
+//
+// Logarithms are halved, so that all entries are of order one.
+const NumFeatures = 37
+
+// NumInside is the number of interpolants inside the context: the cubic
+// spline through the observed points and the cubic smoothing spline.
+const NumInside = 2
+
+// maxGroup is the largest number of channels fitted jointly.
+const maxGroup = 64
+
+// maxPath is the largest number of steps a guide is rolled.
+const maxPath = 2048
+
+// pathHistory is the number of context rows kept before a roll-out, which the
+// slopes of the interpolation at the context end need.
+const pathHistory = 3
+
+// set is a form fitted with several ridges, each serving one or more guides.
+type set struct {
+	form   form
+	ridges []float64
+	ids    []int
+	box    []bool // clip to the context range +-25 %
+	native bool   // on the observation grid instead of the smoothed one
+}
+
+const (
+	idMean = iota
+	idLast
+	idAR8a
+	idAR8b
+	idAR4
+	idAR4s3
+	idAR16
+	idARVal
+	idQuadA
+	idQuadB
+	idQuadC
+	idQuadS3
+	idCubicA
+	idCubicB
+	idCubicC
+	idCubicBox
+	idZ2
+	idZ3a
+	idZ3b
+	idZ3c
+	idZ3Box
+	idNVAR3
+	idNVARVal
+	idReplay
+	idRelax
+)
+
+var guideNames = [NumGuides]string{
+	idMean: "mean", idLast: "last",
+	idAR8a: "ar8-1e-6", idAR8b: "ar8-1e-3", idAR4: "ar4-1e-2", idAR4s3: "ar4s3-1e-2",
+	idAR16: "ar16-native", idARVal: "ar-validated",
+	idQuadA: "quad-1e-5", idQuadB: "quad-1e-2", idQuadC: "quad-1", idQuadS3: "quads3-1e-4",
+	idCubicA: "cubic-1e-5", idCubicB: "cubic-1e-3", idCubicC: "cubic-1e-1", idCubicBox: "cubic-boxed",
+	idZ2: "z2-1e-4", idZ3a: "z3-1e-6", idZ3b: "z3-1e-3", idZ3c: "z3-1e-1", idZ3Box: "z3-boxed",
+	idNVAR3: "nvar3-native", idNVARVal: "nvar-validated", idReplay: "replay", idRelax: "relax",
+}
+
+var sets = []set{
+	{form{order: 8, stride: 1}, []float64{1e-6, 1e-3}, []int{idAR8a, idAR8b}, []bool{false, false}, false},
+	{form{order: 4, stride: 1}, []float64{1e-2}, []int{idAR4}, []bool{false}, false},
+	{form{order: 4, stride: 3}, []float64{1e-2}, []int{idAR4s3}, []bool{false}, false},
+	{form{order: 16, stride: 1}, []float64{1e-3}, []int{idAR16}, []bool{false}, true},
+	{form{poly: true, order: 2, stride: 1}, []float64{1e-5, 1e-2, 1}, []int{idQuadA, idQuadB, idQuadC}, []bool{false, false, false}, false},
+	{form{poly: true, order: 2, stride: 3}, []float64{1e-4}, []int{idQuadS3}, []bool{false}, false},
+	{form{poly: true, cubic: true, order: 2, stride: 1}, []float64{1e-5, 1e-3, 1e-1, 1e-3}, []int{idCubicA, idCubicB, idCubicC, idCubicBox}, []bool{false, false, false, true}, false},
+	{form{poly: true, order: 1, stride: 1}, []float64{1e-4}, []int{idZ2}, []bool{false}, false},
+	{form{poly: true, cubic: true, order: 1, stride: 1}, []float64{1e-6, 1e-3, 1e-1, 1e-4}, []int{idZ3a, idZ3b, idZ3c, idZ3Box}, []bool{false, false, false, true}, false},
+	{form{poly: true, order: 3, stride: 1}, []float64{1e-5}, []int{idNVAR3}, []bool{false}, true},
+}
+
+// GuideNames returns the names of the candidates in the order of Eval's
+// results. The slice is the caller's.
+func GuideNames() []string { return slices.Clone(guideNames[:]) }
+
+// Bank fits a set of small dynamical models to one observed context and rolls
+// them forward: linear, quadratic and cubic autoregressions, replay of the
+// nearest past, mean and last value. It owns all scratch; one goroutine at a
+// time may use it, and after the first fits of a size it allocates nothing.
+// The zero value is ready for use.
+type Bank struct {
+	mem     arena
+	pr      prep
+	groups  []group
+	used    int
+	end     float64
+	horizon float64
+	c       int
+}
+
+// NewBank returns an empty Bank.
+func NewBank() *Bank { return &Bank{} }
+
+// group is the joint fit of up to maxGroup channels.
+type group struct {
+	c              int
+	mid, half      []float64
+	inside         [NumInside][]spline
+	noise          []float64 // in half ranges
+	clean          bool
+	native, smooth grid
+	gapShare       float64
+	paths          [NumGuides]path
+	feats          []float32 // [c][NumGuides][NumFeatures]
+	logErr         []float64 // [c][NumGuides]
+}
+
+// path is one rolled-out forecast: pathHistory rows up to and including the
+// context end, then steps rows.
+type path struct {
+	x     []float64
+	dt    float64
+	steps int
+}
+
+// Fit fits all candidates to a context of len(times) rows of the given number
+// of channels (values row-major, NaN or infinite = missing, times strictly
+// increasing) and rolls them to horizon, the last time Eval will be asked for.
+// Values should be scaled to about [-1,1]; each channel is rescaled by its own
+// observed range again, so that this is not critical. Channels without any
+// observation count as constant zero. Nothing is retained of the arguments.
+// It panics when len(values) is not len(times)*channels.
+func (b *Bank) Fit(times, values []float64, channels int, horizon float64) {
+	if len(values) != len(times)*channels {
+		panicShape("Bank.Fit", "values", len(values), "times*channels", len(times)*channels)
+	}
+	b.mem.reset()
+	b.c = channels
+	b.end = 0
+	if n := len(times); n > 0 {
+		b.end = times[n-1]
+	}
+	b.horizon = horizon
+	if !(horizon > b.end) || !finite(horizon) {
+		b.horizon = b.end
+	}
+	b.used = (channels + maxGroup - 1) / maxGroup
+	for len(b.groups) < b.used {
+		b.groups = append(b.groups, group{})
+	}
+	for i := 0; i < b.used; i++ {
+		c0 := i * maxGroup
+		b.groups[i].fit(&b.mem, &b.pr, times, values, channels, c0, min(maxGroup, channels-c0), b.end, b.horizon)
+	}
+}
+
+// at returns the group and the index inside it of channel c.
+func (b *Bank) at(c int) (*group, int) {
+	if c < 0 || c >= b.c {
+		panicShape("Bank", "channel", c, "channels", b.c)
+	}
+	return &b.groups[c/maxGroup], c % maxGroup
+}
+
+// Eval writes the forecast of every candidate for channel c at time t, at or
+// after the last context time, to value, and its time derivative to rate when
+// rate is not nil (each NumGuides long). Roll-outs are joined by cubic Hermite
+// pieces: continuous with a continuous rate, equal to the last (smoothed)
+// value at the context end, constant beyond the horizon of Fit.
+func (b *Bank) Eval(value, rate []float64, c int, t float64) {
+	g, j := b.at(c)
+	value = value[:NumGuides]
+	mid, half := g.mid[j], g.half[j]
+	for i := range g.paths {
+		v, r := g.paths[i].at(j, g.c, t-b.end)
+		value[i] = mid + half*v
+		if rate != nil {
+			rate[i] = half * r
+		}
+	}
+}
+
+// at interpolates channel j of c at time s after the context end. Slopes are
+// five-point central differences, so that the interpolation error is of fourth
+// order in the step.
+func (p *path) at(j, c int, s float64) (float64, float64) {
+	rows := pathHistory + p.steps
+	x := p.x
+	u := s / p.dt
+	if !(u > 0) {
+		u = 0
+	}
+	if u >= float64(p.steps) {
+		return x[(rows-1)*c+j], 0
+	}
+	k := int(u)
+	u -= float64(k)
+	o := pathHistory - 1 + k // row at or before u
+	var w [6]float64         // rows o-2..o+3, the last repeated past the end
+	for i := range w {
+		w[i] = x[min(o-2+i, rows-1)*c+j]
+	}
+	d := w[3] - w[2]
+	m0 := (8*(w[3]-w[1]) - (w[4] - w[0])) / 12
+	m1 := (8*(w[4]-w[2]) - (w[5] - w[1])) / 12
+	a := m0 + m1 - 2*d
+	e := 3*d - 2*m0 - m1
+	return w[2] + u*(m0+u*(e+u*a)), (m0 + u*(2*e+3*u*a)) / p.dt
+}
+
+// Inside writes the NumInside interpolants of channel c at time t inside the
+// context to value, and their time derivatives to rate when it is not nil.
+// Outside the observed range they continue linearly, bounded to two ranges.
+func (b *Bank) Inside(value, rate []float64, c int, t float64) {
+	g, j := b.at(c)
+	for i := 0; i < NumInside; i++ {
+		v, r := g.inside[i][j].at(t)
+		if v > 4 || v < -4 {
+			v, r = clamp(v, -4, 4), 0
+		}
+		value[i] = g.mid[j] + g.half[j]*v
+		if rate != nil {
+			rate[i] = g.half[j] * r
+		}
+	}
+}
+
+// Features writes the features of channel c, [NumGuides][NumFeatures], to dst.
+// All are finite and of order one.
+func (b *Bank) Features(dst []float32, c int) {
+	g, j := b.at(c)
+	const n = NumGuides * NumFeatures
+	copy(dst[:n], g.feats[j*n:(j+1)*n])
+}
+
+// LogError writes log10 of each candidate's validation rmse (fitted to the
+// first three quarters of the context, rolled over the last) relative to the
+// standard deviation of channel c, NumGuides values, to dst.
+func (b *Bank) LogError(c int, dst []float32) {
+	g, j := b.at(c)
+	for i := range guideNames {
+		dst[i] = float32(g.logErr[j*NumGuides+i])
+	}
+}
+
+// Noise returns the estimated standard deviation of the observation noise of
+// channel c, in the units of the values given to Fit.
+func (b *Bank) Noise(c int) float64 {
+	g, j := b.at(c)
+	return g.noise[j] * g.half[j]
+}
+
+// fit fits one group of channels [c0,c0+c) of all.
+func (g *group) fit(mem *arena, pr *prep, times, values []float64, all, c0, c int, end, horizon float64) {
+	pr.scale(mem, times, values, all, c0, c)
+	g.c, g.mid, g.half = c, pr.mid, pr.half
+	for i := range g.inside {
+		for len(g.inside[i]) < c {
+			g.inside[i] = append(g.inside[i], spline{})
+		}
+	}
+	g.noise = mem.zeros(c)
+	pr.splines(mem, g.inside[0][:c], g.inside[1][:c], g.noise)
+	g.clean = true
+	for _, v := range g.noise {
+		g.clean = g.clean && v < cleanNoise
+	}
+	if !g.clean {
+		pr.legendre(mem, &g.smooth, g.inside[1][:c], g.noise)
+		g.clean = true
+		for _, v := range g.noise {
+			g.clean = g.clean && v < cleanNoise
+		}
+	}
+	pr.nativeGrid(mem, &g.native, g.inside[0][:c], g.clean, 256)
+	if g.clean {
+		pr.denseGrid(mem, &g.smooth, g.inside[0][:c])
+	}
+	g.native.setScales(mem)
+	g.smooth.setScales(mem)
+	bad := 0
+	for _, ok := range g.smooth.ok {
+		if !ok {
+			bad++
+		}
+	}
+	g.gapShare = float64(bad) / float64(g.smooth.n)
+	g.feats = resize32(g.feats, c*NumGuides*NumFeatures)
+	g.logErr = mem.zeros(c * NumGuides)
+
+	var run scorer
+	run.init(mem, g, horizon-end)
+	run.trivial(mem, g)
+	for i := range sets {
+		s := &sets[i]
+		f := s.form
+		gr := &g.smooth
+		if s.native {
+			gr = &g.native
+		}
+		for f.poly && f.features(c) > maxPoly {
+			// Too many monomials: drop the cubic ones or a lag, then go linear.
+			switch {
+			case f.cubic:
+				f.cubic = false
+			case f.order > 1:
+				f.order--
+			default:
+				f = form{order: 2, stride: f.stride}
+			}
+		}
+		f = shrink(f, gr)
+		run.models(mem, g, gr, f, s.ridges, s.ids, s.box)
+	}
+	one := [1]float64{}
+	id := [1]int{idARVal}
+	plain := [1]bool{}
+	ch := mem.searchAR(&g.native, 1+max(256, 2*c))
+	one[0] = ch.ridge
+	run.models(mem, g, &g.native, shrink(ch.form, &g.native), one[:], id[:], plain[:])
+	ch = mem.searchNVAR(&g.native, maxPoly)
+	one[0], id[0] = ch.ridge, idNVARVal
+	run.models(mem, g, &g.native, shrink(ch.form, &g.native), one[:], id[:], plain[:])
+	run.replay(mem, g)
+	run.finish(mem, g)
+}
+
+// shrink reduces order and stride of a linear or polynomial form until the
+// half-context fold of gr has rows to learn from and the regressors stay
+// bounded for many channels.
+func shrink(f form, gr *grid) form {
+	for f.order > 1 && !f.poly && f.features(gr.c) > 1+max(256, 2*gr.c) {
+		f.order /= 2
+	}
+	half := gr.n - 2*(gr.n/4)
+	for f.lags() > half-2 {
+		switch {
+		case f.stride > 1:
+			f.stride--
+		case f.order > 1:
+			f.order--
+		default:
+			return f
+		}
+	}
+	return f
+}

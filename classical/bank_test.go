@@ -1,0 +1,268 @@
+package classical
+
+import (
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// rk4 integrates f and returns n samples of the first c states on [0,span].
+func rk4(f func(t float64, x, dx []float64), x0 []float64, span float64, n, c int) (times, values []float64) {
+	d := len(x0)
+	x := append([]float64(nil), x0...)
+	k := make([][]float64, 4)
+	for i := range k {
+		k[i] = make([]float64, d)
+	}
+	y := make([]float64, d)
+	const sub = 20
+	dt := span / float64(n-1)
+	h := dt / sub
+	for i := 0; i < n; i++ {
+		t := float64(i) * dt
+		times = append(times, t)
+		values = append(values, x[:c]...)
+		for s := 0; s < sub; s++ {
+			f(t, x, k[0])
+			for q, w := range []float64{h / 2, h / 2, h} {
+				for j := range y {
+					y[j] = x[j] + w*k[q][j]
+				}
+				f(t+w, y, k[q+1])
+			}
+			for j := range x {
+				x[j] += h / 6 * (k[0][j] + 2*k[1][j] + 2*k[2][j] + k[3][j])
+			}
+			t += h
+		}
+	}
+	return
+}
+
+// Systems of ZOO.md parts A and C only: nothing the model will be measured on.
+type testSystem struct {
+	name string
+	f    func(t float64, x, dx []float64)
+	x0   []float64
+	span float64
+}
+
+func testSystems() []testSystem {
+	return []testSystem{
+		{"driven spring", func(t float64, x, dx []float64) {
+			dx[0] = x[1]
+			dx[1] = -0.1*x[1] - 4*x[0] + 1.3*math.Cos(1.1*t)
+		}, []float64{1, 0}, 30},
+		{"FitzHugh-Nagumo pulsed", func(t float64, x, dx []float64) {
+			dx[0] = x[0] - x[0]*x[0]*x[0]/3 - x[1] + 0.5 + 0.1*math.Sin(0.3*t)
+			dx[1] = 0.08 * (x[0] + 0.7 - 0.8*x[1])
+		}, []float64{0, 0}, 250},
+		{"Rosenzweig-MacArthur", func(t float64, x, dx []float64) {
+			g := x[0] / (1 + 0.9*x[0])
+			dx[0] = x[0]*(1-x[0]/4) - g*x[1]
+			dx[1] = 0.9*g*x[1] - 0.4*x[1]
+		}, []float64{1, 0.7}, 90},
+		{"May-Leonard", func(t float64, x, dx []float64) {
+			for i := range x {
+				dx[i] = x[i] * (1 - x[i] - 0.9*x[(i+1)%3] - 1.05*x[(i+2)%3])
+			}
+		}, []float64{0.5, 0.3, 0.2}, 150},
+		{"Oregonator", func(t float64, x, dx []float64) {
+			e := 0.2
+			dx[0] = (x[0]*(1-x[0]) - 0.9*x[1]*(x[0]-0.01)/(x[0]+0.01)) / e
+			dx[1] = x[0] - x[1]
+		}, []float64{0.3, 0.1}, 20},
+		{"Morris-Lecar", func(t float64, x, dx []float64) {
+			v, w := x[0], x[1]
+			m := 0.5 * (1 + math.Tanh((v+1.2)/18))
+			wi := 0.5 * (1 + math.Tanh((v-2)/30))
+			l := math.Cosh((v - 2) / 60)
+			dx[0] = (95 - 4.4*m*(v-120) - 8*w*(v+84) - 2*(v+60)) / 20
+			dx[1] = 0.04 * l * (wi - w)
+		}, []float64{-20, 0.1}, 500},
+		{"tumour-immune", func(t float64, x, dx []float64) {
+			e, u := x[0], x[1]
+			dx[0] = 0.118 + 1.131*e*u/(20.19+u) - 0.00311*e*u - 0.3743*e
+			dx[1] = 1.636*u*(1-0.002*u) - e*u
+		}, []float64{0.3, 20}, 120},
+		{"ENSO recharge", func(t float64, x, dx []float64) {
+			dx[0] = -0.1*x[0] + 0.6*x[1] - 0.3*x[0]*x[0]*x[0] + 0.2*math.Cos(0.5*t)
+			dx[1] = -0.6*x[0] - 0.05*x[1]
+		}, []float64{0.6, 0.1}, 60},
+		{"toggle switch", func(t float64, x, dx []float64) {
+			dx[0] = 4/(1+x[1]*x[1]) - x[0]
+			dx[1] = 4/(1+x[0]*x[0]) - x[1]
+		}, []float64{1.1, 0.9}, 12},
+		{"tanks", func(t float64, x, dx []float64) {
+			dx[0] = 0.4 - 0.5*math.Sqrt(math.Abs(x[0]))
+			dx[1] = 0.5*math.Sqrt(math.Abs(x[0])) - 0.4*math.Sqrt(math.Abs(x[1]))
+			dx[2] = 0.4*math.Sqrt(math.Abs(x[1])) - 0.35*math.Sqrt(math.Abs(x[2]))
+		}, []float64{0.1, 1.5, 0.3}, 40},
+		{"Goodwin", func(t float64, x, dx []float64) {
+			dx[0] = 1/(1+math.Pow(x[2], 12)) - 0.2*x[0]
+			dx[1] = x[0] - 0.2*x[1]
+			dx[2] = x[1]*0.15 - 0.2*x[2]
+		}, []float64{0.3, 0.5, 0.6}, 120},
+		{"ring oscillator", func(t float64, x, dx []float64) {
+			for i := range x {
+				dx[i] = -x[i] - math.Tanh(3*x[(i+2)%3])
+			}
+		}, []float64{0.3, -0.1, 0.05}, 15},
+	}
+}
+
+func scaled(values []float64, n, c, ctx int) []float64 {
+	out := make([]float64, len(values))
+	for j := 0; j < c; j++ {
+		lo, hi := math.Inf(1), math.Inf(-1)
+		for i := 0; i < ctx; i++ {
+			lo, hi = math.Min(lo, values[i*c+j]), math.Max(hi, values[i*c+j])
+		}
+		for i := 0; i < n; i++ {
+			out[i*c+j] = (values[i*c+j] - (hi+lo)/2) / ((hi - lo) / 2)
+		}
+	}
+	return out
+}
+
+func TestBankFiniteOnDegenerateInput(t *testing.T) {
+	r := rand.New(rand.NewPCG(1, 2))
+	nan := math.NaN()
+	cases := map[string]func(n, c int) ([]float64, []float64){
+		"zero": func(n, c int) ([]float64, []float64) { return ramp(n), make([]float64, n*c) },
+		"missing": func(n, c int) ([]float64, []float64) {
+			v := make([]float64, n*c)
+			for i := range v {
+				v[i] = nan
+			}
+			return ramp(n), v
+		},
+		"huge": func(n, c int) ([]float64, []float64) {
+			v := make([]float64, n*c)
+			for i := range v {
+				v[i] = 1e308 * (2*r.Float64() - 1)
+			}
+			return ramp(n), v
+		},
+		"explosive": func(n, c int) ([]float64, []float64) {
+			v := make([]float64, n*c)
+			for i := range v {
+				v[i] = math.Exp(float64(i) * 3)
+			}
+			return ramp(n), v
+		},
+		"sparse": func(n, c int) ([]float64, []float64) {
+			v := make([]float64, n*c)
+			for i := range v {
+				v[i] = r.NormFloat64()
+				if r.Float64() < 0.8 {
+					v[i] = nan
+				}
+			}
+			return ramp(n), v
+		},
+		"clustered": func(n, c int) ([]float64, []float64) {
+			tt := make([]float64, n)
+			v := make([]float64, n*c)
+			x := 0.0
+			for i := range tt {
+				x += math.Exp(-20 * r.Float64())
+				tt[i] = x
+			}
+			for i := range v {
+				v[i] = r.NormFloat64()
+			}
+			return tt, v
+		},
+	}
+	b := NewBank()
+	var val, rate [NumGuides]float64
+	feats := make([]float32, NumGuides*NumFeatures)
+	le := make([]float32, NumGuides)
+	for name, make := range cases {
+		for _, n := range []int{0, 1, 2, 3, 5, 9, 33, 300} {
+			for _, c := range []int{1, 2, 5, 9} {
+				times, values := make(n, c)
+				end := 0.0
+				if n > 0 {
+					end = times[n-1]
+				}
+				for _, horizon := range []float64{end, end + 1, end + 40, end - 1} {
+					b.Fit(times, values, c, horizon)
+					for j := 0; j < c; j++ {
+						for _, q := range []float64{end - 2, end, end + 0.3, end + 17, end + 1e9} {
+							b.Eval(val[:], rate[:], j, q)
+							for i := range val {
+								require.True(t, finite(val[i]) && finite(rate[i]), "%s n=%d c=%d %s at %g: %g %g", name, n, c, guideNames[i], q, val[i], rate[i])
+							}
+							b.Inside(val[:NumInside], rate[:NumInside], j, q)
+							for i := 0; i < NumInside; i++ {
+								require.True(t, finite(val[i]) && finite(rate[i]), "%s n=%d c=%d inside %d at %g", name, n, c, i, q)
+							}
+						}
+						b.Features(feats, j)
+						for k, f := range feats {
+							require.True(t, finite(float64(f)) && math.Abs(float64(f)) < 12, "%s n=%d c=%d %s feature %d = %g", name, n, c, guideNames[k/NumFeatures], k%NumFeatures, f)
+						}
+						b.LogError(j, le)
+						for k, f := range le {
+							require.True(t, finite(float64(f)), "%s n=%d c=%d %s log error %g", name, n, c, guideNames[k], f)
+						}
+						require.True(t, finite(b.Noise(j)))
+					}
+				}
+			}
+		}
+	}
+}
+
+func ramp(n int) []float64 {
+	t := make([]float64, n)
+	for i := range t {
+		t[i] = float64(i)
+	}
+	return t
+}
+
+func benchData(n, c int) ([]float64, []float64) {
+	v := make([]float64, n*c)
+	for i := 0; i < n; i++ {
+		for j := 0; j < c; j++ {
+			v[i*c+j] = math.Sin(0.2*float64(i)+float64(j)) + 0.3*math.Sin(float64(j+2)*0.13*float64(i))
+		}
+	}
+	return ramp(n), scaled(v, n, c, n)
+}
+
+func TestBankAllocatesNothing(t *testing.T) {
+	b := NewBank()
+	times, values := benchData(80, 3)
+	noisy := append([]float64(nil), values...)
+	r := rand.New(rand.NewPCG(3, 4))
+	for i := range noisy {
+		noisy[i] += 0.05 * r.NormFloat64()
+	}
+	noisy[7] = math.NaN()
+	run := func() {
+		b.Fit(times, values, 3, 160)
+		b.Fit(times, noisy, 3, 160)
+	}
+	run()
+	require.Zero(t, testing.AllocsPerRun(5, run))
+}
+
+func BenchmarkBank(b *testing.B) {
+	for _, c := range []int{1, 2, 3, 8} {
+		b.Run(fmt.Sprintf("C=%d", c), func(b *testing.B) {
+			times, values := benchData(80, c)
+			bank := NewBank()
+			b.ReportAllocs()
+			for b.Loop() {
+				bank.Fit(times, values, c, 160)
+			}
+		})
+	}
+}

@@ -1,0 +1,374 @@
+package classical
+
+import (
+	"fmt"
+	"math"
+	"slices"
+)
+
+// cleanNoise is the noise, in half ranges, below which a context counts as
+// free of noise and its samples are used as they are.
+const cleanNoise = 3e-3
+
+// panicShape reports a programming error with both sizes.
+func panicShape(where, a string, va int, b string, vb int) {
+	panic(fmt.Sprintf("classical: %s: %s = %d does not fit %s = %d", where, a, va, b, vb))
+}
+
+// resize32 returns s with n elements, reallocating only when it must grow.
+func resize32(s []float32, n int) []float32 {
+	if cap(s) < n {
+		return make([]float32, n)
+	}
+	return s[:n]
+}
+
+// prep is a context in half ranges, ready for gridding.
+type prep struct {
+	c         int
+	times     []float64
+	mid, half []float64
+	x         []float64 // n x c, NaN = missing; absent channels are zero
+	tobs      [][]float64
+	yobs      [][]float64
+	views     [2 * maxGroup][]float64 // backs tobs and yobs
+	regular   bool                    // complete and equally spaced
+	dt        float64                 // median step
+	start     float64
+	span      float64
+}
+
+// scale extracts channels [c0,c0+c) of all, maps each to [-1,1] by its own
+// observed range and lists its observations. A channel whose range vanishes
+// keeps half = 1.
+func (p *prep) scale(mem *arena, times, values []float64, all, c0, c int) {
+	n := len(times)
+	p.c, p.times = c, times
+	p.mid, p.half = mem.raw(c), mem.raw(c)
+	p.x = mem.raw(n*c + 1)
+	p.tobs, p.yobs = p.views[:c:c], p.views[maxGroup:maxGroup+c]
+	p.regular = n >= 8
+	for j := 0; j < c; j++ {
+		lo, hi := math.Inf(1), math.Inf(-1)
+		m := 0
+		for i := 0; i < n; i++ {
+			v := values[i*all+c0+j]
+			if !finite(v) {
+				continue
+			}
+			m++
+			lo, hi = math.Min(lo, v), math.Max(hi, v)
+		}
+		mid, half := 0.0, 1.0
+		if m > 0 {
+			mid = lo/2 + hi/2
+			if h := hi/2 - lo/2; h > 1e-9*math.Abs(mid) && h > 1e-300 {
+				half = h
+			}
+		}
+		p.mid[j], p.half[j] = mid, half
+		t, y := mem.raw(m+1), mem.raw(m+1)
+		k := 0
+		for i := 0; i < n; i++ {
+			v := values[i*all+c0+j]
+			switch {
+			case finite(v):
+				v = (v - mid) / half
+				t[k], y[k] = times[i], v
+				k++
+			case m == 0:
+				v = 0
+			default:
+				v = math.NaN()
+				p.regular = false
+			}
+			p.x[i*c+j] = v
+		}
+		p.tobs[j], p.yobs[j] = t[:k], y[:k]
+	}
+	p.dt, p.start, p.span = 1, 0, 0
+	if n == 0 {
+		return
+	}
+	p.start = times[0]
+	p.span = times[n-1] - times[0]
+	if n < 2 || !(p.span > 0) || !finite(p.span) {
+		p.span, p.regular = 0, false
+		return
+	}
+	blk, off := mem.mark()
+	d := mem.raw(n - 1)
+	mean := p.span / float64(n-1)
+	for i := range d {
+		d[i] = times[i+1] - times[i]
+		p.regular = p.regular && math.Abs(d[i]-mean) < 1e-3*mean
+	}
+	slices.Sort(d)
+	p.dt = d[len(d)/2]
+	if !(p.dt > 0) {
+		p.dt = mean
+	}
+	if p.regular {
+		p.dt = mean
+	}
+	mem.release(blk, off)
+}
+
+// splines fits the interpolants of every channel and estimates the noise.
+func (p *prep) splines(mem *arena, natural, smooth []spline, noise []float64) {
+	for j := 0; j < p.c; j++ {
+		t, y := p.tobs[j], p.yobs[j]
+		n := len(t)
+		m, f, m2 := mem.raw(n+1), mem.raw(n+1), mem.raw(n+1)
+		blk, off := mem.mark()
+		work := mem.raw(9*n + 1)
+		natural[j].interpolate(t, y, m, work)
+		noise[j] = smooth[j].smooth(t, y, f, m2, work)
+		mem.release(blk, off)
+	}
+}
+
+// gap reports whether time s of channel j lies between observations that are
+// too far apart to interpolate on a grid of step dt.
+func (p *prep) gap(j int, s, dt float64) bool {
+	t := p.tobs[j]
+	n := len(t)
+	if n == 0 {
+		return false
+	}
+	i, _ := slices.BinarySearch(t, s) // first observation at or after s
+	switch {
+	case i == 0:
+		return t[0]-s > 0.51*dt
+	case i == n:
+		return s-t[n-1] > 0.51*dt
+	}
+	return t[i]-t[i-1] > 2.6*dt && t[i]-s > 0.51*dt && s-t[i-1] > 0.51*dt
+}
+
+// linear interpolates channel j linearly at s, holding the outer values.
+func (p *prep) linear(j int, s float64) float64 {
+	t, y := p.tobs[j], p.yobs[j]
+	n := len(t)
+	if n == 0 {
+		return 0
+	}
+	i, _ := slices.BinarySearch(t, s)
+	switch {
+	case i == 0:
+		return y[0]
+	case i == n:
+		return y[n-1]
+	}
+	u := (s - t[i-1]) / (t[i] - t[i-1])
+	return y[i-1] + u*(y[i]-y[i-1])
+}
+
+// alloc sizes g for n rows ending at the last time.
+func (p *prep) alloc(mem *arena, g *grid, n int, dt float64) {
+	g.n, g.c, g.dt = n, p.c, dt
+	g.end = 0
+	if k := len(p.times); k > 0 {
+		g.end = p.times[k-1]
+	}
+	g.x = mem.zeros(n * p.c)
+	if cap(g.ok) < n {
+		g.ok = make([]bool, n, n+256)
+	}
+	g.ok = g.ok[:n]
+	for i := range g.ok {
+		g.ok[i] = true
+	}
+	g.gaps = false
+}
+
+// nativeGrid fills g with the samples themselves when they are regular and
+// complete (every k-th when there are more than limit), else with an
+// interpolation at the median step: by cubic spline when the data are clean,
+// linear when they are not.
+func (p *prep) nativeGrid(mem *arena, g *grid, natural []spline, clean bool, limit int) {
+	n := len(p.times)
+	if p.regular {
+		k := (n + limit - 1) / limit
+		m := (n-1)/k + 1
+		p.alloc(mem, g, m, p.dt*float64(k))
+		for i := 0; i < m; i++ {
+			copy(g.x[i*p.c:(i+1)*p.c], p.x[(n-1-(m-1-i)*k)*p.c:])
+		}
+		return
+	}
+	m := 8
+	dt := 1.0
+	if p.span > 0 {
+		m = int(clamp(math.Floor(p.span/p.dt+1e-6)+1, 8, float64(limit)))
+		dt = p.dt
+		if full := p.span / float64(m-1); m == 8 || m == limit {
+			dt = full
+		}
+	}
+	p.resample(mem, g, natural, clean, m, dt)
+}
+
+// resample fills g by interpolation.
+func (p *prep) resample(mem *arena, g *grid, natural []spline, cubic bool, m int, dt float64) {
+	p.alloc(mem, g, m, dt)
+	gapStep := math.Max(dt, p.dt)
+	for i := 0; i < m; i++ {
+		s := g.end - float64(m-1-i)*dt
+		for j := 0; j < p.c; j++ {
+			var v float64
+			hole := p.gap(j, s, gapStep)
+			switch t := p.tobs[j]; {
+			case len(t) == 0:
+			case cubic && !hole && s >= t[0] && s <= t[len(t)-1]:
+				v, _ = natural[j].at(s)
+				v = clamp(v, -2, 2)
+			default:
+				v = p.linear(j, s)
+			}
+			g.x[i*p.c+j] = v
+			if hole {
+				g.ok[i] = false
+				g.gaps = true
+			}
+		}
+	}
+	p.keepRows(g)
+}
+
+// keepRows ignores the gap marks when they would leave next to nothing to
+// learn from.
+func (p *prep) keepRows(g *grid) {
+	n := 0
+	for _, ok := range g.ok {
+		if ok {
+			n++
+		}
+	}
+	if n < 8 {
+		for i := range g.ok {
+			g.ok[i] = true
+		}
+		g.gaps = false
+	}
+}
+
+// denseGrid fills g from clean data with 24 to 128 rows.
+func (p *prep) denseGrid(mem *arena, g *grid, natural []spline) {
+	n := len(p.times)
+	if p.regular && n >= 24 {
+		p.nativeGrid(mem, g, natural, true, 128)
+		return
+	}
+	most := 0
+	for _, t := range p.tobs {
+		most = max(most, len(t))
+	}
+	m := int(clamp(float64(most), 24, 96))
+	dt := 1.0
+	if p.span > 0 {
+		dt = p.span / float64(m-1)
+	}
+	p.resample(mem, g, natural, true, m, dt)
+}
+
+// Windowed Legendre smoothing.
+const (
+	legendreTerms = 7
+	windowPoints  = 8
+)
+
+var legendreRidge = [legendreTerms]float64{1e-4, 1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2}
+
+// legendreAt writes the Legendre polynomials at u in [-1,1].
+func legendreAt(p *[legendreTerms]float64, u float64) {
+	p[0], p[1] = 1, u
+	for k := 2; k < legendreTerms; k++ {
+		p[k] = (float64(2*k-1)*u*p[k-1] - float64(k-1)*p[k-2]) / float64(k)
+	}
+}
+
+// legendre cuts the span into windows of about ten observations, fits each by
+// Legendre polynomials with a ridge that grows with the degree, and fills g
+// with eight points per window. It keeps the smaller of its own and the given
+// noise estimates in noise. Windows without enough observations take the
+// smoothing spline and are marked as gaps.
+func (p *prep) legendre(mem *arena, g *grid, smooth []spline, noise []float64) {
+	most := 0
+	for _, t := range p.tobs {
+		most = max(most, len(t))
+	}
+	windows := int(clamp(math.Round(float64(most)/10), 3, 12))
+	m := windows * windowPoints
+	dt := 1.0
+	if p.span > 0 {
+		dt = p.span / float64(m)
+	}
+	p.alloc(mem, g, m, dt)
+	width := dt * windowPoints
+	for j := 0; j < p.c; j++ {
+		t, y := p.tobs[j], p.yobs[j]
+		if len(t) == 0 {
+			continue
+		}
+		var rss, dof float64
+		lo := 0
+		for w := 0; w < windows; w++ {
+			right := g.end - float64(windows-1-w)*width
+			left := right - width
+			hi := lo
+			for hi < len(t) && (t[hi] <= right || w == windows-1) {
+				hi++
+			}
+			n := hi - lo
+			if n < 3 {
+				for i := w * windowPoints; i < (w+1)*windowPoints; i++ {
+					s := g.end - float64(m-1-i)*dt
+					v, _ := smooth[j].at(s)
+					if s < t[0] || s > t[len(t)-1] {
+						v = p.linear(j, s)
+					}
+					g.x[i*p.c+j] = clamp(v, -2, 2)
+					if p.gap(j, s, math.Max(dt, p.dt)) {
+						g.ok[i] = false
+						g.gaps = true
+					}
+				}
+				lo = hi
+				continue
+			}
+			var a [legendreTerms * legendreTerms]float64
+			var b, inv, q [legendreTerms]float64
+			for i := lo; i < hi; i++ {
+				legendreAt(&q, 2*(t[i]-left)/width-1)
+				for r, v := range q {
+					for s := 0; s <= r; s++ {
+						a[r*legendreTerms+s] += v * q[s]
+					}
+					b[r] += v * y[i]
+				}
+			}
+			for r, v := range legendreRidge {
+				a[r*legendreTerms+r] += v
+			}
+			cholesky(a[:], legendreTerms, legendreTerms, 1e-8, inv[:])
+			solveLower(a[:], legendreTerms, legendreTerms, inv[:], b[:])
+			for i := lo; i < hi; i++ {
+				legendreAt(&q, 2*(t[i]-left)/width-1)
+				d := y[i] - dot(q[:], b[:])
+				rss += d * d
+			}
+			dof += float64(n) - math.Min(legendreTerms-1, 0.7*float64(n))
+			for i := w * windowPoints; i < (w+1)*windowPoints; i++ {
+				s := g.end - float64(m-1-i)*dt
+				legendreAt(&q, 2*(s-left)/width-1)
+				g.x[i*p.c+j] = clamp(dot(q[:], b[:]), -2, 2)
+			}
+			lo = hi
+		}
+		if dof > 0 {
+			noise[j] = math.Min(noise[j], math.Sqrt(rss/dof))
+		}
+	}
+	p.keepRows(g)
+}

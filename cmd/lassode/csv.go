@@ -1,0 +1,315 @@
+package main
+
+import (
+	"encoding/csv"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"strconv"
+	"strings"
+
+	"github.com/lassode/lassode"
+)
+
+// maxCells bounds the memory of a CSV file.
+const maxCells = 1 << 26
+
+// readSeries reads a series: a header `t,name1,name2,...`, then a row per
+// time. An empty cell or nan is not observed. Every error names the line and
+// the column.
+func readSeries(r io.Reader, name string) (lassode.Series, error) {
+	var s lassode.Series
+	err := readTable(r, name, 1, func(header []string) error {
+		s.Names = header[1:]
+		return nil
+	}, func(row []float64, at func(col int) string) error {
+		if n := len(s.Times); n > 0 && row[0] <= s.Times[n-1] {
+			what := "before"
+			if row[0] == s.Times[n-1] {
+				what = "the same as"
+			}
+			return fmt.Errorf("%s: time %v is %s that of the row above (%v), want increasing times", at(0), row[0], what, s.Times[n-1])
+		}
+		if len(s.Times) == lassode.MaxRows {
+			return fmt.Errorf("%s: more than %d rows", at(0), lassode.MaxRows)
+		}
+		s.Times = append(s.Times, row[0])
+		s.Values = append(s.Values, append([]float64(nil), row[1:]...))
+		return nil
+	})
+	if err != nil {
+		return lassode.Series{}, err
+	}
+	return s, nil
+}
+
+// query holds query times, and the true values where the file knows them.
+type query struct {
+	times []float64
+	truth lassode.Series // Names are the columns beside t; rows as times
+}
+
+// readQuery reads query times from the first column, in any order. Further
+// columns are true values, for the picture and the error.
+func readQuery(r io.Reader, name string) (*query, error) {
+	q := &query{}
+	err := readTable(r, name, 0, func(header []string) error {
+		q.truth.Names = header[1:]
+		return nil
+	}, func(row []float64, at func(col int) string) error {
+		if len(q.times) == lassode.MaxQueries {
+			return fmt.Errorf("%s: more than %d query times", at(0), lassode.MaxQueries)
+		}
+		q.times = append(q.times, row[0])
+		q.truth.Values = append(q.truth.Values, append([]float64(nil), row[1:]...))
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	q.truth.Times = q.times
+	return q, nil
+}
+
+// readTable reads a CSV file with a time column and at least minChannels
+// others. row is reused between calls; at names the place of a cell.
+func readTable(r io.Reader, name string, minChannels int, onHeader func(header []string) error, onRow func(row []float64, at func(col int) string) error) error {
+	cr := csv.NewReader(&lineLimiter{r: r, name: name})
+	cr.FieldsPerRecord = -1
+	cr.ReuseRecord = true
+
+	record, err := cr.Read()
+	if errors.Is(err, io.EOF) {
+		return fmt.Errorf("%s is empty, want a header t,name1,... and a row per time", name)
+	}
+	if err != nil {
+		return csvError(name, err)
+	}
+	header := make([]string, len(record))
+	for i, h := range record {
+		if i == 0 {
+			h = strings.TrimPrefix(h, string(byteOrderMark))
+		}
+		header[i] = strings.TrimSpace(h)
+	}
+	if err := checkHeader(name, header, minChannels); err != nil {
+		return err
+	}
+	if err := onHeader(header); err != nil {
+		return err
+	}
+
+	row := make([]float64, len(header))
+	rows := 0
+	for {
+		record, err := cr.Read()
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			return csvError(name, err)
+		}
+		at := func(col int) string {
+			line, _ := cr.FieldPos(min(col, len(record)-1))
+			return fmt.Sprintf("%s line %d, column %q", name, line, header[col])
+		}
+		if len(record) != len(header) {
+			line, _ := cr.FieldPos(0)
+			return fmt.Errorf("%s line %d has %s, the header has %d", name, line, plural(len(record), "cell"), len(header))
+		}
+		rows++
+		if rows*len(header) > maxCells {
+			return fmt.Errorf("%s: more than %d cells", at(0), maxCells)
+		}
+		for c, cell := range record {
+			cell = strings.TrimSpace(cell)
+			if c > 0 && (cell == "" || strings.EqualFold(cell, "nan")) {
+				row[c] = math.NaN()
+				continue
+			}
+			v, err := strconv.ParseFloat(cell, 64)
+			switch {
+			case errors.Is(err, strconv.ErrRange):
+				return fmt.Errorf("%s: %s does not fit a 64-bit float", at(c), quote(cell))
+			case err != nil && c == 0:
+				return fmt.Errorf("%s: %s is not a number, want a time", at(c), quote(cell))
+			case err != nil:
+				return fmt.Errorf("%s: %s is not a number; leave the cell empty where nothing was observed", at(c), quote(cell))
+			case math.IsInf(v, 0) || math.IsNaN(v):
+				return fmt.Errorf("%s: %s is not finite", at(c), quote(cell))
+			}
+			row[c] = v
+		}
+		if err := onRow(row, at); err != nil {
+			return err
+		}
+	}
+	if rows == 0 {
+		return fmt.Errorf("%s has a header and no rows", name)
+	}
+	return nil
+}
+
+func checkHeader(name string, header []string, minChannels int) error {
+	numbers := 0
+	for _, h := range header {
+		if _, err := strconv.ParseFloat(h, 64); err == nil && !strings.EqualFold(h, "nan") {
+			numbers++
+		}
+	}
+	if numbers == len(header) {
+		return fmt.Errorf("%s line 1 is all numbers: the header t,name1,... is missing", name)
+	}
+	if len(header) == 1 && strings.ContainsAny(header[0], ";\t") {
+		return fmt.Errorf("%s line 1: separate the columns with commas", name)
+	}
+	if !isTimeName(header[0]) {
+		return fmt.Errorf("%s line 1: the first column is %s, want t (or time, or t with a unit as in %q)", name, quote(header[0]), "t [s]")
+	}
+	if len(header)-1 < minChannels {
+		return fmt.Errorf("%s line 1 names only the time, want at least one channel: t,name1,...", name)
+	}
+	if len(header)-1 > lassode.MaxChannels {
+		return fmt.Errorf("%s has %d channels, want at most %d; split them over several files", name, len(header)-1, lassode.MaxChannels)
+	}
+	seen := make(map[string]int, len(header))
+	for i, h := range header {
+		if h == "" {
+			return fmt.Errorf("%s line 1: column %d has no name", name, i+1)
+		}
+		if first, ok := seen[h]; ok {
+			return fmt.Errorf("%s line 1: columns %d and %d are both named %s", name, first+1, i+1, quote(h))
+		}
+		seen[h] = i
+	}
+	return nil
+}
+
+// isTimeName accepts t, time and both followed by a unit.
+func isTimeName(h string) bool {
+	h = strings.ToLower(h)
+	if i := strings.IndexAny(h, "[(/_ "); i > 0 {
+		h = strings.TrimSpace(h[:i])
+	}
+	return h == "t" || h == "time"
+}
+
+// csvError rewrites the errors of encoding/csv.
+func csvError(name string, err error) error {
+	var parse *csv.ParseError
+	if errors.As(err, &parse) {
+		what := parse.Err.Error()
+		switch {
+		case errors.Is(parse.Err, csv.ErrQuote):
+			what = "a quotation mark inside or around a cell is not closed"
+		case errors.Is(parse.Err, csv.ErrBareQuote):
+			what = "a quotation mark inside a cell that does not begin with one"
+		}
+		return fmt.Errorf("%s line %d, byte %d: %s", name, parse.Line, parse.Column, what)
+	}
+	return fmt.Errorf("%s: %w", name, err)
+}
+
+// lineLimiter fails when a line grows over maxLine.
+type lineLimiter struct {
+	r      io.Reader
+	name   string
+	length int
+}
+
+// Read implements io.Reader.
+func (l *lineLimiter) Read(p []byte) (int, error) {
+	n, err := l.r.Read(p)
+	for _, b := range p[:n] {
+		l.length++
+		if b == '\n' {
+			l.length = 0
+		}
+	}
+	if l.length > maxLine {
+		return 0, fmt.Errorf("a line is longer than %d MiB", maxLine>>20)
+	}
+	return n, err
+}
+
+// quote shows the start of a text.
+func quote(s string) string {
+	if len(s) > 40 {
+		return strconv.Quote(strings.ToValidUTF8(s[:40], "")) + "..."
+	}
+	return strconv.Quote(s)
+}
+
+// plural is "1 cell", "2 cells".
+func plural(n int, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	return fmt.Sprintf("%d %ss", n, what)
+}
+
+// channelNames returns the names of a series, or x1, x2, ...
+func channelNames(s lassode.Series) []string {
+	if s.Names != nil {
+		return s.Names
+	}
+	names := make([]string, s.Channels())
+	for i := range names {
+		names[i] = fmt.Sprintf("x%d", i+1)
+	}
+	return names
+}
+
+// levelName is the quantile as it stands in headers and in JSON: 0.1.
+func levelName(p float64) string { return strconv.FormatFloat(p, 'g', -1, 64) }
+
+// writeForecast writes a header t,name,name_q0.1,... and a row per time. For
+// each channel: the mean, its rate of change if asked, then the quantiles.
+func writeForecast(w io.Writer, names []string, fc *lassode.Forecast, levels []float64, rates bool) error {
+	cw := csv.NewWriter(w)
+	header := []string{"t"}
+	for _, n := range names {
+		header = append(header, n)
+		if rates {
+			header = append(header, n+"_rate")
+		}
+		for _, p := range levels {
+			header = append(header, n+"_q"+levelName(p))
+		}
+	}
+	if err := cw.Write(header); err != nil {
+		return err
+	}
+	cw.Flush()
+	if err := cw.Error(); err != nil {
+		return err
+	}
+	quantiles := make([][][]float64, len(levels))
+	for i, p := range levels {
+		quantiles[i] = fc.Quantile(p)
+	}
+	var line []byte
+	for i, t := range fc.Times {
+		line = appendNumber(line[:0], t)
+		for c := range names {
+			line = appendCell(line, fc.Mean[i][c])
+			if rates {
+				line = appendCell(line, fc.Rate[i][c])
+			}
+			for q := range levels {
+				line = appendCell(line, quantiles[q][i][c])
+			}
+		}
+		line = append(line, '\n')
+		if _, err := w.Write(line); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func appendCell(b []byte, v float64) []byte { return appendNumber(append(b, ','), v) }
+
+// appendNumber writes the shortest decimal that reads back as the same float.
+func appendNumber(b []byte, v float64) []byte { return strconv.AppendFloat(b, v, 'g', -1, 64) }

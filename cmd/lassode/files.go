@@ -1,0 +1,215 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"compress/gzip"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+)
+
+// maxLine bounds one line of an input file, so that a file without line ends
+// cannot exhaust the memory.
+const maxLine = 64 << 20
+
+// input is an opened input file. Reads are decompressed.
+type input struct {
+	*bufio.Reader
+	name    string // for messages
+	closers []io.Closer
+}
+
+// openInput opens a file, or standard input for "-". Compression is
+// recognised by the content, not by the name.
+func openInput(env *environment, path string) (*input, error) {
+	in := &input{name: path}
+	var raw io.Reader
+	if path == "-" {
+		in.name = "standard input"
+		raw = env.stdin
+	} else {
+		f, err := os.Open(path)
+		if err != nil {
+			return nil, err
+		}
+		if info, err := f.Stat(); err == nil && info.IsDir() {
+			f.Close()
+			return nil, fmt.Errorf("%s is a directory, want a file", path)
+		}
+		in.closers = append(in.closers, f)
+		raw = f
+	}
+	in.Reader = bufio.NewReaderSize(raw, 1<<16)
+	if magic, _ := in.Peek(2); bytes.Equal(magic, []byte{0x1f, 0x8b}) {
+		z, err := gzip.NewReader(in.Reader)
+		if err != nil {
+			in.Close()
+			return nil, fmt.Errorf("%s: %w", in.name, err)
+		}
+		in.closers = append(in.closers, z)
+		in.Reader = bufio.NewReaderSize(z, 1<<16)
+	}
+	return in, nil
+}
+
+// Close closes the file.
+func (in *input) Close() {
+	for i := len(in.closers) - 1; i >= 0; i-- {
+		in.closers[i].Close()
+	}
+}
+
+// format is "csv" or "jsonl".
+func (in *input) format() string {
+	name := strings.ToLower(strings.TrimSuffix(strings.ToLower(in.name), ".gz"))
+	switch filepath.Ext(name) {
+	case ".csv":
+		return "csv"
+	case ".jsonl", ".ndjson", ".json":
+		return "jsonl"
+	}
+	// An unknown name: a task begins with a brace, a CSV header does not.
+	head, _ := in.Peek(4096)
+	head = bytes.TrimLeft(bytes.TrimPrefix(head, byteOrderMark), " \t\r\n")
+	if len(head) > 0 && head[0] == '{' {
+		return "jsonl"
+	}
+	return "csv"
+}
+
+// byteOrderMark opens UTF-8 files of some spreadsheet programs.
+var byteOrderMark = []byte{0xef, 0xbb, 0xbf}
+
+// output is a file in the making. Nothing appears under its name before
+// Commit, so that a failure at any moment leaves an older file as it was.
+type output struct {
+	*bufio.Writer
+	zip    *gzip.Writer
+	file   *os.File // nil for standard output
+	temp   string   // name of the temporary file; empty when written in place
+	target string
+	done   bool
+}
+
+// createOutput starts a file, or standard output for "-". It fails at once
+// when the folder cannot be written, before any long work.
+func createOutput(env *environment, path string) (*output, error) {
+	out := &output{target: path}
+	var raw io.Writer
+	if path == "-" {
+		raw = env.stdout
+	} else {
+		// The file behind a link is replaced, not the link.
+		if real, err := filepath.EvalSymlinks(path); err == nil {
+			out.target = real
+		}
+		mode := fs.FileMode(0o666)
+		info, err := os.Stat(out.target)
+		switch {
+		case err == nil && info.IsDir():
+			return nil, fmt.Errorf("cannot write %s: it is a directory", path)
+		case err == nil && !info.Mode().IsRegular():
+			// A device or a pipe is written in place; there is no old content.
+			out.file, err = os.OpenFile(out.target, os.O_WRONLY, 0)
+			if err != nil {
+				return nil, fmt.Errorf("cannot write %s: %w", path, err)
+			}
+		default:
+			if err == nil {
+				mode = info.Mode().Perm()
+			}
+			out.file, err = createTemporary(out.target, mode)
+			if err != nil {
+				return nil, fmt.Errorf("cannot write %s: %w", path, err)
+			}
+			out.temp = out.file.Name()
+		}
+		raw = out.file
+	}
+	if strings.HasSuffix(strings.ToLower(path), ".gz") {
+		out.zip = gzip.NewWriter(raw)
+		raw = out.zip
+	}
+	out.Writer = bufio.NewWriterSize(raw, 1<<16)
+	return out, nil
+}
+
+// createTemporary makes a new file beside the target.
+func createTemporary(target string, mode fs.FileMode) (*os.File, error) {
+	for i := 0; ; i++ {
+		name := fmt.Sprintf("%s.%d-%d.tmp", target, os.Getpid(), i)
+		f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, mode)
+		if errors.Is(err, fs.ErrExist) && i < 1000 {
+			continue
+		}
+		return f, err
+	}
+}
+
+// Commit completes the file and puts it in place.
+func (o *output) Commit() error {
+	if o.done {
+		return nil
+	}
+	err := o.Flush()
+	if o.zip != nil {
+		err = errors.Join(err, o.zip.Close())
+	}
+	o.done = true
+	if o.file == nil {
+		return err
+	}
+	if o.temp != "" && err == nil {
+		err = o.file.Sync()
+	}
+	err = errors.Join(err, o.file.Close())
+	if o.temp == "" {
+		return err
+	}
+	if err == nil {
+		err = os.Rename(o.temp, o.target)
+	}
+	if err != nil {
+		os.Remove(o.temp)
+		return fmt.Errorf("cannot write %s: %w", o.target, err)
+	}
+	return nil
+}
+
+// Abort drops the file unless it was committed. On standard output what was
+// already written stays.
+func (o *output) Abort() {
+	if o.done {
+		return
+	}
+	o.done = true
+	if o.file == nil {
+		o.Flush()
+		if o.zip != nil {
+			o.zip.Close()
+		}
+		return
+	}
+	o.file.Close()
+	if o.temp != "" {
+		os.Remove(o.temp)
+	}
+}
+
+// writeFile writes a whole file through createOutput.
+func writeFile(env *environment, path string, write func(w io.Writer) error) error {
+	out, err := createOutput(env, path)
+	if err != nil {
+		return err
+	}
+	defer out.Abort()
+	if err := write(out); err != nil {
+		return err
+	}
+	return out.Commit()
+}

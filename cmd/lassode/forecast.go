@@ -1,0 +1,508 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"os"
+	"runtime"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/lassode/lassode"
+	"github.com/lassode/lassode/pretrained"
+)
+
+func forecastCommand() *command {
+	return &command{
+		name:     "forecast",
+		synopsis: "-in F.csv|F.jsonl [-at LIST | -until T | -steps N | -query Q.csv] [-out F] [-plot F.svg|F.png] [-model W]",
+		summary:  "forecast a CSV series, or a JSON Lines file of many",
+		detail: `
+CSV: a header t,name1,name2,... then a row per observation, times increasing,
+at any spacing. An empty cell or nan is not observed. The answer has, for each
+channel, the mean and the quantiles as columns name, name_q0.1, ...
+
+JSON Lines: one task a line, in any mix of sizes,
+  {"id":"a","t":[0,1,2],"x":[[1.5,null],[1.2,0.3],[0.9,0.4]],"query":[3,4]}
+answered in the same order by
+  {"id":"a","t":[3,4],"mean":[[...],...],"quantiles":{"0.1":[[...],...],...}}
+or {"id":"a","error":"...","line":7}; a bad line never stops the others.
+
+Times may be asked anywhere: ahead, in gaps, or before the first observation.
+Without any of -at, -until, -steps and -query the forecast goes on for half
+the observed span.`,
+		examples: `
+lassode forecast -in pump.csv -until 120 -out ahead.csv -plot ahead.svg
+lassode forecast -in pump.csv -at 10.5,11,20:30:0.5
+lassode forecast -in pump.csv -steps 50 -quantiles 0.05,0.5,0.95 -rates
+lassode forecast -in tasks.jsonl.gz -out answers.jsonl.gz
+generator | lassode forecast -in - -steps 20 > answers.jsonl`,
+		run: runForecast,
+	}
+}
+
+// horizon is how the command line asks for times.
+type horizon struct {
+	at    []float64
+	until float64
+	steps int
+	step  float64
+	query *query
+}
+
+func runForecast(ctx context.Context, env *environment, c *command, args []string) error {
+	fs := c.flags(env)
+	in := fs.String("in", "", "`file` to forecast: CSV or JSON Lines, .gz accepted, - for standard input")
+	out := fs.String("out", "-", "`file` for the answer; an older file stays until the new one is complete")
+	at := fs.String("at", "", "comma-separated `times`; a:b:s stands for a, a+s, ... up to b")
+	until := fs.Float64("until", 0, "forecast at every step up to this `time`")
+	steps := fs.Int("steps", 0, "forecast this `number` of steps")
+	step := fs.Float64("step", 0, "`length` of a step for -until and -steps (default the median step of the observations)")
+	queryFile := fs.String("query", "", "CSV `file` with the times in its first column; further columns are true values for -plot")
+	plotFile := fs.String("plot", "", "draw the forecast of a CSV series into this .svg or .png `file`")
+	modelFile := fs.String("model", "", "weights `file` (default: the built-in weights)")
+	quantiles := fs.String("quantiles", "0.1,0.5,0.9", "comma-separated quantile `levels`")
+	rates := fs.Bool("rates", false, "also write the rate of change of the mean")
+	workers := fs.Int("workers", 0, "`number` of tasks of a JSON Lines file worked on at a time (default: all processors)")
+	positional, err := parse(fs, args)
+	if err != nil {
+		return err
+	}
+	if *in == "" && len(positional) == 1 {
+		*in, positional = positional[0], nil
+	}
+	if err := noArguments(positional); err != nil {
+		return err
+	}
+	if *in == "" {
+		return usagef("-in is missing, want a CSV or JSON Lines file, or - for standard input")
+	}
+	ways := 0
+	for _, name := range []string{"at", "until", "steps", "query"} {
+		if given(fs, name) {
+			ways++
+		}
+	}
+	if ways > 1 {
+		return usagef("give only one of -at, -until, -steps and -query")
+	}
+	var h horizon
+	h.until = math.NaN()
+	if given(fs, "at") {
+		if h.at, err = parseTimes(*at); err != nil {
+			return usagef("-at: %v", err)
+		}
+	}
+	if given(fs, "until") {
+		if h.until = *until; math.IsInf(h.until, 0) || math.IsNaN(h.until) {
+			return usagef("-until is %v, want a finite time", *until)
+		}
+	}
+	if given(fs, "steps") {
+		if h.steps = *steps; h.steps < 1 || h.steps > lassode.MaxQueries {
+			return usagef("-steps is %d, want 1 to %d", *steps, lassode.MaxQueries)
+		}
+	}
+	if given(fs, "step") {
+		if h.step = *step; !(h.step > 0) || math.IsInf(h.step, 0) {
+			return usagef("-step is %v, want a positive number", *step)
+		}
+	}
+	levels, err := parseLevels(*quantiles)
+	if err != nil {
+		return usagef("-quantiles: %v", err)
+	}
+	if *workers < 0 {
+		return usagef("-workers is %d, want at least 1", *workers)
+	}
+	if *workers == 0 {
+		*workers = runtime.GOMAXPROCS(0)
+	}
+	pictureFormat := ""
+	if *plotFile != "" {
+		if pictureFormat, err = pictureFormatOf(*plotFile); err != nil {
+			return usagef("-plot: %v", err)
+		}
+	}
+	if *queryFile == "-" && *in == "-" {
+		return usagef("-in and -query cannot both be standard input")
+	}
+
+	source, err := openInput(env, *in)
+	if err != nil {
+		return err
+	}
+	defer source.Close()
+	if *queryFile != "" {
+		file, err := openInput(env, *queryFile)
+		if err != nil {
+			return err
+		}
+		h.query, err = readQuery(file, file.name)
+		file.Close()
+		if err != nil {
+			return err
+		}
+	}
+	format := source.format()
+	if format == "jsonl" && *plotFile != "" {
+		return usagef("-plot draws one series, it does not work on JSON Lines")
+	}
+	model, err := loadModel(env, *modelFile)
+	if err != nil {
+		return err
+	}
+	result, err := createOutput(env, *out)
+	if err != nil {
+		return err
+	}
+	defer result.Abort()
+
+	if format == "jsonl" {
+		lines, failed, err := forecastLines(ctx, model, source, result, *workers, h, levels, *rates)
+		if err != nil {
+			return fmt.Errorf("%s: after %s: %w", source.name, plural(lines, "line"), err)
+		}
+		if lines == 0 {
+			return fmt.Errorf("%s is empty, want one task a line", source.name)
+		}
+		if err := result.Commit(); err != nil {
+			return err
+		}
+		if failed > 0 {
+			fmt.Fprintf(env.stderr, "lassode forecast: %d of %s answered by an error\n", failed, plural(lines, "line"))
+		}
+		return nil
+	}
+
+	series, err := readSeries(source, source.name)
+	if err != nil {
+		return err
+	}
+	times, err := h.times(series)
+	if err != nil {
+		return err
+	}
+	fc, err := model.Forecast(series, times)
+	if err != nil {
+		return describe(source.name, err)
+	}
+	if err := writeForecast(result, channelNames(series), fc, levels, *rates); err != nil {
+		return err
+	}
+	if *plotFile != "" {
+		fig, err := forecastFigure(model, source.name, series, times, h.query)
+		if err != nil {
+			return err
+		}
+		if err := writeFile(env, *plotFile, func(w io.Writer) error { return fig.draw(w, pictureFormat) }); err != nil {
+			return err
+		}
+	}
+	if err := result.Commit(); err != nil {
+		return err
+	}
+	if h.query != nil {
+		reportTruth(env, series, fc, h.query)
+	}
+	return nil
+}
+
+// forecastLines answers a JSON Lines file.
+func forecastLines(ctx context.Context, model *lassode.Model, in *input, w io.Writer, workers int, h horizon, levels []float64, rates bool) (lines, failed int, err error) {
+	return answerLines(ctx, in.Reader, w, workers, maxLine, func(line []byte, number int) ([]byte, bool) {
+		t, err := parseTask(line)
+		var fc *lassode.Forecast
+		if err == nil {
+			fc, err = forecastTask(model, t, h)
+		}
+		if err != nil {
+			return appendFailure(nil, t.id, number, err), true
+		}
+		return appendAnswer(nil, t, fc, levels, rates), false
+	})
+}
+
+func forecastTask(model *lassode.Model, t task, h horizon) (*lassode.Forecast, error) {
+	if err := t.series.Validate(); err != nil {
+		return nil, describe("", err)
+	}
+	at := t.query
+	if at == nil {
+		var err error
+		if at, err = h.times(t.series); err != nil {
+			return nil, err
+		}
+	}
+	fc, err := model.Forecast(t.series, at)
+	if err != nil {
+		return nil, describe("", err)
+	}
+	return fc, nil
+}
+
+// describe words an error of the engine for the command line: fields are
+// named as in the files, without the package's prefix.
+func describe(name string, err error) error {
+	var input *lassode.InputError
+	if !errors.As(err, &input) {
+		if name != "" {
+			return fmt.Errorf("%s: %w", name, err)
+		}
+		return err
+	}
+	field := input.Field
+	for _, r := range []struct{ from, to string }{{"Times", "t"}, {"Values", "x"}, {"at", "query"}} {
+		if rest, ok := strings.CutPrefix(field, r.from); ok && (rest == "" || rest[0] == '[') {
+			field = r.to + rest
+			break
+		}
+	}
+	want := strings.ReplaceAll(input.Want, "Times[", "t[")
+	if name != "" {
+		field = name + ": " + field
+	}
+	return fmt.Errorf("%s is %s, want %s", field, input.Got, want)
+}
+
+// times turns the asked horizon into query times for one series.
+func (h horizon) times(s lassode.Series) ([]float64, error) {
+	if h.query != nil {
+		return h.query.times, nil
+	}
+	if h.at != nil {
+		return h.at, nil
+	}
+	n := len(s.Times)
+	last := s.Times[n-1]
+	step := h.step
+	if step == 0 && n > 1 {
+		step = medianStep(s.Times)
+	}
+	if !math.IsNaN(h.until) {
+		if h.until <= last {
+			return nil, fmt.Errorf("-until %v is not after the last observation at %v; use -at for earlier times", h.until, last)
+		}
+		if step == 0 {
+			step = (h.until - last) / 100
+		}
+		count := math.Ceil((h.until-last)/step - 1e-9)
+		if !(count <= lassode.MaxQueries) {
+			return nil, fmt.Errorf("-until %v is more than %d steps of %v ahead; give a longer -step", h.until, lassode.MaxQueries, step)
+		}
+		times := stepTimes(last, step, int(count))
+		times[len(times)-1] = h.until
+		return times, nil
+	}
+	if step == 0 {
+		return nil, errors.New("one observation does not tell the length of a step; use -at, -until or -step")
+	}
+	steps := h.steps
+	if steps == 0 {
+		steps = max(1, min(lassode.MaxQueries, int(math.Round((last-s.Times[0])/(2*step)))))
+	}
+	times := stepTimes(last, step, steps)
+	if end := times[len(times)-1]; math.IsInf(end, 0) || times[0] == last {
+		return nil, fmt.Errorf("a step of %v cannot be told apart from the time %v", step, last)
+	}
+	return times, nil
+}
+
+// stepTimes is last+step, last+2 step, ...
+func stepTimes(last, step float64, n int) []float64 {
+	times := make([]float64, n)
+	for i := range times {
+		times[i] = last + float64(i+1)*step
+	}
+	return times
+}
+
+// medianStep is the median distance of neighbouring times.
+func medianStep(times []float64) float64 {
+	steps := make([]float64, len(times)-1)
+	for i := range steps {
+		steps[i] = times[i+1] - times[i]
+	}
+	slices.Sort(steps)
+	return steps[len(steps)/2]
+}
+
+// parseTimes reads "1,2.5,10:20:0.5".
+func parseTimes(list string) ([]float64, error) {
+	var times []float64
+	for word := range strings.SplitSeq(list, ",") {
+		parts := strings.Split(strings.TrimSpace(word), ":")
+		v := make([]float64, len(parts))
+		for i, p := range parts {
+			f, err := strconv.ParseFloat(strings.TrimSpace(p), 64)
+			if err != nil || math.IsNaN(f) || math.IsInf(f, 0) {
+				return nil, fmt.Errorf("%q is not a time", p)
+			}
+			v[i] = f
+		}
+		switch {
+		case len(v) == 1:
+			times = append(times, v[0])
+		case len(v) == 3 && v[2] > 0 && v[1] >= v[0]:
+			n := math.Floor((v[1]-v[0])/v[2] + 1e-9)
+			if !(n < lassode.MaxQueries) {
+				return nil, fmt.Errorf("%q are more than %d times", word, lassode.MaxQueries)
+			}
+			for i := range int(n) + 1 {
+				times = append(times, v[0]+float64(i)*v[2])
+			}
+		default:
+			return nil, fmt.Errorf("%q is not a range, want first:last:step with a positive step", word)
+		}
+		if len(times) > lassode.MaxQueries {
+			return nil, fmt.Errorf("more than %d times", lassode.MaxQueries)
+		}
+	}
+	return times, nil
+}
+
+// parseLevels reads rising quantile levels.
+func parseLevels(list string) ([]float64, error) {
+	if strings.TrimSpace(list) == "" {
+		return nil, nil
+	}
+	var levels []float64
+	for word := range strings.SplitSeq(list, ",") {
+		p, err := strconv.ParseFloat(strings.TrimSpace(word), 64)
+		if err != nil || !(p > 0 && p < 1) {
+			return nil, fmt.Errorf("%q is not a level, want more than 0 and less than 1", word)
+		}
+		levels = append(levels, p)
+	}
+	slices.Sort(levels)
+	return slices.Compact(levels), nil
+}
+
+// loadModel reads a weights file, or takes the built-in weights for "".
+func loadModel(env *environment, path string) (*lassode.Model, error) {
+	if path == "" {
+		return pretrained.Model()
+	}
+	if path == "-" {
+		return lassode.Load(env.stdin)
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	if info, err := f.Stat(); err == nil && info.IsDir() {
+		return nil, fmt.Errorf("%s is a directory, want a weights file", path)
+	}
+	m, err := lassode.Load(f)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	return m, nil
+}
+
+// figurePoints is the number of times at which a curve is drawn.
+const figurePoints = 500
+
+// forecastFigure draws the observations and a fine curve over everything that
+// was observed or asked.
+func forecastFigure(model *lassode.Model, title string, s lassode.Series, at []float64, q *query) (*figure, error) {
+	first, last := s.Times[0], s.Times[len(s.Times)-1]
+	lo, hi := min(first, slices.Min(at)), max(last, slices.Max(at))
+	curve, err := curveOf(model, s, lo, hi)
+	if err != nil {
+		return nil, err
+	}
+	fig := &figure{title: title, note: fmt.Sprintf("%d observations", len(s.Times))}
+	for c, name := range channelNames(s) {
+		p := curve.panel(s, c)
+		p.title = name
+		if q != nil {
+			if k := slices.Index(q.truth.Names, name); k >= 0 {
+				p.truth = points{}
+				for _, i := range sortedIndex(q.times) {
+					p.truth.add(q.times[i], q.truth.Values[i][k])
+				}
+			}
+		}
+		fig.panels = append(fig.panels, p)
+	}
+	fig.arrange()
+	return fig, nil
+}
+
+// curve is a forecast at regular times with its 80 % band.
+type curve struct {
+	fc     *lassode.Forecast
+	lo, hi [][]float64
+}
+
+func curveOf(model *lassode.Model, s lassode.Series, from, to float64) (*curve, error) {
+	at := make([]float64, figurePoints)
+	for i := range at {
+		f := float64(i) / float64(len(at)-1)
+		at[i] = from*(1-f) + to*f
+	}
+	fc, err := model.Forecast(s, at)
+	if err != nil {
+		return nil, err
+	}
+	return &curve{fc, fc.Quantile(0.1), fc.Quantile(0.9)}, nil
+}
+
+// panel is the picture of one channel.
+func (k *curve) panel(s lassode.Series, c int) panel {
+	p := panel{seenFrom: s.Times[0], seenTo: s.Times[len(s.Times)-1]}
+	for i, t := range s.Times {
+		p.observed.add(t, s.Values[i][c])
+	}
+	for i, t := range k.fc.Times {
+		p.mean.add(t, k.fc.Mean[i][c])
+		p.lo = append(p.lo, k.lo[i][c])
+		p.hi = append(p.hi, k.hi[i][c])
+	}
+	return p
+}
+
+// sortedIndex is the order of rising times.
+func sortedIndex(times []float64) []int {
+	order := make([]int, len(times))
+	for i := range order {
+		order[i] = i
+	}
+	slices.SortStableFunc(order, func(a, b int) int {
+		switch {
+		case times[a] < times[b]:
+			return -1
+		case times[a] > times[b]:
+			return 1
+		}
+		return 0
+	})
+	return order
+}
+
+// reportTruth prints the error of each channel whose true values the query
+// file knew.
+func reportTruth(env *environment, s lassode.Series, fc *lassode.Forecast, q *query) {
+	for c, name := range channelNames(s) {
+		k := slices.Index(q.truth.Names, name)
+		if k < 0 {
+			continue
+		}
+		sum, n := 0.0, 0
+		for i, row := range q.truth.Values {
+			if d := row[k] - fc.Mean[i][c]; !math.IsNaN(d) {
+				sum += d * d
+				n++
+			}
+		}
+		if n > 0 {
+			fmt.Fprintf(env.stderr, "%s: root mean square error %.4g over %s\n", name, math.Sqrt(sum/float64(n)), plural(n, "true value"))
+		}
+	}
+}

@@ -1,0 +1,402 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+
+	"github.com/lassode/lassode"
+)
+
+// task is one line of a JSON Lines file.
+type task struct {
+	id     json.RawMessage // as it stood on the line; nil when there was none
+	series lassode.Series
+	query  []float64 // nil when the line has none
+}
+
+// parseTask reads one line: {"id":"a","t":[...],"x":[[...],...],"query":[...]}.
+// x has a row per time, null is not observed. On an error the id is still
+// returned when it can be made out.
+func parseTask(line []byte) (task, error) {
+	var raw struct {
+		ID    json.RawMessage `json:"id"`
+		T     json.RawMessage `json:"t"`
+		X     json.RawMessage `json:"x"`
+		Query json.RawMessage `json:"query"`
+		Names []string        `json:"names"`
+	}
+	if err := json.Unmarshal(line, &raw); err != nil {
+		t := task{id: salvageID(line)}
+		return t, lineError(line, err)
+	}
+	t := task{id: compactID(raw.ID)}
+	if raw.T == nil {
+		return t, errors.New(`"t" is missing, want the times of the observations`)
+	}
+	if raw.X == nil {
+		return t, errors.New(`"x" is missing, want a row of values for each time`)
+	}
+	var err error
+	if t.series.Times, err = parseList(raw.T, "t", false); err != nil {
+		return t, err
+	}
+	if t.series.Values, err = parseRows(raw.X, "x"); err != nil {
+		return t, err
+	}
+	t.series.Names = raw.Names
+	if raw.Query != nil && !bytes.Equal(raw.Query, []byte("null")) {
+		if t.query, err = parseList(raw.Query, "query", false); err != nil {
+			return t, err
+		}
+		if len(t.query) == 0 {
+			return t, errors.New(`"query" is empty, want at least one time`)
+		}
+	}
+	return t, nil
+}
+
+// lineError explains why a line could not be read.
+func lineError(line []byte, err error) error {
+	var syntax *json.SyntaxError
+	var kind *json.UnmarshalTypeError
+	switch {
+	case errors.As(err, &syntax) && syntax.Offset > 0:
+		rest := line[min(int(syntax.Offset)-1, len(line)):]
+		for _, word := range []string{"NaN", "nan", "Infinity", "-Infinity", "Inf"} {
+			if bytes.HasPrefix(rest, []byte(word)) {
+				return fmt.Errorf("not JSON at byte %d: %s is no JSON number; write null where nothing was observed", syntax.Offset, word)
+			}
+		}
+		return fmt.Errorf("not JSON at byte %d: %s", syntax.Offset, syntax.Error())
+	case errors.As(err, &kind) && kind.Field == "":
+		return fmt.Errorf("the line is a JSON %s, want an object with t, x and query", kind.Value)
+	case errors.As(err, &kind):
+		return fmt.Errorf("%q is a JSON %s, want %s", kind.Field, kind.Value, "a list of names")
+	}
+	return fmt.Errorf("not JSON: %w", err)
+}
+
+// salvageID reads the id of a line that is broken somewhere behind it.
+func salvageID(line []byte) json.RawMessage {
+	d := json.NewDecoder(bytes.NewReader(line))
+	if tok, err := d.Token(); err != nil || tok != json.Delim('{') {
+		return nil
+	}
+	for d.More() {
+		key, err := d.Token()
+		if err != nil {
+			return nil
+		}
+		var value json.RawMessage
+		if err := d.Decode(&value); err != nil {
+			return nil
+		}
+		if key == "id" {
+			return compactID(value)
+		}
+	}
+	return nil
+}
+
+// compactID is the id without white space, so that an answer stays one line.
+func compactID(id json.RawMessage) json.RawMessage {
+	if id == nil {
+		return nil
+	}
+	var b bytes.Buffer
+	if json.Compact(&b, id) != nil {
+		return nil
+	}
+	return b.Bytes()
+}
+
+// parseList reads a list of numbers out of valid JSON.
+func parseList(raw []byte, name string, null bool) ([]float64, error) {
+	list, rest, err := appendList(nil, raw, name, null)
+	if err == nil && len(trimLeft(rest)) > 0 {
+		err = fmt.Errorf("%q has something behind its end", name)
+	}
+	return list, err
+}
+
+// parseRows reads a list of lists of numbers or null out of valid JSON.
+func parseRows(raw []byte, name string) ([][]float64, error) {
+	raw = trimLeft(raw)
+	if len(raw) == 0 || raw[0] != '[' {
+		return nil, fmt.Errorf("%q is %s, want a list with a row of values for each time", name, kindOf(raw))
+	}
+	var rows [][]float64
+	width := 0
+	raw = trimLeft(raw[1:])
+	for len(raw) > 0 && raw[0] != ']' {
+		row, rest, err := appendList(make([]float64, 0, width), raw, name+"["+strconv.Itoa(len(rows))+"]", true)
+		if err != nil {
+			return nil, err
+		}
+		rows, width = append(rows, row), len(row)
+		raw = trimLeft(rest)
+		if len(raw) > 0 && raw[0] == ',' {
+			raw = trimLeft(raw[1:])
+		}
+	}
+	return rows, nil
+}
+
+// appendList reads one list of numbers from the front of valid JSON and
+// returns what follows it.
+func appendList(dst []float64, raw []byte, name string, null bool) (list []float64, rest []byte, err error) {
+	raw = trimLeft(raw)
+	if len(raw) == 0 || raw[0] != '[' {
+		return nil, nil, fmt.Errorf("%s is %s, want a list of numbers", strconv.Quote(name), kindOf(raw))
+	}
+	raw = trimLeft(raw[1:])
+	for {
+		if len(raw) == 0 {
+			return nil, nil, fmt.Errorf("%q has no end", name)
+		}
+		if raw[0] == ']' {
+			return dst, raw[1:], nil
+		}
+		end := bytes.IndexAny(raw, ",] \t\r\n")
+		if end < 0 {
+			return nil, nil, fmt.Errorf("%q has no end", name)
+		}
+		word := raw[:end]
+		place := func() string { return fmt.Sprintf("%s[%d]", name, len(dst)) }
+		switch {
+		case null && string(word) == "null":
+			dst = append(dst, math.NaN())
+		case word[0] == '-' || word[0] >= '0' && word[0] <= '9':
+			v, err := strconv.ParseFloat(string(word), 64)
+			if err != nil {
+				return nil, nil, fmt.Errorf("%s is %s, which does not fit a 64-bit float", place(), word)
+			}
+			dst = append(dst, v)
+		case null:
+			return nil, nil, fmt.Errorf("%s is %s, want a number or null", place(), kindOf(raw))
+		default:
+			return nil, nil, fmt.Errorf("%s is %s, want a number", place(), kindOf(raw))
+		}
+		raw = trimLeft(raw[end:])
+		if len(raw) > 0 && raw[0] == ',' {
+			raw = trimLeft(raw[1:])
+		}
+	}
+}
+
+func trimLeft(b []byte) []byte { return bytes.TrimLeft(b, " \t\r\n") }
+
+// kindOf names the JSON value at the front of raw.
+func kindOf(raw []byte) string {
+	if len(raw) == 0 {
+		return "nothing"
+	}
+	switch raw[0] {
+	case '{':
+		return "an object"
+	case '[':
+		return "a list"
+	case '"':
+		return "a text"
+	case 't', 'f':
+		return "true or false"
+	case 'n':
+		return "null"
+	}
+	return "a number"
+}
+
+// appendAnswer writes one answer line.
+func appendAnswer(b []byte, t task, fc *lassode.Forecast, levels []float64, rates bool) []byte {
+	b = append(b, '{')
+	b = appendID(b, t.id)
+	b = append(b, `,"t":`...)
+	b = appendJSONList(b, fc.Times)
+	b = append(b, `,"mean":`...)
+	b = appendJSONRows(b, fc.Mean)
+	if rates {
+		b = append(b, `,"rate":`...)
+		b = appendJSONRows(b, fc.Rate)
+	}
+	b = append(b, `,"quantiles":{`...)
+	for i, p := range levels {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = append(b, '"')
+		b = append(b, levelName(p)...)
+		b = append(b, `":`...)
+		b = appendJSONRows(b, fc.Quantile(p))
+	}
+	return append(b, "}}\n"...)
+}
+
+// appendFailure writes the error line of a task.
+func appendFailure(b []byte, id json.RawMessage, line int, err error) []byte {
+	b = append(b, '{')
+	b = appendID(b, id)
+	text, _ := json.Marshal(strings.ToValidUTF8(err.Error(), "�")) // a string always encodes
+	b = append(b, `,"error":`...)
+	b = append(b, text...)
+	b = append(b, `,"line":`...)
+	b = strconv.AppendInt(b, int64(line), 10)
+	return append(b, "}\n"...)
+}
+
+func appendID(b []byte, id json.RawMessage) []byte {
+	b = append(b, `"id":`...)
+	if id == nil {
+		return append(b, "null"...)
+	}
+	return append(b, id...)
+}
+
+func appendJSONRows(b []byte, rows [][]float64) []byte {
+	b = append(b, '[')
+	for i, row := range rows {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = appendJSONList(b, row)
+	}
+	return append(b, ']')
+}
+
+func appendJSONList(b []byte, list []float64) []byte {
+	b = append(b, '[')
+	for i, v := range list {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		if math.IsNaN(v) || math.IsInf(v, 0) { // JSON has no word for them
+			b = append(b, "null"...)
+			continue
+		}
+		b = appendNumber(b, v)
+	}
+	return append(b, ']')
+}
+
+// lineJob is a line on its way through answerLines.
+type lineJob struct {
+	number  int
+	line    []byte
+	tooLong bool
+	answer  chan []byte // receives the answer line; capacity 1
+	failed  bool        // valid after answer was received
+}
+
+// answerLines answers every line of r on w, in the order of the input, with
+// many workers. A bad line is answered by an error object and never stops the
+// others. The memory held is bounded by the number of workers, not by the
+// file. It returns the number of lines and how many of them failed.
+func answerLines(ctx context.Context, r *bufio.Reader, w io.Writer, workers, limit int, answer func(line []byte, number int) ([]byte, bool)) (lines, failed int, err error) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	work := make(chan *lineJob)
+	order := make(chan *lineJob, 2*workers) // bounds how far workers run ahead of the writer
+
+	var group sync.WaitGroup
+	for range workers {
+		group.Go(func() {
+			for job := range work {
+				var b []byte
+				if job.tooLong {
+					b = appendFailure(nil, salvageID(job.line), job.number, fmt.Errorf("the line is longer than %d bytes", limit))
+					job.failed = true
+				} else {
+					b, job.failed = answer(job.line, job.number)
+				}
+				job.line = nil
+				job.answer <- b
+			}
+		})
+	}
+	var readErr error // written before order is closed
+	go func() {
+		defer close(order)
+		defer close(work)
+		for number := 1; ; number++ {
+			line, tooLong, err := readLine(r, limit)
+			if number == 1 {
+				line = bytes.TrimPrefix(line, byteOrderMark)
+			}
+			if len(bytes.TrimSpace(line)) > 0 {
+				job := &lineJob{number: number, line: line, tooLong: tooLong, answer: make(chan []byte, 1)}
+				select {
+				case order <- job:
+				case <-ctx.Done():
+					return
+				}
+				select {
+				case work <- job:
+				case <-ctx.Done():
+					return
+				}
+			}
+			if err != nil {
+				if !errors.Is(err, io.EOF) {
+					readErr = err
+				}
+				return
+			}
+		}
+	}()
+
+	// When interrupted, the reader is left behind: it may be waiting for a
+	// line of standard input that never comes.
+	for {
+		var job *lineJob
+		select {
+		case job = <-order:
+		case <-ctx.Done():
+			return lines, failed, ctx.Err()
+		}
+		if job == nil {
+			group.Wait()
+			return lines, failed, readErr
+		}
+		var b []byte
+		select {
+		case b = <-job.answer:
+		case <-ctx.Done():
+			return lines, failed, ctx.Err()
+		}
+		lines++
+		if job.failed {
+			failed++
+		}
+		if _, err := w.Write(b); err != nil {
+			return lines, failed, err
+		}
+	}
+}
+
+// readLine reads one line without its end. A line over the limit is read to
+// its end, and its first few bytes are returned with tooLong set.
+func readLine(r *bufio.Reader, limit int) (line []byte, tooLong bool, err error) {
+	for {
+		part, err := r.ReadSlice('\n')
+		if !tooLong {
+			line = append(line, part...)
+			if len(line) > limit {
+				tooLong = true
+				line = slices.Clone(line[:min(len(line), 4096, limit)])
+			}
+		}
+		if errors.Is(err, bufio.ErrBufferFull) {
+			continue
+		}
+		return bytes.TrimRight(line, "\r\n"), tooLong, err
+	}
+}

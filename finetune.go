@@ -1,0 +1,274 @@
+package lassode
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"runtime"
+	"slices"
+
+	"github.com/lassode/lassode/optim"
+	"github.com/lassode/lassode/tensor"
+)
+
+// FineTuneOptions control [Model.FineTune]. The zero value is sensible.
+type FineTuneOptions struct {
+	// Steps is the number of optimiser steps; 0 means 400.
+	Steps int
+	// Scope is what may change: "all" weights (also the meaning of ""), the
+	// "head" with the mixer of the guides, or the "hub" alone.
+	Scope string
+	// ValidationShare is the part of the series kept apart to judge the
+	// result; 0 means a quarter, at least one series.
+	ValidationShare float64
+	// LearningRate multiplies the built-in rate; 0 means 1.
+	LearningRate float64
+	// Seed fixes everything random.
+	Seed uint64
+	// Workers bounds the goroutines; 0 means GOMAXPROCS. It does not change
+	// the result.
+	Workers int
+	// Progress is called after every step by the calling goroutine.
+	Progress func(Progress)
+}
+
+// Validate returns an [InputError] that names the first bad field, or nil.
+func (o FineTuneOptions) Validate() error {
+	switch {
+	case o.Steps < 0:
+		return inputError("FineTuneOptions.Steps", "0 or more", "%d", o.Steps)
+	case !slices.Contains([]string{"", "all", "head", "hub"}, o.Scope):
+		return inputError("FineTuneOptions.Scope", `"all", "head" or "hub"`, "%q", o.Scope)
+	case !(o.ValidationShare >= 0 && o.ValidationShare < 1):
+		return inputError("FineTuneOptions.ValidationShare", "0 to below 1", "%v", o.ValidationShare)
+	case !(o.LearningRate >= 0) || o.LearningRate > 100:
+		return inputError("FineTuneOptions.LearningRate", "0 to 100", "%v", o.LearningRate)
+	case o.Workers < 0:
+		return inputError("FineTuneOptions.Workers", "0 or more", "%d", o.Workers)
+	}
+	return nil
+}
+
+// FineTuneReport says what fine-tuning did.
+type FineTuneReport struct {
+	// Before and After are the errors on the validation part: the root mean
+	// square error of forecasts over the standard deviation of each channel,
+	// clipped at 2, averaged over channels, series and several lengths of
+	// context. After is that of the returned model, never more than Before.
+	Before, After float64
+	// Kept is "tuned" or "original".
+	Kept string
+	// Steps is the number of steps after which the returned weights were best.
+	Steps int
+	// ValidationTrajectories is the number of series kept apart; 0 when there
+	// was only one, whose last part was kept apart instead.
+	ValidationTrajectories int
+}
+
+// fineTuneChecks is the number of times the validation part is looked at.
+const fineTuneChecks = 8
+
+// FineTune trains a copy of the model on series of one kind of system and
+// returns it, or the original weights where the copy is not better on the part
+// of the series kept apart. m itself is unchanged. Series should be as dense
+// and clean as they are to be had; contexts with losses are drawn from them.
+func (m *Model) FineTune(ctx context.Context, series []Series, opt FineTuneOptions) (*Model, FineTuneReport, error) {
+	var report FineTuneReport
+	if err := opt.Validate(); err != nil {
+		return nil, report, err
+	}
+	if len(series) == 0 {
+		return nil, report, inputError("series", "at least one", "none")
+	}
+	for i, s := range series {
+		if err := s.Validate(); err != nil {
+			return nil, report, fmt.Errorf("lassode: series %d: %w", i, err)
+		}
+		if len(s.Times) < 24 {
+			return nil, report, inputError(fmt.Sprintf("series[%d]", i), "at least 24 rows to learn from", "%d rows long", len(s.Times))
+		}
+	}
+	if opt.Scope == "hub" && m.net.hub == nil {
+		return nil, report, inputError("FineTuneOptions.Scope", `"all" or "head" for a model without a hub`, "%q", opt.Scope)
+	}
+	if opt.Steps == 0 {
+		opt.Steps = 400
+	}
+	if opt.ValidationShare == 0 {
+		opt.ValidationShare = .25
+	}
+	if opt.LearningRate == 0 {
+		opt.LearningRate = 1
+	}
+	train, held := splitSeries(series, opt)
+	if len(series) > 1 {
+		report.ValidationTrajectories = len(held)
+	}
+
+	tuned := m.copy()
+	groups := tuned.net.fineTuneGroups(opt.Scope, opt.LearningRate)
+	tr := newTrainer(tuned.net, sliceSource(train), taskOptions{hi: len(train), whole: true},
+		TrainOptions{Seed: opt.Seed, Workers: opt.Workers, Batch: 2048}, groups,
+		optim.Schedule{WarmUp: min(20, opt.Steps), Total: opt.Steps, Floor: .02})
+	report.Before = m.validationError(held, opt.Workers)
+	report.After, report.Kept = report.Before, "original"
+	best := m
+	for tr.step < opt.Steps {
+		if err := ctx.Err(); err != nil {
+			return nil, report, err
+		}
+		loss, norm, _, err := tr.runStep()
+		if err != nil {
+			return nil, report, err
+		}
+		if tr.skipped > maxSkipped {
+			break // the original, or the best so far
+		}
+		if opt.Progress != nil {
+			opt.Progress(Progress{Step: tr.step, Steps: opt.Steps, Loss: loss.total, GradientNorm: norm,
+				LearningRate: tr.rates.At(tr.step - 1), SkippedSteps: tr.skipped})
+		}
+		if tr.step*fineTuneChecks/opt.Steps == (tr.step-1)*fineTuneChecks/opt.Steps {
+			continue
+		}
+		candidate := m.copy()
+		copy(candidate.net.params.Data(), tuned.net.params.Data())
+		if e := candidate.validationError(held, opt.Workers); e < report.After {
+			report.After, report.Kept, report.Steps = e, "tuned", tr.step
+			best = candidate
+		}
+	}
+	if best != m {
+		best.provenance.Note = "fine-tuned"
+	}
+	return best, report, nil
+}
+
+// splitSeries divides series into a part to train on and one to validate on.
+// A single series is cut in time.
+func splitSeries(series []Series, opt FineTuneOptions) (train, held []Series) {
+	if len(series) == 1 {
+		n := len(series[0].Times) * 2 / 3
+		return []Series{{Times: series[0].Times[:n], Values: series[0].Values[:n]}}, series
+	}
+	order := rand.New(rand.NewPCG(opt.Seed, 1)).Perm(len(series))
+	n := min(max(int(math.Round(opt.ValidationShare*float64(len(series)))), 1), len(series)-1)
+	for i, j := range order {
+		if i < n {
+			held = append(held, series[j])
+		} else {
+			train = append(train, series[j])
+		}
+	}
+	return train, held
+}
+
+// validationError measures forecasts of the later part of every series from
+// several lengths of context.
+func (m *Model) validationError(series []Series, workers int) float64 {
+	shares := []float64{.3, .5, .7}
+	errs := make([]float64, len(series)*len(shares))
+	if workers == 0 {
+		workers = runtime.GOMAXPROCS(0)
+	}
+	tensor.Parallel(len(errs), workers, func(i int) {
+		s := series[i/len(shares)]
+		cut := int(shares[i%len(shares)] * float64(len(s.Times)))
+		errs[i] = 2
+		context := Series{Times: s.Times[:cut], Values: s.Values[:cut]}
+		var f Forecast
+		if err := m.newEngine().forecast(context, s.Times[cut:], &f, false); err != nil {
+			return // a context without observations
+		}
+		sum, channels := 0., 0
+		for c := range s.Channels() {
+			var total, square, n, miss, count float64
+			for j, row := range s.Values {
+				v := row[c]
+				if v != v {
+					continue
+				}
+				total += v
+				square += v * v
+				n++
+				if j >= cut {
+					if e := f.Mean[j-cut][c] - v; e == e {
+						miss += e * e
+						count++
+					}
+				}
+			}
+			std := math.Sqrt(max(square/n-total*total/(n*n), 0))
+			if count == 0 || !(std > 0) {
+				continue
+			}
+			sum += min(math.Sqrt(miss/count)/std, 2)
+			channels++
+		}
+		if channels > 0 {
+			errs[i] = sum / float64(channels)
+		}
+	})
+	mean := 0.
+	for _, e := range errs {
+		mean += e / float64(len(errs))
+	}
+	return mean
+}
+
+// copy returns a model with its own weights.
+func (m *Model) copy() *Model {
+	net := newNetwork(m.net.cfg)
+	copy(net.params.Data(), m.net.params.Data())
+	return &Model{net: net, calibration: m.calibration, provenance: m.provenance}
+}
+
+// fineTuneGroups are the optimiser's groups for a scope: gentler rates than in
+// pretraining, and no decay towards zero.
+func (n *network) fineTuneGroups(scope string, rate float64) []optim.Group {
+	switch scope {
+	case "hub":
+		return []optim.Group{{Name: "hub", Params: []tensor.ParamID{n.hub.Token, n.hub.Gate}, LR: 3e-3 * rate}}
+	case "head":
+		return []optim.Group{{Name: "head", LR: 1e-3 * rate, Params: []tensor.ParamID{
+			n.headNorm, n.head, n.headBias, n.growth, n.frequency, n.readout,
+			n.mixCandidate, n.mixIn, n.mixInBias, n.mixLayer[0], n.mixLayer[1], n.mixLayerBias[0], n.mixLayerBias[1],
+			n.mixOut, n.mixOutBias, n.insideOut, n.insideBias}}}
+	}
+	groups := n.groups(.25 * rate)
+	for i := range groups {
+		groups[i].WeightDecay = 0
+	}
+	return groups
+}
+
+// Adapt returns a model whose hub has been written to by the tokens of series,
+// with all weights as they were: what a fleet of systems has in common becomes
+// readable for each of them. rate in (0, 1] is the share of the hub's memory
+// that may be replaced.
+func (m *Model) Adapt(series []Series, rate float64) (*Model, error) {
+	if m.net.hub == nil {
+		return nil, inputError("model", "a model with hub tokens", "one without")
+	}
+	if !(rate > 0 && rate <= 1) {
+		return nil, inputError("rate", "more than 0 and at most 1", "%v", rate)
+	}
+	if len(series) == 0 {
+		return nil, inputError("series", "at least one", "none")
+	}
+	var tokens []float32
+	e := m.newEngine()
+	for i, s := range series {
+		var f Forecast
+		if err := e.forecast(s, s.Times[len(s.Times)-1:], &f, false); err != nil {
+			return nil, fmt.Errorf("lassode: series %d: %w", i, err)
+		}
+		tokens = append(tokens, e.enc.tokens.Data...)
+	}
+	out := m.copy()
+	h := out.net.hub
+	copy(out.net.params.Slice(h.Memory), h.Adapt(m.net.params, tokens, float32(rate), 1))
+	out.provenance.Note = "adapted hub"
+	return out, nil
+}

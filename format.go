@@ -1,0 +1,455 @@
+package lassode
+
+import (
+	"bytes"
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"math"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/lassode/lassode/tensor"
+)
+
+// formatVersion is the version of the weights file. Other versions are refused.
+const formatVersion = 1
+
+// Precision is the number format of stored weights.
+type Precision int
+
+// The precisions that Save writes and Load reads.
+const (
+	Float32  Precision = iota // exact
+	BFloat16                  // half the size, about three significant digits
+)
+
+// maxHeader bounds the JSON header of a weights file.
+const maxHeader = 8 << 20
+
+// FormatError reports a file that is not what it should be.
+type FormatError struct {
+	What string // which part of the file
+	Why  string
+}
+
+// Error implements error.
+func (e *FormatError) Error() string {
+	return fmt.Sprintf("lassode: weights file: %s: %s", e.What, e.Why)
+}
+
+// namedTensor is one entry of a safetensors file.
+type namedTensor struct {
+	name  string
+	shape []int
+	data  []float32
+}
+
+type tensorEntry struct {
+	DType   string `json:"dtype"`
+	Shape   []int  `json:"shape"`
+	Offsets [2]int `json:"data_offsets"`
+}
+
+// writeTensors writes a safetensors file: the length of the header, the header
+// as JSON, the data.
+func writeTensors(w io.Writer, metadata map[string]string, tensors []namedTensor, p Precision) error {
+	size, dtype := 4, "F32"
+	if p == BFloat16 {
+		size, dtype = 2, "BF16"
+	}
+	header := map[string]any{"__metadata__": metadata}
+	offset := 0
+	for _, t := range tensors {
+		header[t.name] = tensorEntry{DType: dtype, Shape: t.shape, Offsets: [2]int{offset, offset + size*len(t.data)}}
+		offset += size * len(t.data)
+	}
+	text, err := json.Marshal(header) // map keys are sorted: the same bytes each time
+	if err != nil {
+		return err
+	}
+	for len(text)%8 != 0 { // readers may map the data, which wants alignment
+		text = append(text, ' ')
+	}
+	if err := binary.Write(w, binary.LittleEndian, uint64(len(text))); err != nil {
+		return err
+	}
+	if _, err := w.Write(text); err != nil {
+		return err
+	}
+	buf := make([]byte, 0, 1<<16)
+	for _, t := range tensors {
+		for i, v := range t.data {
+			bits := math.Float32bits(v)
+			if p == BFloat16 {
+				// Round to nearest even; NaN would become infinity.
+				if v == v {
+					bits += 0x7fff + bits>>16&1
+				}
+				buf = binary.LittleEndian.AppendUint16(buf, uint16(bits>>16))
+			} else {
+				buf = binary.LittleEndian.AppendUint32(buf, bits)
+			}
+			if len(buf) > 1<<16-8 || i == len(t.data)-1 {
+				if _, err := w.Write(buf); err != nil {
+					return err
+				}
+				buf = buf[:0]
+			}
+		}
+	}
+	return nil
+}
+
+// readTensors reads a safetensors file whose tensors are all F32 or BF16. It
+// never allocates more than the file has bytes, times a small factor.
+func readTensors(r io.Reader) (map[string]string, []namedTensor, error) {
+	var length uint64
+	if err := binary.Read(r, binary.LittleEndian, &length); err != nil {
+		return nil, nil, &FormatError{"header length", "the file is shorter than 8 bytes"}
+	}
+	if length < 2 || length > maxHeader {
+		return nil, nil, &FormatError{"header length", fmt.Sprintf("%d, want 2 to %d: not a safetensors file of ours", length, maxHeader)}
+	}
+	text, err := io.ReadAll(io.LimitReader(r, int64(length)))
+	if err != nil {
+		return nil, nil, err
+	}
+	if uint64(len(text)) < length {
+		return nil, nil, &FormatError{"header", fmt.Sprintf("truncated: %d of %d bytes", len(text), length)}
+	}
+	var raw map[string]json.RawMessage
+	if err := json.Unmarshal(text, &raw); err != nil {
+		return nil, nil, &FormatError{"header", "not JSON: " + err.Error()}
+	}
+	metadata := map[string]string{}
+	var entries []tensorEntry
+	var out []namedTensor
+	for name, part := range raw {
+		if name == "__metadata__" {
+			if err := json.Unmarshal(part, &metadata); err != nil {
+				return nil, nil, &FormatError{"__metadata__", "not a map of strings: " + err.Error()}
+			}
+			continue
+		}
+		var e tensorEntry
+		if err := json.Unmarshal(part, &e); err != nil {
+			return nil, nil, &FormatError{fmt.Sprintf("tensor %q", name), err.Error()}
+		}
+		n, size := 1, map[string]int{"F32": 4, "BF16": 2}[e.DType]
+		if size == 0 {
+			return nil, nil, &FormatError{fmt.Sprintf("tensor %q", name), fmt.Sprintf("type %q, want F32 or BF16", e.DType)}
+		}
+		if len(e.Shape) > 5 {
+			return nil, nil, &FormatError{fmt.Sprintf("tensor %q", name), fmt.Sprintf("%d axes, want at most 5", len(e.Shape))}
+		}
+		for _, d := range e.Shape {
+			if d < 0 || d > 1<<28 || n*max(d, 1) > 1<<28 {
+				return nil, nil, &FormatError{fmt.Sprintf("tensor %q", name), fmt.Sprintf("shape %v is too large", e.Shape)}
+			}
+			n *= d
+		}
+		if e.Offsets[0] < 0 || e.Offsets[1]-e.Offsets[0] != n*size {
+			return nil, nil, &FormatError{fmt.Sprintf("tensor %q", name), fmt.Sprintf("bytes %v do not hold shape %v of %s", e.Offsets, e.Shape, e.DType)}
+		}
+		out = append(out, namedTensor{name: name, shape: e.Shape})
+		entries = append(entries, e)
+	}
+	// Data must follow one another without holes: then the total is known.
+	order := make([]int, len(out))
+	for i := range order {
+		order[i] = i
+	}
+	slices.SortFunc(order, func(a, b int) int {
+		if d := entries[a].Offsets[0] - entries[b].Offsets[0]; d != 0 {
+			return d
+		}
+		if d := entries[a].Offsets[1] - entries[b].Offsets[1]; d != 0 {
+			return d
+		}
+		return strings.Compare(out[a].name, out[b].name)
+	})
+	end := 0
+	sorted := make([]namedTensor, 0, len(out))
+	for _, i := range order {
+		e := entries[i]
+		if e.Offsets[0] != end {
+			return nil, nil, &FormatError{fmt.Sprintf("tensor %q", out[i].name), fmt.Sprintf("starts at byte %d, want %d: data overlap or have holes", e.Offsets[0], end)}
+		}
+		data, err := io.ReadAll(io.LimitReader(r, int64(e.Offsets[1]-end)))
+		if err != nil {
+			return nil, nil, err
+		}
+		if len(data) != e.Offsets[1]-end {
+			return nil, nil, &FormatError{fmt.Sprintf("tensor %q", out[i].name), fmt.Sprintf("truncated: %d of %d bytes", len(data), e.Offsets[1]-end)}
+		}
+		end = e.Offsets[1]
+		t := out[i]
+		if e.DType == "F32" {
+			t.data = make([]float32, len(data)/4)
+			for j := range t.data {
+				t.data[j] = math.Float32frombits(binary.LittleEndian.Uint32(data[4*j:]))
+			}
+		} else {
+			t.data = make([]float32, len(data)/2)
+			for j := range t.data {
+				t.data[j] = math.Float32frombits(uint32(binary.LittleEndian.Uint16(data[2*j:])) << 16)
+			}
+		}
+		sorted = append(sorted, t)
+	}
+	return metadata, sorted, nil
+}
+
+// parameterTensors views all parameters as named tensors; values replaces
+// their data and has the same layout.
+func parameterTensors(p *tensor.Params, values []float32, prefix string) []namedTensor {
+	var out []namedTensor
+	for i := range p.Count() {
+		id := tensor.ParamID(i)
+		var shape []int
+		for a := range p.Shape(id).Rank() {
+			shape = append(shape, p.Shape(id).Dim(a))
+		}
+		at := p.Offset(id)
+		out = append(out, namedTensor{name: prefix + p.Name(id), shape: shape, data: values[at : at+p.Shape(id).Size()]})
+	}
+	return out
+}
+
+// fill copies tensors into the places of want, which must match by name and
+// size and be complete.
+func fillTensors(want, got []namedTensor) error {
+	have := make(map[string]namedTensor, len(got))
+	for _, t := range got {
+		have[t.name] = t
+	}
+	for _, t := range want {
+		g, ok := have[t.name]
+		if !ok {
+			return &FormatError{fmt.Sprintf("tensor %q", t.name), "missing"}
+		}
+		if !slices.Equal(g.shape, t.shape) {
+			return &FormatError{fmt.Sprintf("tensor %q", t.name), fmt.Sprintf("shape %v, want %v", g.shape, t.shape)}
+		}
+		for i, v := range g.data {
+			if v != v || math.IsInf(float64(v), 0) {
+				return &FormatError{fmt.Sprintf("tensor %q", t.name), fmt.Sprintf("value %v at %d, want finite numbers", v, i)}
+			}
+		}
+		copy(t.data, g.data)
+	}
+	if len(got) != len(want) {
+		return &FormatError{"tensors", fmt.Sprintf("%d, want %d", len(got), len(want))}
+	}
+	return nil
+}
+
+// Save writes the model as a safetensors file, with configuration, provenance
+// and calibration as JSON strings in __metadata__.
+func (m *Model) Save(w io.Writer, p Precision) error {
+	if p != Float32 && p != BFloat16 {
+		return inputError("precision", "Float32 or BFloat16", "%d", p)
+	}
+	meta := map[string]string{"format": "lassode"}
+	for name, v := range map[string]any{"config": m.net.cfg, "provenance": m.provenance, "calibration": m.calibration} {
+		text, err := json.Marshal(v)
+		if err != nil {
+			return err
+		}
+		meta[name] = string(text)
+	}
+	return writeTensors(w, meta, parameterTensors(m.net.params, m.net.params.Data(), ""), p)
+}
+
+// decodeStrict reads JSON that may hold only known fields.
+func decodeStrict(text string, v any) error {
+	d := json.NewDecoder(strings.NewReader(text))
+	d.DisallowUnknownFields()
+	return d.Decode(v)
+}
+
+// Load reads a model written by Save, of any precision. A truncated, foreign
+// or hostile file gives a [FormatError] or [InputError]; memory stays within a
+// small multiple of what the file holds.
+func Load(r io.Reader) (*Model, error) {
+	meta, tensors, err := readTensors(r)
+	if err != nil {
+		return nil, err
+	}
+	if meta["format"] != "lassode" {
+		return nil, &FormatError{"__metadata__.format", fmt.Sprintf("%q, want \"lassode\": weights of another program", meta["format"])}
+	}
+	var cfg Config
+	m := &Model{}
+	if err := decodeStrict(meta["config"], &cfg); err != nil {
+		return nil, &FormatError{"__metadata__.config", err.Error()}
+	}
+	if err := decodeStrict(meta["provenance"], &m.provenance); err != nil {
+		return nil, &FormatError{"__metadata__.provenance", err.Error()}
+	}
+	if err := decodeStrict(meta["calibration"], &m.calibration); err != nil {
+		return nil, &FormatError{"__metadata__.calibration", err.Error()}
+	}
+	if m.provenance.FormatVersion != formatVersion {
+		return nil, &FormatError{"__metadata__.provenance", fmt.Sprintf("format version %d, want %d", m.provenance.FormatVersion, formatVersion)}
+	}
+	if err := cfg.Validate(); err != nil {
+		return nil, err
+	}
+	if err := m.calibration.validate(); err != nil {
+		return nil, err
+	}
+	held := 0
+	for _, t := range tensors {
+		held += len(t.data)
+	}
+	if bound := cfg.parameterBound(); held*4 < bound {
+		return nil, &FormatError{"tensors", fmt.Sprintf("%d values, the configuration wants about %d", held, bound)}
+	}
+	m.net = newNetwork(cfg)
+	if err := fillTensors(parameterTensors(m.net.params, m.net.params.Data(), ""), tensors); err != nil {
+		return nil, err
+	}
+	return m, nil
+}
+
+// writeFile replaces path by what write produces, or leaves it as it was: the
+// data go to a temporary file beside it, are synced, and are renamed.
+func writeFile(path string, write func(f *os.File) error) (err error) {
+	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".tmp*")
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, f.Close())
+			os.Remove(f.Name())
+		}
+	}()
+	if err := write(f); err != nil {
+		return err
+	}
+	if err := f.Sync(); err != nil {
+		return err
+	}
+	if err := f.Close(); err != nil {
+		return err
+	}
+	if err := os.Chmod(f.Name(), 0o644); err != nil {
+		return err
+	}
+	if err := os.Rename(f.Name(), path); err != nil {
+		return err
+	}
+	if d, derr := os.Open(filepath.Dir(path)); derr == nil {
+		d.Sync() // best effort: not every platform can sync a directory
+		d.Close()
+	}
+	return nil
+}
+
+// trainingState is what the state file says beside its tensors.
+type trainingState struct {
+	Config  Config       `json:"config"`
+	Train   trainingPlan `json:"train"`
+	Step    int          `json:"step"`
+	Updates int64        `json:"updates"`
+	Average int64        `json:"average_updates"`
+	Skipped int          `json:"skipped"`
+}
+
+// trainingPlan holds the options that change the result: a run may only be
+// resumed with the same ones.
+type trainingPlan struct {
+	Steps        int     `json:"steps"`
+	Batch        int     `json:"batch"`
+	Seed         uint64  `json:"seed"`
+	LearningRate float64 `json:"learning_rate"`
+	Trajectories int     `json:"trajectories"`
+}
+
+func (tr *trainer) plan() trainingPlan {
+	return trainingPlan{Steps: tr.train.Steps, Batch: tr.train.Batch, Seed: tr.train.Seed,
+		LearningRate: tr.train.LearningRate, Trajectories: tr.src.Len()}
+}
+
+// stateTensors views all of the trainer's state.
+func (tr *trainer) stateTensors() []namedTensor {
+	p := tr.net.params
+	out := parameterTensors(p, p.Data(), "weights.")
+	out = append(out, parameterTensors(p, tr.average.Data(), "average.")...)
+	for _, s := range tr.optim.State() {
+		var shape []int
+		for a := range s.Shape.Rank() {
+			shape = append(shape, s.Shape.Dim(a))
+		}
+		out = append(out, namedTensor{name: "optimiser." + s.Name, shape: shape, data: s.Data})
+	}
+	return out
+}
+
+// save writes the averaged weights and the training state.
+func (tr *trainer) save() error {
+	path := tr.train.Checkpoint
+	state, err := json.Marshal(trainingState{Config: tr.net.cfg, Train: tr.plan(), Step: tr.step,
+		Updates: tr.optim.StepCount(), Average: tr.average.Count(), Skipped: tr.skipped})
+	if err != nil {
+		return err
+	}
+	meta := map[string]string{"format": "lassode training state", "state": string(state)}
+	err = writeFile(path+".state", func(f *os.File) error {
+		var buf bytes.Buffer
+		if err := writeTensors(&buf, meta, tr.stateTensors(), Float32); err != nil {
+			return err
+		}
+		_, err := f.Write(buf.Bytes())
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("lassode: saving the training state: %w", err)
+	}
+	m := tr.model()
+	if err := writeFile(path, func(f *os.File) error { return m.Save(f, Float32) }); err != nil {
+		return fmt.Errorf("lassode: saving the weights: %w", err)
+	}
+	return nil
+}
+
+// resume loads the state beside the checkpoint, if there is one.
+func (tr *trainer) resume() error {
+	f, err := os.Open(tr.train.Checkpoint + ".state")
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	meta, tensors, err := readTensors(f)
+	if err != nil {
+		return err
+	}
+	var state trainingState
+	if err := decodeStrict(meta["state"], &state); err != nil {
+		return &FormatError{"__metadata__.state", err.Error()}
+	}
+	if state.Config != tr.net.cfg {
+		return inputError("config", fmt.Sprintf("%+v, that of the run to resume", state.Config), "%+v", tr.net.cfg)
+	}
+	if state.Train != tr.plan() {
+		return inputError("TrainOptions", fmt.Sprintf("%+v, those of the run to resume", state.Train), "%+v", tr.plan())
+	}
+	if err := fillTensors(tr.stateTensors(), tensors); err != nil {
+		return err
+	}
+	tr.step, tr.skipped = state.Step, state.Skipped
+	tr.optim.SetStepCount(state.Updates)
+	tr.average.SetCount(state.Average)
+	return nil
+}

@@ -1,0 +1,438 @@
+package lassode
+
+import (
+	"fmt"
+	"math"
+	"runtime"
+	"slices"
+	"sort"
+
+	"github.com/lassode/lassode/classical"
+	"github.com/lassode/lassode/linode"
+	"github.com/lassode/lassode/tensor"
+)
+
+// Model is a pretrained or fine-tuned network. It is immutable and safe for
+// concurrent use.
+type Model struct {
+	net         *network
+	calibration Calibration
+	provenance  Provenance
+}
+
+// Provenance says where weights come from.
+type Provenance struct {
+	FormatVersion int    `json:"format_version"`
+	Seed          uint64 `json:"seed"`
+	Step          int    `json:"step"`
+	ZooHash       string `json:"zoo_hash,omitempty"`
+	Note          string `json:"note,omitempty"`
+}
+
+// Info describes a model.
+type Info struct {
+	Config      Config
+	Parameters  int
+	Provenance  Provenance
+	Calibration Calibration
+}
+
+// Info returns the configuration, size and provenance of the model.
+func (m *Model) Info() Info {
+	return Info{Config: m.net.cfg, Parameters: m.net.params.Len(), Provenance: m.provenance, Calibration: m.calibration}
+}
+
+// Forecast predicts the state at the times at, which may lie before, inside or
+// after the observations of s, in any order. It returns an [InputError] that
+// names the field, the value and what was expected.
+//
+// A channel without any observation gets NaN. A channel that never changes, or
+// a single observation, is continued as it is. Times more than MaxWindows/4
+// times the observed span away from it are answered by the mean and spread of
+// the observations.
+func (m *Model) Forecast(s Series, at []float64) (*Forecast, error) {
+	var f Forecast
+	e := m.newEngine()
+	if err := e.forecast(s, at, &f, true); err != nil {
+		return nil, err
+	}
+	return &f, nil
+}
+
+// Task is one question of [Model.ForecastBatch].
+type Task struct {
+	Series Series
+	At     []float64
+}
+
+// Result is the answer to one [Task]: a forecast or an error.
+type Result struct {
+	Forecast *Forecast
+	Err      error
+}
+
+// ForecastBatch answers many tasks on several goroutines, 0 meaning GOMAXPROCS.
+// Results are in the order of the tasks and the same as those of Forecast,
+// whatever the number of workers.
+func (m *Model) ForecastBatch(tasks []Task, workers int) []Result {
+	if workers <= 0 {
+		workers = runtime.GOMAXPROCS(0)
+	}
+	out := make([]Result, len(tasks))
+	engines := make(chan *engine, workers)
+	for range workers {
+		engines <- m.newEngine()
+	}
+	tensor.Parallel(len(tasks), workers, func(i int) {
+		e := <-engines
+		defer func() { engines <- e }()
+		f := new(Forecast)
+		if err := e.forecast(tasks[i].Series, tasks[i].At, f, true); err != nil {
+			out[i].Err = err
+			return
+		}
+		out[i].Forecast = f
+	})
+	return out
+}
+
+// engine is the scratch memory of one goroutine for forecasts.
+type engine struct {
+	m     *Model
+	tape  *tensor.Tape
+	in    inputs
+	enc   encoded
+	sys   system
+	order []int // of the queries in time
+
+	live   []int // observed channels
+	times  []float64
+	values []float64
+
+	guide, guideRate [guideSlots]float64
+	edges            []float64 // [rows*windows, 2]
+	own, ownRate     [1]float32
+	tau              [1]float32
+	usage            []float32
+}
+
+func (m *Model) newEngine() *engine {
+	return &engine{m: m, tape: tensor.NewTape(m.net.params, false)}
+}
+
+// checkQueries reports the first bad query time.
+func checkQueries(at []float64) error {
+	if len(at) == 0 {
+		return inputError("at", "at least one query time", "empty")
+	}
+	if len(at) > MaxQueries {
+		return inputError("at", "at most 4194304 query times", "%d long", len(at))
+	}
+	for i, t := range at {
+		if math.IsNaN(t) || math.IsInf(t, 0) {
+			return inputError(fmt.Sprintf("at[%d]", i), "a finite time", "%v", t)
+		}
+	}
+	return nil
+}
+
+// forecast answers into f, reusing its memory.
+func (e *engine) forecast(s Series, at []float64, f *Forecast, segments bool) error {
+	if err := s.Validate(); err != nil {
+		return err
+	}
+	if err := checkQueries(at); err != nil {
+		return err
+	}
+	// Keep channels and rows with observations.
+	channels := s.Channels()
+	e.live = e.live[:0]
+	for c := range channels {
+		for _, row := range s.Values {
+			if row[c] == row[c] {
+				e.live = append(e.live, c)
+				break
+			}
+		}
+	}
+	if len(e.live) == 0 {
+		return inputError("Values", "at least one observation", "NaN everywhere")
+	}
+	e.times, e.values = e.times[:0], e.values[:0]
+	for i, row := range s.Values {
+		seen := false
+		for _, c := range e.live {
+			seen = seen || row[c] == row[c]
+		}
+		if !seen {
+			continue
+		}
+		e.times = append(e.times, s.Times[i])
+		for _, c := range e.live {
+			e.values = append(e.values, row[c])
+		}
+	}
+	first, last := e.times[0], e.times[len(e.times)-1]
+	low, high := slices.Min(at), slices.Max(at)
+	if span := max(high, last) - min(low, first); math.IsInf(span, 0) {
+		return inputError("at", "a span of times that a float64 can hold", "from %v to %v", min(low, first), max(high, last))
+	}
+
+	f.shape(at, channels)
+	f.calibration = &e.m.calibration
+	f.unseen = resize(f.unseen, len(at))
+	for i, t := range at {
+		f.unseen[i] = t < first || t > last
+	}
+	f.Segments = f.Segments[:0]
+	e.order = resize(e.order, len(at))
+	for i := range e.order {
+		e.order[i] = i
+	}
+	sort.Slice(e.order, func(i, j int) bool { return at[e.order[i]] < at[e.order[j]] })
+	before := sort.Search(len(at), func(i int) bool { return at[e.order[i]] >= first })
+
+	if before > 0 {
+		// Queries before the first observation are a forecast of the
+		// reversed series.
+		n, w := len(e.times), len(e.live)
+		slices.Reverse(e.times)
+		for i := range e.times {
+			e.times[i] = -e.times[i]
+		}
+		reverseRows(e.values, w)
+		e.encode(-low)
+		e.answer(f, at, e.order[:before], -1)
+		if segments {
+			e.segments(f, -1, before == len(at))
+		}
+		if before < len(at) {
+			slices.Reverse(e.times)
+			for i := range n {
+				e.times[i] = -e.times[i]
+			}
+			reverseRows(e.values, w)
+		}
+	}
+	if before < len(at) {
+		e.encode(max(high, last))
+		e.answer(f, at, e.order[before:], 1)
+		if segments {
+			e.segments(f, 1, true)
+		}
+	}
+	if segments {
+		sort.SliceStable(f.Segments, func(i, j int) bool {
+			a, b := &f.Segments[i], &f.Segments[j]
+			if a.Channel != b.Channel {
+				return a.Channel < b.Channel
+			}
+			return a.Start < b.Start
+		})
+	}
+	return nil
+}
+
+func reverseRows(x []float64, width int) {
+	for i, j := 0, len(x)-width; i < j; i, j = i+width, j-width {
+		for c := range width {
+			x[i+c], x[j+c] = x[j+c], x[i+c]
+		}
+	}
+}
+
+// encode runs the network over the series in e.times and e.values, with
+// windows up to time end.
+func (e *engine) encode(end float64) {
+	w := len(e.live)
+	geo := placeWindows(e.m.net.cfg, e.times[0], e.times[len(e.times)-1], end)
+	e.sys.prepare(geo, e.times, e.values, w)
+	e.in.reset(w, geo.count)
+	e.in.add(&e.sys)
+	e.tape.Reset()
+	e.m.net.forward(e.tape, &e.in, &e.enc, true)
+
+	e.edges = resize(e.edges, 2*w*geo.count)
+	for c := range w {
+		for k := range geo.count {
+			for side := range 2 {
+				v, _, _ := e.window(c, k, float64(side))
+				e.edges[(c*geo.count+k)*2+side] = v
+			}
+		}
+	}
+}
+
+// window evaluates window k of channel c at local time tau, before the windows
+// are joined: state and rate in scaled units and window time, and the log
+// scale of the error.
+func (e *engine) window(c, k int, tau float64) (value, rate, logScale float64) {
+	token := c*e.sys.geo.count + k
+	value, rate = e.mixture(c, k, tau)
+	enc := &e.enc
+	p := e.m.net.cfg.Pairs
+	e.tau[0] = float32(tau)
+	linode.EvalPairs(e.own[:], e.ownRate[:], enc.growth.Data[token*p:][:p], enc.freq.Data[token*p:][:p],
+		enc.start.Data[token*2*p:][:2*p], enc.drive.Data[token*2*p:][:2*p], e.m.net.params.Slice(e.m.net.readout), e.tau[:])
+	gate := float64(enc.gate.Data[token])
+	value += gate * float64(e.own[0])
+	rate += gate * float64(e.ownRate[0])
+	s := enc.scale.Data[token*2:][:2]
+	return value, rate, (1-tau)*float64(s[0]) + tau*float64(s[1])
+}
+
+// mixture evaluates the mixed guides and their time derivative.
+func (e *engine) mixture(c, k int, tau float64) (value, rate float64) {
+	token := c*e.sys.geo.count + k
+	u := float64(k) + tau
+	lo, hi := 0, classical.NumGuides
+	if k < e.sys.geo.seen {
+		lo, hi = hi, guideSlots
+		e.sys.bank.Inside(e.guide[lo:hi], e.guideRate[lo:hi], c, u)
+	} else {
+		e.sys.bank.Eval(e.guide[lo:hi], e.guideRate[lo:hi], c, u)
+	}
+	w := e.enc.weights.Data[token*2*guideSlots:][:2*guideSlots]
+	for j := lo; j < hi; j++ {
+		g := e.guide[j]
+		d := e.guideRate[j]
+		if g > guideBound || g < -guideBound {
+			g, d = float64(bounded(g)), 0
+		}
+		left, right := float64(w[j]), float64(w[guideSlots+j])
+		value += (left + tau*(right-left)) * g
+		rate += (left+tau*(right-left))*d + (right-left)*g
+	}
+	return value, rate
+}
+
+// answer fills the rows order of f from the present encoding; sign is -1 when
+// the series is reversed.
+func (e *engine) answer(f *Forecast, at []float64, order []int, sign float64) {
+	geo := e.sys.geo
+	for c, column := range e.live {
+		mid, half := e.sys.mid[c], e.sys.half[c]
+		for _, i := range order {
+			u := geo.at(sign * at[i])
+			if u > float64(geo.count) && u < float64(geo.count)*(1+1e-9) {
+				u = float64(geo.count) // rounding
+			}
+			if u > float64(geo.count) {
+				f.Mean[i][column], f.Scale[i][column] = e.climate(c)
+				f.Rate[i][column] = 0
+				continue
+			}
+			k := min(max(int(u), 0), geo.count-1)
+			if sign*at[i] <= e.times[len(e.times)-1] {
+				k = min(k, geo.seen-1)
+			}
+			tau := u - float64(k)
+			value, rate, logScale := e.window(c, k, tau)
+			left, right := e.jump(c, k)
+			value += (1-tau)*left + tau*right
+			rate += right - left
+			f.Mean[i][column] = finite(mid + half*value)
+			f.Rate[i][column] = finite(sign * rate * half / geo.width)
+			f.Scale[i][column] = finite(half * math.Exp(logScale))
+		}
+	}
+}
+
+// jump returns what the straight line that joins window k of channel c to its
+// neighbours adds at its two edges.
+func (e *engine) jump(c, k int) (left, right float64) {
+	at := (c*e.sys.geo.count + k) * 2
+	if k > 0 {
+		left = (e.edges[at-1] - e.edges[at]) / 2
+	}
+	if k+1 < e.sys.geo.count {
+		right = (e.edges[at+2] - e.edges[at+1]) / 2
+	}
+	return left, right
+}
+
+// climate returns mean and spread of the observations of channel c, in the
+// units of the series.
+func (e *engine) climate(c int) (mean, spread float64) {
+	var sum, square, n float64
+	for i := c; i < len(e.sys.values); i += e.sys.channels {
+		if v := e.sys.values[i]; v == v {
+			sum += v
+			square += v * v
+			n++
+		}
+	}
+	sum /= n
+	spread = math.Sqrt(max(square/n-sum*sum, 0))
+	return finite(e.sys.mid[c] + e.sys.half[c]*sum), finite(e.sys.half[c] * spread)
+}
+
+// finite clamps what left the range of float64.
+func finite(v float64) float64 { return min(max(v, -math.MaxFloat64), math.MaxFloat64) }
+
+// segments appends the local modes of the present encoding: all windows, or
+// the unseen ones only.
+func (e *engine) segments(f *Forecast, sign float64, all bool) {
+	geo, p := e.sys.geo, e.m.net.cfg.Pairs
+	readout := e.m.net.params.Slice(e.m.net.readout)
+	usage := e.hubUsage()
+	for c, column := range e.live {
+		for k := range geo.count {
+			if k < geo.seen && !all {
+				continue
+			}
+			token := c*geo.count + k
+			start, end := geo.start+float64(k)*geo.width, geo.start+float64(k+1)*geo.width
+			if sign < 0 {
+				start, end = -end, -start
+			}
+			seg := Segment{Channel: column, Start: start, End: end,
+				Observed: e.in.window[token*windowFeatures+windowFeatures-1] > 0}
+			share := float64(e.enc.gate.Data[token]) * e.sys.half[c]
+			for j := range p {
+				growth := float64(e.enc.growth.Data[token*p+j])
+				freq := float64(e.enc.freq.Data[token*p+j])
+				z := e.enc.start.Data[(token*p+j)*2:][:2]
+				b := e.enc.drive.Data[(token*p+j)*2:][:2]
+				// The mode moves about its fixed point -b/lambda.
+				den := growth*growth + freq*freq
+				re := float64(z[0]) + (float64(b[0])*growth+float64(b[1])*freq)/den
+				im := float64(z[1]) + (float64(b[1])*growth-float64(b[0])*freq)/den
+				size := math.Hypot(re, im) * math.Hypot(float64(readout[2*j]), float64(readout[2*j+1])) * math.Exp(max(growth, 0))
+				seg.Modes = append(seg.Modes, Mode{
+					Growth: sign * growth / geo.width, Frequency: freq / geo.width / (2 * math.Pi), Amplitude: finite(share * size),
+				})
+			}
+			sort.SliceStable(seg.Modes, func(i, j int) bool { return seg.Modes[i].Amplitude > seg.Modes[j].Amplitude })
+			if usage != nil {
+				h := e.m.net.cfg.HubTokens
+				seg.Hub = slices.Clone(usage[token*h : (token+1)*h])
+			}
+			f.Segments = append(f.Segments, seg)
+		}
+	}
+}
+
+// hubUsage returns how much each token read of each hub token, averaged over
+// the blocks, or nil without a hub.
+func (e *engine) hubUsage() []float32 {
+	net := e.m.net
+	if net.hub == nil {
+		return nil
+	}
+	e.usage = e.usage[:0]
+	for i, x := range e.enc.reads {
+		u := net.hub.Usage(net.params, nil, x.Data, net.blocks[i].hubRead)
+		if i == 0 {
+			e.usage = append(e.usage, u...)
+			continue
+		}
+		for j, v := range u {
+			e.usage[j] += v
+		}
+	}
+	for j := range e.usage {
+		e.usage[j] /= float32(len(e.enc.reads))
+	}
+	return e.usage
+}

@@ -1,0 +1,802 @@
+package ode
+
+import (
+	"bufio"
+	"context"
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"hash"
+	"io"
+	"io/fs"
+	"math"
+	"os"
+	"path/filepath"
+	"runtime"
+	"sort"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/lassode/lassode"
+)
+
+// A collection is a folder:
+//
+//	manifest.json              counts, sizes and SHA-256 of the shards
+//	shard-000000.safetensors   some thousand trajectories
+//
+// A shard is an ordinary safetensors file. With N trajectories it holds
+//
+//	values         F32 [...]   rows x channels of each trajectory, one after another
+//	times          F32 or F64 [...]   F32 where that is exact
+//	offsets        I64 [N+1]   first row of each trajectory in times
+//	value_offsets  I64 [N+1]   first element of each trajectory in values
+//	channels       I32 [N]
+//	family         I32 [N]     index into the metadata entry "families", a JSON list
+//	seed, index    I64 [N]     arguments of Generate
+//
+// and, in its metadata, "format" and "families".
+
+const (
+	collectionFormat  = "lassode-collection-1"
+	manifestName      = "manifest.json"
+	maxManifest       = 64 << 20
+	maxShardHeader    = 16 << 20
+	defaultShard      = 8192
+	maxShardSeries    = 1 << 24
+	flushedShardAlign = 8
+)
+
+// ErrCollection is wrapped by every error about the contents of a collection:
+// damaged, truncated or not a collection at all.
+var ErrCollection = errors.New("ode: not a valid collection")
+
+func damaged(file, format string, args ...any) error {
+	return fmt.Errorf("%w: %s: %s", ErrCollection, file, fmt.Sprintf(format, args...))
+}
+
+// Manifest describes a collection; it is the contents of manifest.json.
+type Manifest struct {
+	Format       string          `json:"format"`
+	Seed         uint64          `json:"seed"`
+	ZooHash      string          `json:"zoo_hash"`
+	Trajectories int             `json:"trajectories"`
+	Bytes        int64           `json:"bytes"`
+	Shards       []ManifestShard `json:"shards"`
+	Families     map[string]int  `json:"families"` // trajectories of each family
+}
+
+// ManifestShard describes one file of a collection.
+type ManifestShard struct {
+	File         string `json:"file"`
+	Trajectories int    `json:"trajectories"`
+	Bytes        int64  `json:"bytes"`
+	SHA256       string `json:"sha256"`
+}
+
+func shardName(i int) string { return fmt.Sprintf("shard-%06d.safetensors", i) }
+
+// WriteOptions steers [WriteCollection]. The zero value writes with all
+// processors and refuses to touch an existing collection.
+type WriteOptions struct {
+	// Bytes, when positive, stops at the first shard at which the collection
+	// has at least that size. With n > 0 as well, whichever comes first.
+	Bytes int64
+	// Workers generate at the same time; 0 means GOMAXPROCS. The files do not
+	// depend on it.
+	Workers int
+	// Resume continues a collection of the same seed and zoo that was cut off,
+	// or extends a finished one.
+	Resume bool
+	// ShardTrajectories is the number of trajectories in a shard; 0 means 8192
+	// (about 70 MB). A resumed collection keeps complete shards of any size.
+	ShardTrajectories int
+	// Progress, if not nil, is called from one goroutine a few times a second
+	// and after each shard.
+	Progress func(WriteProgress)
+}
+
+// WriteProgress reports how far [WriteCollection] is.
+type WriteProgress struct {
+	Trajectories      int           // made so far, resumed ones included
+	TotalTrajectories int           // 0 when only a size was asked for
+	Bytes             int64         // on disk so far
+	TotalBytes        int64         // 0 when only a count was asked for
+	Elapsed           time.Duration // of this call
+}
+
+// WriteCollection writes trajectories 0 to n-1 of [Generate] for seed into the
+// folder dir, which it makes if need be; n = 0 with opt.Bytes set writes until
+// that size. A shard and then the manifest are written to a temporary file,
+// synced and renamed, so that a kill at any moment loses at most the shard in
+// progress; on cancellation of ctx the shard in progress is dropped and the
+// error is that of ctx. Equal arguments give equal files.
+func WriteCollection(ctx context.Context, dir string, seed uint64, n int, opt WriteOptions) (Manifest, error) {
+	if n < 0 || n == 0 && opt.Bytes <= 0 {
+		return Manifest{}, fmt.Errorf("ode: n is %d and Bytes %d, want one of them positive", n, opt.Bytes)
+	}
+	per := opt.ShardTrajectories
+	if per <= 0 {
+		per = defaultShard
+	}
+	if per > maxShardSeries {
+		return Manifest{}, fmt.Errorf("ode: ShardTrajectories is %d, want at most %d", per, maxShardSeries)
+	}
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return Manifest{}, err
+	}
+	m, err := readManifest(dir)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		m = Manifest{Format: collectionFormat, Seed: seed, ZooHash: ZooHash(), Families: map[string]int{}}
+	case err != nil:
+		return m, err
+	case !opt.Resume:
+		return m, fmt.Errorf("ode: %s already holds a collection of %d trajectories; resume it or choose another folder", dir, m.Trajectories)
+	case m.Seed != seed:
+		return m, fmt.Errorf("ode: cannot resume %s: its seed is %d, not %d", dir, m.Seed, seed)
+	case m.ZooHash != ZooHash():
+		return m, fmt.Errorf("ode: cannot resume %s: it was made with zoo %s, this is %s", dir, m.ZooHash, ZooHash())
+	default:
+		for _, s := range m.Shards {
+			info, err := os.Lstat(filepath.Join(dir, s.File))
+			if err != nil || !info.Mode().IsRegular() || info.Size() != s.Bytes {
+				return m, damaged(s.File, "missing or not %d bytes long; delete %s to start over", s.Bytes, manifestName)
+			}
+		}
+		// What a killed run left half written.
+		left, _ := filepath.Glob(filepath.Join(dir, ".tmp-*"))
+		for _, name := range left {
+			os.Remove(name)
+		}
+	}
+	if m.Families == nil {
+		m.Families = map[string]int{}
+	}
+	from := time.Now()
+	progress := func(done int) {
+		if opt.Progress != nil {
+			opt.Progress(WriteProgress{done, n, m.Bytes, opt.Bytes, time.Since(from)})
+		}
+	}
+	for (n == 0 || m.Trajectories < n) && (opt.Bytes <= 0 || m.Bytes < opt.Bytes) {
+		count := per
+		if n > 0 {
+			count = min(count, n-m.Trajectories)
+		}
+		if left := opt.Bytes - m.Bytes; opt.Bytes > 0 && m.Trajectories > 0 {
+			// The last shard only as large as needed.
+			each := m.Bytes / int64(m.Trajectories)
+			count = int(min(int64(count), left/max(each, 1)+1))
+		} else if opt.Bytes > 0 {
+			count = int(min(int64(count), left/6000+1)) // about the mean size
+		}
+		records, err := generateRecords(ctx, seed, m.Trajectories, count, opt.Workers, progress)
+		if err != nil {
+			return m, err
+		}
+		shard, err := writeShard(dir, len(m.Shards), seed, records)
+		if err != nil {
+			return m, err
+		}
+		m.Shards = append(m.Shards, shard)
+		m.Trajectories += count
+		m.Bytes += shard.Bytes
+		for i := range records {
+			m.Families[records[i].family]++
+		}
+		if err := writeManifest(dir, m); err != nil {
+			return m, err
+		}
+		progress(m.Trajectories)
+	}
+	return m, nil
+}
+
+// record is a trajectory on its way to a shard.
+type record struct {
+	times    []float64
+	values   []float32
+	channels int
+	family   string
+	index    int
+}
+
+func generateRecords(ctx context.Context, seed uint64, first, count, workers int, progress func(done int)) ([]record, error) {
+	if workers <= 0 {
+		workers = runtime.GOMAXPROCS(0)
+	}
+	records := make([]record, count)
+	var next, done atomic.Int64
+	var wg sync.WaitGroup
+	for range min(workers, count) {
+		wg.Go(func() {
+			for ctx.Err() == nil {
+				i := int(next.Add(1)) - 1
+				if i >= count {
+					return
+				}
+				s, p := Generate(seed, first+i)
+				r := record{times: s.Times, channels: s.Channels(), family: p.Family, index: first + i}
+				r.values = make([]float32, len(s.Times)*r.channels)
+				for k, row := range s.Values {
+					for c, v := range row {
+						r.values[k*r.channels+c] = float32(v)
+					}
+				}
+				records[i] = r
+				done.Add(1)
+			}
+		})
+	}
+	finished := make(chan struct{})
+	go func() { wg.Wait(); close(finished) }()
+	tick := time.NewTicker(200 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		select {
+		case <-finished:
+			return records, ctx.Err()
+		case <-tick.C:
+			progress(first + int(done.Load()))
+		}
+	}
+}
+
+// tensorInfo is an entry of a safetensors header.
+type tensorInfo struct {
+	DType   string   `json:"dtype"`
+	Shape   []int64  `json:"shape"`
+	Offsets [2]int64 `json:"data_offsets"`
+}
+
+func (t tensorInfo) size() int64 { return t.Offsets[1] - t.Offsets[0] }
+
+// replaceFile writes a file so that name holds the old or the new contents
+// whole, never a part, even after a crash.
+func replaceFile(dir, name string, write func(w io.Writer) error) (err error) {
+	f, err := os.CreateTemp(dir, ".tmp-"+name+"-*")
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if err != nil {
+			f.Close()
+			os.Remove(f.Name())
+		}
+	}()
+	if err = write(f); err != nil {
+		return err
+	}
+	if err = f.Chmod(0o644); err != nil && runtime.GOOS != "windows" {
+		return err
+	}
+	if err = f.Sync(); err != nil {
+		return err
+	}
+	if err = f.Close(); err != nil {
+		return err
+	}
+	if err = os.Rename(f.Name(), filepath.Join(dir, name)); err != nil {
+		return err
+	}
+	// The rename itself must reach the disk; not every system can sync a folder.
+	if d, openErr := os.Open(dir); openErr == nil {
+		_ = d.Sync()
+		d.Close()
+	}
+	return nil
+}
+
+func writeManifest(dir string, m Manifest) error {
+	return replaceFile(dir, manifestName, func(w io.Writer) error {
+		b, err := json.MarshalIndent(m, "", " ")
+		if err != nil {
+			return err
+		}
+		_, err = w.Write(append(b, '\n'))
+		return err
+	})
+}
+
+func readManifest(dir string) (Manifest, error) {
+	var m Manifest
+	f, err := os.Open(filepath.Join(dir, manifestName))
+	if err != nil {
+		return m, err
+	}
+	defer f.Close()
+	b, err := io.ReadAll(io.LimitReader(f, maxManifest+1))
+	if err != nil {
+		return m, err
+	}
+	if len(b) > maxManifest {
+		return m, damaged(manifestName, "longer than %d bytes", maxManifest)
+	}
+	if err := json.Unmarshal(b, &m); err != nil {
+		return m, damaged(manifestName, "%v", err)
+	}
+	if m.Format != collectionFormat {
+		return m, damaged(manifestName, "format is %q, want %q", m.Format, collectionFormat)
+	}
+	count, bytes := 0, int64(0)
+	for i, s := range m.Shards {
+		// Names are not free: nothing outside the folder can be named.
+		if s.File != shardName(i) {
+			return m, damaged(manifestName, "shard %d is called %q, want %q", i, s.File, shardName(i))
+		}
+		if s.Trajectories < 1 || s.Trajectories > maxShardSeries || s.Bytes < 8 {
+			return m, damaged(manifestName, "shard %d has %d trajectories in %d bytes", i, s.Trajectories, s.Bytes)
+		}
+		count += s.Trajectories
+		bytes += s.Bytes
+	}
+	if count != m.Trajectories || bytes != m.Bytes {
+		return m, damaged(manifestName, "its shards hold %d trajectories in %d bytes, not %d in %d", count, bytes, m.Trajectories, m.Bytes)
+	}
+	return m, nil
+}
+
+func writeShard(dir string, number int, seed uint64, records []record) (ManifestShard, error) {
+	n := len(records)
+	var families []string
+	familyID := map[string]int32{}
+	var rows, elements int64
+	timeSize, timeType := int64(4), "F32"
+	for i := range records {
+		r := &records[i]
+		if _, ok := familyID[r.family]; !ok {
+			familyID[r.family] = int32(len(families))
+			families = append(families, r.family)
+		}
+		rows += int64(len(r.times))
+		elements += int64(len(r.values))
+		for _, t := range r.times {
+			if float64(float32(t)) != t {
+				timeSize, timeType = 8, "F64"
+			}
+		}
+	}
+	list, err := json.Marshal(families)
+	if err != nil {
+		return ManifestShard{}, err
+	}
+	header := map[string]any{"__metadata__": map[string]string{"format": collectionFormat, "families": string(list)}}
+	var at int64
+	// Eight-byte types first, so that all of them are aligned.
+	type part struct {
+		name, dtype string
+		count, size int64
+	}
+	parts := []part{
+		{"offsets", "I64", int64(n) + 1, 8}, {"value_offsets", "I64", int64(n) + 1, 8},
+		{"seed", "I64", int64(n), 8}, {"index", "I64", int64(n), 8},
+		{"times", timeType, rows, timeSize},
+		{"channels", "I32", int64(n), 4}, {"family", "I32", int64(n), 4},
+		{"values", "F32", elements, 4},
+	}
+	for _, p := range parts {
+		header[p.name] = tensorInfo{p.dtype, []int64{p.count}, [2]int64{at, at + p.count*p.size}}
+		at += p.count * p.size
+	}
+	head, err := json.Marshal(header)
+	if err != nil {
+		return ManifestShard{}, err
+	}
+	for len(head)%flushedShardAlign != 0 {
+		head = append(head, ' ')
+	}
+	shard := ManifestShard{File: shardName(number), Trajectories: n, Bytes: 8 + int64(len(head)) + at}
+	err = replaceFile(dir, shard.File, func(w io.Writer) error {
+		sum := sha256.New()
+		e := encoder{w: bufio.NewWriterSize(io.MultiWriter(w, sum), 1<<20)}
+		e.u64(uint64(len(head)))
+		e.bytes(head)
+		var offset int64
+		for i := range records {
+			e.u64(uint64(offset))
+			offset += int64(len(records[i].times))
+		}
+		e.u64(uint64(offset))
+		offset = 0
+		for i := range records {
+			e.u64(uint64(offset))
+			offset += int64(len(records[i].values))
+		}
+		e.u64(uint64(offset))
+		for range records {
+			e.u64(seed)
+		}
+		for i := range records {
+			e.u64(uint64(records[i].index))
+		}
+		for i := range records {
+			for _, t := range records[i].times {
+				if timeSize == 4 {
+					e.u32(math.Float32bits(float32(t)))
+				} else {
+					e.u64(math.Float64bits(t))
+				}
+			}
+		}
+		for i := range records {
+			e.u32(uint32(records[i].channels))
+		}
+		for i := range records {
+			e.u32(uint32(familyID[records[i].family]))
+		}
+		for i := range records {
+			for _, v := range records[i].values {
+				e.u32(math.Float32bits(v))
+			}
+		}
+		if e.err == nil {
+			e.err = e.w.Flush()
+		}
+		shard.SHA256 = hex.EncodeToString(sum.Sum(nil))
+		return e.err
+	})
+	return shard, err
+}
+
+// encoder writes little-endian numbers and remembers the first error.
+type encoder struct {
+	w   *bufio.Writer
+	buf [8]byte
+	err error
+}
+
+func (e *encoder) bytes(b []byte) {
+	if e.err == nil {
+		_, e.err = e.w.Write(b)
+	}
+}
+
+func (e *encoder) u32(v uint32) {
+	binary.LittleEndian.PutUint32(e.buf[:4], v)
+	e.bytes(e.buf[:4])
+}
+
+func (e *encoder) u64(v uint64) {
+	binary.LittleEndian.PutUint64(e.buf[:], v)
+	e.bytes(e.buf[:])
+}
+
+// Collection reads a collection of trajectories; it implements lassode.Source.
+// Shards are memory-mapped where the system can, so that a collection may be
+// larger than memory; elsewhere each trajectory is read from its file. It is
+// safe for concurrent use. Files must not be changed while it is open: that a
+// mapped file is not truncated is the caller's duty.
+type Collection struct {
+	manifest Manifest
+	dir      string
+	shards   []*shardReader
+	first    []int // number of the first trajectory of each shard, and the total
+}
+
+var _ lassode.Source = (*Collection)(nil)
+
+type shardReader struct {
+	name           string
+	file           *os.File // nil when mapped
+	data           []byte   // the mapped file, nil otherwise
+	times, values  int64    // positions in the file
+	wide           bool     // times are F64
+	offsets, vOff  []byte   // I64
+	chans, fam     []byte   // I32
+	seeds, indices []byte   // I64
+	families       []string
+}
+
+// OpenCollection opens the folder dir and checks that every index of every
+// shard lies within its file; values are not read (see [Collection.Verify]).
+// Damage is reported as [ErrCollection].
+func OpenCollection(dir string) (*Collection, error) {
+	m, err := readManifest(dir)
+	if err != nil {
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil, fmt.Errorf("%w: %s has no %s", ErrCollection, dir, manifestName)
+		}
+		return nil, err
+	}
+	if len(m.Shards) == 0 {
+		return nil, damaged(manifestName, "no shards")
+	}
+	c := &Collection{manifest: m, dir: dir, first: []int{0}}
+	for _, s := range m.Shards {
+		r, err := openShard(dir, s)
+		if err != nil {
+			c.Close()
+			return nil, err
+		}
+		c.shards = append(c.shards, r)
+		c.first = append(c.first, c.first[len(c.first)-1]+s.Trajectories)
+	}
+	return c, nil
+}
+
+func openShard(dir string, s ManifestShard) (_ *shardReader, err error) {
+	path := filepath.Join(dir, s.File)
+	info, err := os.Lstat(path)
+	if err != nil {
+		return nil, damaged(s.File, "%v", err)
+	}
+	if !info.Mode().IsRegular() || info.Size() != s.Bytes {
+		return nil, damaged(s.File, "%d bytes long, want a file of %d", info.Size(), s.Bytes)
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	r := &shardReader{name: s.File}
+	defer func() {
+		if err != nil {
+			r.file = f
+			r.close()
+		}
+	}()
+	var word [8]byte
+	if _, err = io.ReadFull(f, word[:]); err != nil {
+		return nil, damaged(s.File, "%v", err)
+	}
+	size := binary.LittleEndian.Uint64(word[:])
+	if size > maxShardHeader || int64(size) > s.Bytes-8 {
+		return nil, damaged(s.File, "header of %d bytes", size)
+	}
+	head := make([]byte, size)
+	if _, err = io.ReadFull(f, head); err != nil {
+		return nil, damaged(s.File, "%v", err)
+	}
+	var raw map[string]json.RawMessage
+	if err = json.Unmarshal(head, &raw); err != nil {
+		return nil, damaged(s.File, "header: %v", err)
+	}
+	var meta map[string]string
+	if err = json.Unmarshal(raw["__metadata__"], &meta); err != nil {
+		return nil, damaged(s.File, "metadata: %v", err)
+	}
+	if meta["format"] != collectionFormat {
+		return nil, damaged(s.File, "format is %q, want %q", meta["format"], collectionFormat)
+	}
+	if err = json.Unmarshal([]byte(meta["families"]), &r.families); err != nil {
+		return nil, damaged(s.File, "families: %v", err)
+	}
+	base, n := 8+int64(size), int64(s.Trajectories)
+	// find returns position and length of a tensor; count < 0 means any.
+	find := func(name, dtype string, width, count int64) (int64, int64, error) {
+		var t tensorInfo
+		if err := json.Unmarshal(raw[name], &t); err != nil {
+			return 0, 0, damaged(s.File, "tensor %s: %v", name, err)
+		}
+		lo, hi := t.Offsets[0], t.Offsets[1]
+		if t.DType != dtype || len(t.Shape) != 1 || lo < 0 || hi < lo || hi > s.Bytes-base || (hi-lo)%width != 0 ||
+			t.Shape[0] != (hi-lo)/width || count >= 0 && t.Shape[0] != count {
+			return 0, 0, damaged(s.File, "tensor %s is %s %v at %v, want %s within %d bytes", name, t.DType, t.Shape, t.Offsets, dtype, s.Bytes-base)
+		}
+		return base + lo, hi - lo, nil
+	}
+	if r.data, err = mapFile(f, s.Bytes); err != nil {
+		r.data, r.file, err = nil, f, nil
+	}
+	for _, t := range []struct {
+		name, dtype string
+		width, n    int64
+		dst         *[]byte
+	}{
+		{"offsets", "I64", 8, n + 1, &r.offsets}, {"value_offsets", "I64", 8, n + 1, &r.vOff},
+		{"seed", "I64", 8, n, &r.seeds}, {"index", "I64", 8, n, &r.indices},
+		{"channels", "I32", 4, n, &r.chans}, {"family", "I32", 4, n, &r.fam},
+	} {
+		at, length, findErr := find(t.name, t.dtype, t.width, t.n)
+		if findErr != nil {
+			err = findErr
+			return nil, err
+		}
+		if *t.dst, err = r.bytes(at, length); err != nil {
+			return nil, err
+		}
+	}
+	var length int64
+	at, length, err := find("times", "F32", 4, -1)
+	width := int64(4)
+	if err != nil {
+		if at, length, err = find("times", "F64", 8, -1); err != nil {
+			return nil, err
+		}
+		width, r.wide = 8, true
+	}
+	r.times = at
+	rows := length / width
+	if r.values, length, err = find("values", "F32", 4, -1); err != nil {
+		return nil, err
+	}
+	elements := length / 4
+	// Every trajectory within the tensors: At needs no further checks.
+	if i64(r.offsets, 0) != 0 || i64(r.vOff, 0) != 0 || i64(r.offsets, int(n)) != rows || i64(r.vOff, int(n)) != elements {
+		err = damaged(s.File, "offsets do not span the data")
+		return nil, err
+	}
+	for i := range int(n) {
+		k := i64(r.offsets, i+1) - i64(r.offsets, i)
+		e := i64(r.vOff, i+1) - i64(r.vOff, i)
+		c := int64(i32(r.chans, i))
+		if k < 1 || k > lassode.MaxRows || c < 1 || c > lassode.MaxChannels || e != k*c ||
+			i64(r.offsets, i) > rows-k || i64(r.vOff, i) > elements-e {
+			err = damaged(s.File, "trajectory %d: %d rows of %d channels in %d values", i, k, c, e)
+			return nil, err
+		}
+		if id := i32(r.fam, i); id < 0 || int(id) >= len(r.families) {
+			err = damaged(s.File, "trajectory %d: family %d of %d", i, id, len(r.families))
+			return nil, err
+		}
+	}
+	if r.data != nil {
+		f.Close()
+	}
+	return r, nil
+}
+
+func i64(b []byte, i int) int64 { return int64(binary.LittleEndian.Uint64(b[8*i:])) }
+func i32(b []byte, i int) int32 { return int32(binary.LittleEndian.Uint32(b[4*i:])) }
+
+func (r *shardReader) bytes(at, n int64) ([]byte, error) {
+	if r.data != nil {
+		return r.data[at : at+n], nil
+	}
+	b := make([]byte, n)
+	if _, err := r.file.ReadAt(b, at); err != nil {
+		return nil, damaged(r.name, "%v", err)
+	}
+	return b, nil
+}
+
+func (r *shardReader) close() error {
+	var err error
+	if r.data != nil {
+		err = unmapFile(r.data)
+	}
+	if r.file != nil {
+		err = errors.Join(err, r.file.Close())
+	}
+	r.data, r.file = nil, nil
+	return err
+}
+
+// Close unmaps the shards. The collection must not be used afterwards; series
+// that At returned stay valid.
+func (c *Collection) Close() error {
+	var err error
+	for _, r := range c.shards {
+		err = errors.Join(err, r.close())
+	}
+	c.shards = nil
+	return err
+}
+
+// Len returns the number of trajectories.
+func (c *Collection) Len() int { return c.manifest.Trajectories }
+
+// Manifest returns the description of the collection.
+func (c *Collection) Manifest() Manifest { return c.manifest }
+
+// locate panics with the index when it is out of range, as a slice would.
+func (c *Collection) locate(i int) (*shardReader, int) {
+	if i < 0 || i >= c.Len() {
+		panic(fmt.Sprintf("ode: trajectory %d of a collection of %d", i, c.Len()))
+	}
+	k := sort.SearchInts(c.first, i+1) - 1
+	return c.shards[k], i - c.first[k]
+}
+
+// Channels returns the number of channels of trajectory i; it panics when there
+// is no such trajectory.
+func (c *Collection) Channels(i int) int {
+	r, k := c.locate(i)
+	return int(i32(r.chans, k))
+}
+
+// Family returns the family of trajectory i; it panics when there is no such
+// trajectory.
+func (c *Collection) Family(i int) string {
+	r, k := c.locate(i)
+	return r.families[i32(r.fam, k)]
+}
+
+// Origin returns the arguments of [Generate] that made trajectory i; it panics
+// when there is no such trajectory.
+func (c *Collection) Origin(i int) (seed uint64, index int) {
+	r, k := c.locate(i)
+	return uint64(i64(r.seeds, k)), int(i64(r.indices, k))
+}
+
+// At returns a copy of trajectory i. Times that do not increase or are not
+// finite are an error; values may be NaN but not infinite.
+func (c *Collection) At(i int) (lassode.Series, error) {
+	if i < 0 || i >= c.Len() {
+		return lassode.Series{}, fmt.Errorf("ode: trajectory %d of a collection of %d", i, c.Len())
+	}
+	r, k := c.locate(i)
+	row, rows := i64(r.offsets, k), int(i64(r.offsets, k+1)-i64(r.offsets, k))
+	channels := int(i32(r.chans, k))
+	width := int64(4)
+	if r.wide {
+		width = 8
+	}
+	tb, err := r.bytes(r.times+row*width, int64(rows)*width)
+	if err != nil {
+		return lassode.Series{}, err
+	}
+	vb, err := r.bytes(r.values+4*i64(r.vOff, k), 4*int64(rows)*int64(channels))
+	if err != nil {
+		return lassode.Series{}, err
+	}
+	block := make([]float64, rows*(channels+1))
+	s := lassode.Series{Times: block[:rows:rows], Values: make([][]float64, rows)}
+	last := math.Inf(-1)
+	for j := range s.Times {
+		t := 0.0
+		if r.wide {
+			t = math.Float64frombits(binary.LittleEndian.Uint64(vecAt(tb, 8, j)))
+		} else {
+			t = float64(math.Float32frombits(binary.LittleEndian.Uint32(vecAt(tb, 4, j))))
+		}
+		if !(t > last) || math.IsInf(t, 0) {
+			return lassode.Series{}, damaged(r.name, "trajectory %d: time %d is %v after %v", k, j, t, last)
+		}
+		s.Times[j], last = t, t
+	}
+	flat := block[rows:]
+	for j := range flat {
+		v := float64(math.Float32frombits(binary.LittleEndian.Uint32(vecAt(vb, 4, j))))
+		if math.IsInf(v, 0) {
+			return lassode.Series{}, damaged(r.name, "trajectory %d: value %d is infinite", k, j)
+		}
+		flat[j] = v
+	}
+	for j := range s.Values {
+		s.Values[j] = flat[j*channels : (j+1)*channels : (j+1)*channels]
+	}
+	return s, nil
+}
+
+func vecAt(b []byte, width, i int) []byte { return b[i*width : (i+1)*width] }
+
+// Verify reads every shard and compares its SHA-256 with the manifest.
+func (c *Collection) Verify(ctx context.Context) error {
+	buf := make([]byte, 1<<20)
+	for _, s := range c.manifest.Shards {
+		sum := sha256.New()
+		if err := hashFile(ctx, sum, filepath.Join(c.dir, s.File), buf); err != nil {
+			return err
+		}
+		if got := hex.EncodeToString(sum.Sum(nil)); got != s.SHA256 {
+			return damaged(s.File, "SHA-256 is %s, want %s", got, s.SHA256)
+		}
+	}
+	return nil
+}
+
+func hashFile(ctx context.Context, sum hash.Hash, path string, buf []byte) error {
+	f, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	for {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		n, err := f.Read(buf)
+		sum.Write(buf[:n])
+		if err == io.EOF {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+	}
+}

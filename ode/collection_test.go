@@ -1,0 +1,274 @@
+package ode
+
+import (
+	"context"
+	"encoding/binary"
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/lassode/lassode"
+)
+
+func TestCollectionRoundTrip(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "c")
+	calls := 0
+	m, err := WriteCollection(context.Background(), dir, 11, 50, WriteOptions{ShardTrajectories: 20, Progress: func(p WriteProgress) {
+		calls++
+		require.LessOrEqual(t, p.Trajectories, 50)
+		require.Equal(t, 50, p.TotalTrajectories)
+	}})
+	require.NoError(t, err)
+	require.GreaterOrEqual(t, calls, 3)
+	require.Len(t, m.Shards, 3)
+	require.Equal(t, 50, m.Trajectories)
+	require.Equal(t, ZooHash(), m.ZooHash)
+	c, err := OpenCollection(dir)
+	require.NoError(t, err)
+	defer c.Close()
+	require.Equal(t, 50, c.Len())
+	require.NoError(t, c.Verify(context.Background()))
+	families := map[string]int{}
+	for i := range 50 {
+		want, p := Generate(11, i)
+		got, err := c.At(i)
+		require.NoError(t, err)
+		require.Equal(t, want, got, "exactly what the zoo makes")
+		require.Equal(t, want.Channels(), c.Channels(i))
+		require.Equal(t, p.Family, c.Family(i))
+		seed, index := c.Origin(i)
+		require.Equal(t, uint64(11), seed)
+		require.Equal(t, i, index)
+		families[p.Family]++
+	}
+	require.Equal(t, families, c.Manifest().Families)
+	_, err = c.At(50)
+	require.Error(t, err)
+	require.Panics(t, func() { c.Channels(50) })
+	var _ lassode.Source = c
+
+	_, err = WriteCollection(context.Background(), dir, 11, 50, WriteOptions{})
+	require.ErrorContains(t, err, "already holds")
+}
+
+func TestCollectionResume(t *testing.T) {
+	whole, parts := filepath.Join(t.TempDir(), "whole"), filepath.Join(t.TempDir(), "parts")
+	_, err := WriteCollection(context.Background(), whole, 2, 45, WriteOptions{ShardTrajectories: 10, Workers: 1})
+	require.NoError(t, err)
+	// Cut off during the third shard, with a file half written.
+	ctx, cancel := context.WithCancel(context.Background())
+	m, err := WriteCollection(ctx, parts, 2, 45, WriteOptions{ShardTrajectories: 10, Workers: 3, Progress: func(p WriteProgress) {
+		if p.Trajectories >= 20 {
+			cancel()
+		}
+	}})
+	require.ErrorIs(t, err, context.Canceled)
+	require.Equal(t, 20, m.Trajectories)
+	require.NoError(t, os.WriteFile(filepath.Join(parts, ".tmp-shard-000002.safetensors-1"), []byte("half"), 0o600))
+	_, err = WriteCollection(context.Background(), parts, 3, 45, WriteOptions{ShardTrajectories: 10, Resume: true})
+	require.ErrorContains(t, err, "seed")
+	_, err = WriteCollection(context.Background(), parts, 2, 45, WriteOptions{ShardTrajectories: 10, Resume: true})
+	require.NoError(t, err)
+	names := func(dir string) (out []string) {
+		entries, err := os.ReadDir(dir)
+		require.NoError(t, err)
+		for _, e := range entries {
+			out = append(out, e.Name())
+		}
+		return out
+	}
+	require.Equal(t, names(whole), names(parts))
+	for _, name := range names(whole) {
+		a, err := os.ReadFile(filepath.Join(whole, name))
+		require.NoError(t, err)
+		b, err := os.ReadFile(filepath.Join(parts, name))
+		require.NoError(t, err)
+		require.True(t, string(a) == string(b), name)
+	}
+}
+
+func TestCollectionBySize(t *testing.T) {
+	dir := t.TempDir()
+	const want = 300 << 10
+	m, err := WriteCollection(context.Background(), dir, 2, 0, WriteOptions{Bytes: want})
+	require.NoError(t, err)
+	require.GreaterOrEqual(t, m.Bytes, int64(want))
+	require.Less(t, m.Bytes, int64(2*want))
+	_, err = WriteCollection(context.Background(), t.TempDir(), 2, 0, WriteOptions{})
+	require.Error(t, err)
+}
+
+// Irregular times that float32 cannot hold, and missing values.
+func TestShardKeepsWideTimes(t *testing.T) {
+	dir := t.TempDir()
+	nan := float32(0)
+	nan /= nan
+	records := []record{
+		{times: []float64{1.7e9, 1.7e9 + 0.1}, values: []float32{1, nan, 3, 4}, channels: 2, family: "a"},
+		{times: []float64{0.1}, values: []float32{7}, channels: 1, family: "b", index: 1},
+	}
+	s, err := writeShard(dir, 0, 1<<63+5, records)
+	require.NoError(t, err)
+	require.NoError(t, writeManifest(dir, Manifest{Format: collectionFormat, Trajectories: 2, Bytes: s.Bytes, Shards: []ManifestShard{s}}))
+	c, err := OpenCollection(dir)
+	require.NoError(t, err)
+	defer c.Close()
+	a, err := c.At(0)
+	require.NoError(t, err)
+	require.Equal(t, records[0].times, a.Times)
+	require.NoError(t, a.Validate())
+	require.True(t, a.Values[0][1] != a.Values[0][1])
+	require.Equal(t, []float64{3, 4}, a.Values[1])
+	b, err := c.At(1)
+	require.NoError(t, err)
+	require.Equal(t, []float64{0.1}, b.Times)
+	seed, index := c.Origin(1)
+	require.Equal(t, uint64(1<<63+5), seed)
+	require.Equal(t, 1, index)
+}
+
+func TestDamagedCollections(t *testing.T) {
+	good := t.TempDir()
+	_, err := WriteCollection(context.Background(), good, 4, 3, WriteOptions{})
+	require.NoError(t, err)
+	shard, err := os.ReadFile(filepath.Join(good, shardName(0)))
+	require.NoError(t, err)
+	manifest, err := os.ReadFile(filepath.Join(good, manifestName))
+	require.NoError(t, err)
+	headLen := int(binary.LittleEndian.Uint64(shard))
+	var header map[string]json.RawMessage
+	require.NoError(t, json.Unmarshal(shard[8:8+headLen], &header))
+	offset := func(name string) int {
+		var info tensorInfo
+		require.NoError(t, json.Unmarshal(header[name], &info))
+		return 8 + headLen + int(info.Offsets[0])
+	}
+	edit := func(at int, b ...byte) []byte {
+		out := append([]byte(nil), shard...)
+		copy(out[at:], b)
+		return out
+	}
+	swap := func(old, new string) []byte {
+		require.Equal(t, len(old), len(new))
+		require.True(t, strings.Contains(string(shard[:8+headLen]), old), old)
+		return []byte(strings.Replace(string(shard), old, new, 1))
+	}
+	huge := []byte{255, 255, 255, 255, 255, 255, 255, 127}
+	for name, b := range map[string][]byte{
+		"empty":                   {},
+		"truncated":               shard[:len(shard)-1],
+		"longer":                  append(append([]byte(nil), shard...), 0),
+		"header length":           edit(0, huge...),
+		"header length in file":   edit(0, 9),
+		"header text":             edit(8, 'x'),
+		"format":                  swap("lassode-collection-1", "lassode-collection-9"),
+		"type":                    swap(`"I64"`, `"I32"`),
+		"offset beyond the end":   edit(offset("offsets")+8, huge...),
+		"offsets decrease":        edit(offset("offsets")+8, 0, 0, 0, 0, 0, 0, 0, 0),
+		"value offset":            edit(offset("value_offsets")+8, 1),
+		"last offset":             edit(offset("offsets")+3*8, 1),
+		"no channels":             edit(offset("channels"), 0, 0, 0, 0),
+		"many channels":           edit(offset("channels"), huge[:4]...),
+		"negative channels":       edit(offset("channels"), 255, 255, 255, 255),
+		"family":                  edit(offset("family"), 77),
+		"negative family":         edit(offset("family"), 255, 255, 255, 255),
+		"data offsets":            swap(`[0,32]`, `[8,32]`),
+		"data offsets beyond all": swap(`[0,32]`, `[0,99]`),
+	} {
+		dir := t.TempDir()
+		require.NoError(t, os.WriteFile(filepath.Join(dir, manifestName), manifest, 0o600))
+		require.NoError(t, os.WriteFile(filepath.Join(dir, shardName(0)), b, 0o600))
+		_, err := OpenCollection(dir)
+		require.ErrorIs(t, err, ErrCollection, name)
+	}
+	for name, edit := range map[string]func(m *Manifest){
+		"traversal":  func(m *Manifest) { m.Shards[0].File = "../" + shardName(0) },
+		"other name": func(m *Manifest) { m.Shards[0].File = "x" },
+		"count":      func(m *Manifest) { m.Shards[0].Trajectories, m.Trajectories = 2, 2 },
+		"huge count": func(m *Manifest) { m.Shards[0].Trajectories, m.Trajectories = 1<<30, 1<<30 },
+		"negative":   func(m *Manifest) { m.Shards[0].Trajectories, m.Trajectories = -1, -1 },
+		"sum":        func(m *Manifest) { m.Trajectories++ },
+		"bytes":      func(m *Manifest) { m.Shards[0].Bytes++; m.Bytes++ },
+		"format":     func(m *Manifest) { m.Format = "" },
+		"none":       func(m *Manifest) { m.Shards, m.Trajectories, m.Bytes = nil, 0, 0 },
+	} {
+		var m Manifest
+		require.NoError(t, json.Unmarshal(manifest, &m))
+		edit(&m)
+		b, err := json.Marshal(m)
+		require.NoError(t, err)
+		dir := t.TempDir()
+		require.NoError(t, os.WriteFile(filepath.Join(dir, manifestName), b, 0o600))
+		require.NoError(t, os.WriteFile(filepath.Join(dir, shardName(0)), shard, 0o600))
+		_, err = OpenCollection(dir)
+		require.ErrorIs(t, err, ErrCollection, name)
+	}
+	_, err = OpenCollection(t.TempDir())
+	require.ErrorIs(t, err, ErrCollection)
+
+	// Damage among the values shows in Verify, times out of order in At.
+	for name, b := range map[string][]byte{
+		"value": edit(offset("values")+2, 99), "time": edit(offset("times")+4, 0, 0, 0xc0, 0xff),
+	} {
+		dir := t.TempDir()
+		require.NoError(t, os.WriteFile(filepath.Join(dir, manifestName), manifest, 0o600))
+		require.NoError(t, os.WriteFile(filepath.Join(dir, shardName(0)), b, 0o600))
+		c, err := OpenCollection(dir)
+		require.NoError(t, err)
+		require.ErrorIs(t, c.Verify(context.Background()), ErrCollection)
+		_, err = c.At(0)
+		if name == "time" {
+			require.ErrorIs(t, err, ErrCollection)
+		}
+		require.NoError(t, c.Close())
+	}
+}
+
+// Without mapping the reader must give the same.
+func TestCollectionWithoutMapping(t *testing.T) {
+	dir := t.TempDir()
+	_, err := WriteCollection(context.Background(), dir, 4, 3, WriteOptions{})
+	require.NoError(t, err)
+	c, err := OpenCollection(dir)
+	require.NoError(t, err)
+	defer c.Close()
+	want, err := c.At(1)
+	require.NoError(t, err)
+	for _, r := range c.shards {
+		if r.data == nil {
+			t.Skip("this system does not map files")
+		}
+		f, err := os.Open(filepath.Join(dir, r.name))
+		require.NoError(t, err)
+		mapped := r.data
+		for _, b := range []*[]byte{&r.offsets, &r.vOff, &r.chans, &r.fam, &r.seeds, &r.indices} {
+			*b = append([]byte(nil), *b...)
+		}
+		require.NoError(t, unmapFile(mapped))
+		r.data, r.file = nil, f
+	}
+	got, err := c.At(1)
+	require.NoError(t, err)
+	require.Equal(t, want, got)
+}
+
+func BenchmarkCollectionAt(b *testing.B) {
+	dir := b.TempDir()
+	_, err := WriteCollection(context.Background(), dir, 4, 200, WriteOptions{})
+	require.NoError(b, err)
+	c, err := OpenCollection(dir)
+	require.NoError(b, err)
+	defer c.Close()
+	i := 0
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := c.At(i % 200); err != nil {
+			b.Fatal(err)
+		}
+		i++
+	}
+}

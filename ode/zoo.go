@@ -1,0 +1,611 @@
+package ode
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"sync"
+
+	"github.com/lassode/lassode"
+)
+
+// Sizes of generated trajectories.
+const (
+	// Samples is the number of rows of a training trajectory.
+	Samples = 601
+	// EvalSamples is the number of rows of a trajectory of [InDomain] and
+	// [HeldOutTrajectories].
+	EvalSamples = 400
+	// MaxGeneratedChannels is the largest number of channels of a training
+	// trajectory.
+	MaxGeneratedChannels = 6
+)
+
+// zooVersion changes whenever the distribution of [Generate] changes without a
+// change of names: ranges of parameters, weights, rules of rejection.
+const zooVersion = 1
+
+// mixture holds the share of each part of the zoo among the trajectories.
+// Random systems are more than half: at a fixed number of points, more systems
+// beat more starting states.
+var mixture = [...]struct {
+	name   string
+	weight float64
+}{
+	{"named", 0.42},
+	{"random-polynomial", 0.24},
+	{"random-tree", 0.09},
+	{"random-neural", 0.06},
+	{"skew-product", 0.07},
+	{"feedback-coupling", 0.04},
+	{"signal", 0.08},
+}
+
+// fallback is the place of random-neural in mixture.
+const fallback = 3
+
+// channelShare is the distribution of the number of channels, 1 first.
+var channelShare = [MaxGeneratedChannels]float64{0.26, 0.32, 0.25, 0.09, 0.05, 0.03}
+
+// Provenance tells where a generated trajectory comes from.
+type Provenance struct {
+	Family   string  // name of the family
+	Zoo      int     // its number in the list of training systems
+	Seed     uint64  // arguments of Generate
+	Index    int     // arguments of Generate
+	Attempts int     // systems drawn until one was kept
+	Dim      int     // state variables of the system
+	Start    float64 // first sampled time, in the system's own time
+	Span     float64 // sampled duration, in the system's own time
+}
+
+// Zoo is an endless source of training trajectories, cut at N: it implements
+// lassode.Source. Trajectory i is Generate(Seed, i). It is safe for concurrent
+// use and holds no memory.
+type Zoo struct {
+	Seed uint64
+	N    int
+}
+
+var _ lassode.Source = Zoo{}
+
+// Len returns N.
+func (z Zoo) Len() int { return z.N }
+
+// Channels returns the number of channels of trajectory i without making it.
+func (z Zoo) Channels(i int) int {
+	_, c := drawChannels(z.Seed, i, trainStream)
+	return c
+}
+
+// At makes trajectory i, in about a millisecond.
+func (z Zoo) At(i int) (lassode.Series, error) {
+	if i < 0 || i >= z.N {
+		return lassode.Series{}, fmt.Errorf("ode: trajectory %d of a zoo of %d", i, z.N)
+	}
+	s, _ := Generate(z.Seed, i)
+	return s, nil
+}
+
+// ZooHash identifies the distribution of [Generate]: a hash of its version, the
+// families' names and numbers and the weights of the mixture, 16 hexadecimal
+// digits. Weights and collections carry it as provenance.
+func ZooHash() string {
+	h := sha256.New()
+	fmt.Fprintf(h, "zoo %d\n%v\n%v\n", zooVersion, mixture, channelShare)
+	for _, list := range [][]Family{namedFamilies(), RandomFamilies()} {
+		for _, f := range list {
+			fmt.Fprintf(h, "%d %s\n", f.Zoo, f.Name)
+		}
+	}
+	return hex.EncodeToString(h.Sum(nil)[:8])
+}
+
+// Streams of random numbers, so that evaluation never meets a training draw,
+// whatever the seeds.
+const (
+	trainStream   = 0x7a6f6f
+	evalStream    = 0x6576616c
+	heldOutStream = 0x68656c64
+)
+
+// drawChannels starts the generator of trajectory index and draws its number of
+// channels, which must be known before any work.
+func drawChannels(seed uint64, index int, stream uint64) (*rand.Rand, int) {
+	r := rand.New(rand.NewPCG(seed^stream<<32, uint64(index)*0x9e3779b97f4a7c15+stream))
+	u := r.Float64()
+	for c, share := range channelShare {
+		if u -= share; u < 0 {
+			return r, c + 1
+		}
+	}
+	return r, 1
+}
+
+// Generate makes trajectory number index of the training mixture: 601 samples,
+// regular in time, values rounded to float32. It depends on seed and index
+// alone and is safe for concurrent use.
+//
+// A part of the mixture and a family are drawn, then systems of that family
+// until one passes: finite, bounded, moving, not already forecast by its last
+// value or a straight line, and not too fast for the samples. The time scale of
+// each draw is measured on a coarse run, and the span is chosen to hold between
+// a third of a period and ten periods. About half of the trajectories start
+// late. Some state variables are dropped, the others permuted, and each is
+// rescaled by a random affine map; time is rescaled as well.
+func Generate(seed uint64, index int) (lassode.Series, Provenance) {
+	return generate(seed, index, trainStream, Samples)
+}
+
+// Trajectory is a generated trajectory with the name of its family.
+type Trajectory struct {
+	Series lassode.Series
+	Family string
+}
+
+// InDomain makes n trajectories of the training distribution that no training
+// seed yields, EvalSamples samples each, for the in-domain evaluation. Signals
+// that solve no equation are left out.
+func InDomain(seed uint64, n int) []Trajectory {
+	out := make([]Trajectory, 0, n)
+	for i := 0; len(out) < n; i++ {
+		s, p := generate(seed, i, evalStream, EvalSamples)
+		if p.Zoo != 33 {
+			out = append(out, Trajectory{s, p.Family})
+		}
+	}
+	return out
+}
+
+// HeldOutTrajectories makes perFamily trajectories of each family that is never
+// trained on, EvalSamples samples each, with all state variables as channels,
+// in the systems' own units and over the families' own spans from time 0.
+// Draws that fail to integrate or do not move are replaced.
+func HeldOutTrajectories(seed uint64, perFamily int) []Trajectory {
+	var out []Trajectory
+	g := generators.Get().(*generator)
+	defer generators.Put(g)
+	for k, f := range HeldOut() {
+		r := rand.New(rand.NewPCG(seed^heldOutStream<<32, uint64(k)))
+		for kept, tries := 0, 0; kept < perFamily && tries < 200*perFamily; tries++ {
+			s := f.Sample(r)
+			if !g.coarse(&s, s.Span, coarseRows) || !g.fine(&s, 0, s.Span, EvalSamples) {
+				continue
+			}
+			moving := true
+			for c := range s.Dim {
+				moving = moving && g.judge(c, s.Dim, EvalSamples, true) != dull
+			}
+			if !moving {
+				continue
+			}
+			times := make([]float64, EvalSamples)
+			for i := range times {
+				times[i] = s.Span * float64(i) / (EvalSamples - 1)
+			}
+			flat := append([]float64(nil), g.values[:EvalSamples*s.Dim]...)
+			rows := make([][]float64, EvalSamples)
+			for i := range rows {
+				rows[i] = flat[i*s.Dim : (i+1)*s.Dim : (i+1)*s.Dim]
+			}
+			out = append(out, Trajectory{lassode.Series{Times: times, Values: rows, Names: s.Names}, f.Name})
+			kept++
+		}
+	}
+	return out
+}
+
+// generator is the scratch memory of one trajectory after another.
+type generator struct {
+	w             Integrator
+	times, values []float64
+	scale         []float64 // per state variable, largest magnitude of the coarse run
+	rows, dim     int       // size of the last run in values
+}
+
+var generators = sync.Pool{New: func() any { return new(generator) }}
+
+const (
+	coarseRows = 241
+	// Most draws only creep to a fixed point. A trajectory may be one that has
+	// come to rest, or one that never turns, only with these probabilities.
+	restShare     = 0.1
+	monotoneShare = 0.35
+	maxSwings     = 28 // periods within the samples
+	maxFamilies   = 40 // families tried before the fallback
+)
+
+// bigDim is the largest state dimension that each named family draws.
+var bigDim = sync.OnceValue(func() []int {
+	f := namedFamilies()
+	dims := make([]int, len(f))
+	for i := range f {
+		r := rand.New(rand.NewPCG(1, uint64(i)))
+		for range 12 {
+			dims[i] = max(dims[i], f[i].Sample(r).Dim)
+		}
+	}
+	return dims
+})
+
+func generate(seed uint64, index int, stream uint64, rows int) (lassode.Series, Provenance) {
+	r, channels := drawChannels(seed, index, stream)
+	g := generators.Get().(*generator)
+	defer generators.Put(g)
+	p := Provenance{Seed: seed, Index: index}
+	part := len(mixture) - 1
+	u := r.Float64()
+	for i := range mixture {
+		if u -= mixture[i].weight; u < 0 {
+			part = i
+			break
+		}
+	}
+	taste := r.Float64()
+	for try := 0; ; try++ {
+		// After many failures a part that passes more often; a signal nearly
+		// always does.
+		if try >= maxFamilies {
+			part = fallback
+			if try >= 2*maxFamilies {
+				part = len(mixture) - 1
+			}
+		}
+		draw, zoo := drawer(r, mixture[part].name, channels)
+		for range 6 { // the same family again, lest easy families crowd out hard ones
+			s := draw()
+			p.Attempts++
+			if s.Dim < channels {
+				continue
+			}
+			p.Family, p.Zoo, p.Dim = s.Family, zoo, s.Dim
+			out, ok := g.attempt(r, &s, channels, rows, taste, &p)
+			if ok {
+				return out, p
+			}
+		}
+	}
+}
+
+// drawer chooses a family of a part of the mixture and returns its sampler.
+func drawer(r *rand.Rand, part string, channels int) (func() System, int) {
+	dim := func() int {
+		return min(6, channels+[...]int{0, 0, 1, 1, 2, 3}[r.IntN(6)])
+	}
+	switch part {
+	case "named":
+		dims := bigDim()
+		fits := 0
+		for _, d := range dims {
+			if d >= channels {
+				fits++
+			}
+		}
+		if fits == 0 {
+			break
+		}
+		k := r.IntN(fits)
+		for i, d := range dims {
+			if d < channels {
+				continue
+			}
+			if k == 0 {
+				f := namedFamilies()[i]
+				return func() System {
+					s := f.Sample(r)
+					s.Family = f.Name
+					return s
+				}, f.Zoo
+			}
+			k--
+		}
+	case "random-polynomial":
+		return func() System { return randomPolynomial(r, min(5, dim())) }, 29
+	case "random-tree":
+		return func() System { return randomTree(r, min(5, dim())) }, 30
+	case "random-neural":
+		return func() System { return randomNeural(r, max(2, dim())) }, 31
+	case "skew-product":
+		return func() System { return coupling(r, channels, false) }, 32
+	case "feedback-coupling":
+		return func() System { return coupling(r, max(2, channels), true) }, 32
+	case "signal":
+		return func() System { return randomSignal(r, channels) }, 33
+	}
+	return func() System { return randomNeural(r, max(2, channels)) }, 31
+}
+
+// attempt integrates s and, when it passes, makes the trajectory.
+func (g *generator) attempt(r *rand.Rand, s *System, channels, rows int, taste float64, p *Provenance) (lassode.Series, bool) {
+	none := lassode.Series{}
+	if s.Signal != nil {
+		g.reserve(rows, s.Dim)
+		for i := range rows {
+			g.times[i] = float64(i) / float64(rows-1)
+		}
+		s.Signal(g.values, g.times)
+		p.Start, p.Span = 0, 1
+	} else {
+		start, span, ok := g.schedule(r, s, taste < monotoneShare)
+		if !ok || !g.fine(s, start, span, rows) {
+			return none, false
+		}
+		p.Start, p.Span = start, span
+	}
+	// A random choice among the variables that move.
+	var pick [MaxGeneratedChannels]int
+	n, still := 0, 0
+	for _, c := range r.Perm(s.Dim) {
+		verdict := g.judge(c, s.Dim, rows, s.Signal != nil)
+		if verdict == dull {
+			continue
+		}
+		if n < channels {
+			if verdict == resting {
+				still++
+			}
+			pick[n] = c
+			n++
+		}
+	}
+	if n < channels || still == n && taste > restShare {
+		return none, false
+	}
+	// A step of few significant bits makes every time exact in float32.
+	step := math.Exp(uniform(r, math.Log(1e-3), math.Log(10)))
+	_, e := math.Frexp(step)
+	step = math.Ldexp(math.Round(math.Ldexp(step, 12-e)), e-12)
+	out := lassode.Series{Times: make([]float64, rows), Values: make([][]float64, rows)}
+	flat := make([]float64, rows*channels)
+	for i := range rows {
+		out.Times[i] = float64(i) * step
+		out.Values[i] = flat[i*channels : (i+1)*channels : (i+1)*channels]
+	}
+	for j, c := range pick[:channels] {
+		var mean, std float64
+		for i := range rows {
+			mean += g.values[i*s.Dim+c]
+		}
+		mean /= float64(rows)
+		for i := range rows {
+			d := g.values[i*s.Dim+c] - mean
+			std += d * d
+		}
+		std = math.Sqrt(std / float64(rows))
+		size := logUniform(r, 0.1, 10)
+		gain, shift := size/std, size*2*r.NormFloat64()
+		if r.IntN(3) == 0 {
+			gain = -gain
+		}
+		for i := range rows {
+			v := float32(gain*(g.values[i*s.Dim+c]-mean) + shift)
+			if v-v != 0 {
+				return none, false
+			}
+			flat[i*channels+j] = float64(v)
+		}
+	}
+	return out, true
+}
+
+func (g *generator) reserve(rows, dim int) {
+	g.rows, g.dim = rows, dim
+	if cap(g.times) < rows {
+		g.times = make([]float64, rows)
+	}
+	if cap(g.values) < rows*dim {
+		g.values = make([]float64, rows*dim)
+	}
+	g.times, g.values = g.times[:rows], g.values[:rows*dim]
+}
+
+// coarse runs s from 0 to end with a loose tolerance and measures the size of
+// each variable.
+func (g *generator) coarse(s *System, end float64, rows int) bool {
+	g.reserve(rows, s.Dim)
+	for i := range rows {
+		g.times[i] = end * float64(i) / float64(rows-1)
+	}
+	// Random fields run away fast or not at all; named ones have units.
+	opt := Options{RTol: 1e-3, ATol: 1e-7, MaxSteps: 2500, Bound: 1e8, MaxStep: end / 50}
+	if s.isRandom() {
+		opt.Bound, opt.MaxSteps = 100, 700
+	}
+	if s.Stiff {
+		opt.Method, opt.MaxSteps = Implicit, opt.MaxSteps/3
+	}
+	if _, err := g.w.Solve(g.values, s.RHS, s.X0, 0, g.times, opt); err != nil {
+		return false
+	}
+	if cap(g.scale) < s.Dim {
+		g.scale = make([]float64, s.Dim)
+	}
+	g.scale = g.scale[:s.Dim]
+	var largest float64
+	for c := range g.scale {
+		g.scale[c] = 0
+		for i := range rows {
+			g.scale[c] = max(g.scale[c], math.Abs(g.values[i*s.Dim+c]))
+		}
+		largest = max(largest, g.scale[c])
+	}
+	if largest == 0 {
+		return false
+	}
+	for c := range g.scale {
+		g.scale[c] = max(g.scale[c], 1e-9*largest)
+	}
+	return true
+}
+
+func (s *System) isRandom() bool {
+	switch s.Family {
+	case "random-polynomial", "random-tree", "random-neural", "skew-product", "feedback-coupling":
+		return true
+	}
+	return false
+}
+
+// fine runs s with the tolerance of the data set, after coarse, and leaves rows
+// samples of [start, start+span] in values.
+func (g *generator) fine(s *System, start, span float64, rows int) bool {
+	g.reserve(rows, s.Dim)
+	for i := range rows {
+		g.times[i] = start + span*float64(i)/float64(rows-1)
+	}
+	opt := Options{RTol: 1e-6, ATol: 1e-8, Scale: g.scale, MaxSteps: 8000, Bound: 1e9, MaxStep: span / 60}
+	if s.isRandom() {
+		opt.Bound, opt.MaxSteps = 100, 4000
+	}
+	if s.Stiff {
+		opt.Method, opt.MaxSteps = Implicit, 4000
+	}
+	_, err := g.w.Solve(g.values, s.RHS, s.X0, 0, g.times, opt)
+	return err == nil
+}
+
+// schedule chooses the start and the span of the sampled interval from coarse
+// runs. Unless monotone is true, a system whose variables do not turn is
+// refused.
+func (g *generator) schedule(r *rand.Rand, s *System, monotone bool) (start, span float64, ok bool) {
+	const rows = coarseRows
+	end := s.Span
+	want := logUniform(r, 0.35, 12) // periods; transients shorten it
+	late := r.IntN(2) == 0
+	for range 4 {
+		if !g.coarse(s, end, rows) {
+			// A random field must be bounded; the arc of a named system may end,
+			// as a collision does: look at its start.
+			if s.isRandom() {
+				return 0, 0, false
+			}
+			end *= 0.25
+			continue
+		}
+		swings, settled := g.motion(s.Dim, rows)
+		if swings > 24 { // too fast for the coarse samples
+			end *= 6 / swings
+			continue
+		}
+		if swings < 0 {
+			return 0, 0, false
+		}
+		if settled < 0.08 { // all happens at the very beginning
+			end *= max(settled*2, 0.01)
+			continue
+		}
+		if swings < 0.8 && !monotone {
+			return 0, 0, false
+		}
+		if swings > 0.8 && settled > 0.7 {
+			span = end * min(4, max(want/swings, 0.02))
+			if late {
+				start = end * r.Float64() * min(1, 3/swings)
+			}
+			return start, span, true
+		}
+		// A transient: sample about as long as it lasts.
+		if settled > 0.95 && swings < 0.8 {
+			settled = 1.5
+		}
+		span = end * settled * logUniform(r, 0.4, 1.6)
+		if swings > 0.8 {
+			span = end * settled * logUniform(r, min(0.3/swings, 0.8), 1.2)
+		}
+		if late {
+			start = 0.3 * span * r.Float64()
+		}
+		return start, span, true
+	}
+	return 0, 0, false
+}
+
+// motion measures the coarse run: the number of periods (half the total
+// variation over the range, averaged over the moving variables; a monotone
+// curve counts 0.5) and the share of the run after which all variables stay
+// within 2 % of their range from their last values. Periods are -1 when nothing
+// moves.
+func (g *generator) motion(dim, rows int) (periods, settled float64) {
+	moving := 0
+	for c := range dim {
+		lo, hi, tv := math.Inf(1), math.Inf(-1), 0.0
+		for i := range rows {
+			v := g.values[i*dim+c]
+			lo, hi = min(lo, v), max(hi, v)
+			if i > 0 {
+				tv += math.Abs(v - g.values[(i-1)*dim+c])
+			}
+		}
+		if !(hi-lo > 1e-3*g.scale[c]) {
+			continue
+		}
+		moving++
+		periods += 0.5 * tv / (hi - lo)
+		last := g.values[(rows-1)*dim+c]
+		k := rows - 1
+		for k > 0 && math.Abs(g.values[(k-1)*dim+c]-last) < 0.02*(hi-lo) {
+			k--
+		}
+		settled = max(settled, float64(k)/float64(rows-1))
+	}
+	if moving == 0 {
+		return -1, 0
+	}
+	return periods / float64(moving), settled
+}
+
+type verdict int
+
+const (
+	good    verdict = iota
+	resting         // moves, but its last value forecasts the second half
+	dull            // constant, a straight line, or too fast for the samples
+)
+
+// judge looks at column c of the last run.
+func (g *generator) judge(c, dim, rows int, rough bool) verdict {
+	v := g.values[c:]
+	lo, hi, tv, size, mean := math.Inf(1), math.Inf(-1), 0.0, 0.0, 0.0
+	for i := range rows {
+		x := v[i*dim]
+		if x-x != 0 {
+			return dull
+		}
+		lo, hi, size = min(lo, x), max(hi, x), max(size, math.Abs(x))
+		mean += x
+		if i > 0 {
+			tv += math.Abs(x - v[(i-1)*dim])
+		}
+	}
+	span := hi - lo
+	if !(span > 2e-3*size) || span < 1e-30 {
+		return dull
+	}
+	if !rough && tv > 2*maxSwings*span {
+		return dull
+	}
+	mean /= float64(rows)
+	// The straight line of least squares.
+	var sxy, sxx, syy float64
+	for i := range rows {
+		x, y := float64(i)-0.5*float64(rows-1), v[i*dim]-mean
+		sxy += x * y
+		sxx += x * x
+		syy += y * y
+	}
+	if syy-sxy*sxy/sxx < 1e-3*syy {
+		return dull
+	}
+	half := rows / 2
+	var rest float64
+	for i := half; i < rows; i++ {
+		d := v[i*dim] - v[half*dim]
+		rest += d * d
+	}
+	if rest/float64(rows-half) < 2.5e-3*syy/float64(rows) {
+		return resting
+	}
+	return good
+}

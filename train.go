@@ -1,0 +1,439 @@
+package lassode
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math"
+	"math/rand/v2"
+	"os"
+	"runtime"
+	"slices"
+	"time"
+
+	"github.com/lassode/lassode/hub"
+	"github.com/lassode/lassode/optim"
+	"github.com/lassode/lassode/tensor"
+)
+
+// TrainOptions control [Pretrain]. The zero value of each field has the
+// meaning given with it.
+type TrainOptions struct {
+	// Steps is the number of optimiser steps; 0 means 10000.
+	Steps int
+	// Batch is the number of tokens (channels times windows, summed over the
+	// systems of a step); 0 means 4096.
+	Batch int
+	// Seed fixes everything random. Two runs with the same seed, source and
+	// options give the same bits.
+	Seed uint64
+	// Workers bounds the goroutines; 0 means GOMAXPROCS. It does not change
+	// the result.
+	Workers int
+	// Checkpoint is the path of the weights to write while training; the
+	// training state is kept beside it, in Checkpoint + ".state". Empty keeps
+	// none.
+	Checkpoint string
+	// SaveEvery is the number of steps between checkpoints; 0 means 250.
+	SaveEvery int
+	// Resume continues from the state beside Checkpoint, if there is one.
+	Resume bool
+	// LearningRate multiplies the built-in rates; 0 means 1.
+	LearningRate float64
+	// Note is kept in the provenance of the weights.
+	Note string
+	// ZooHash names the collection in the provenance of the weights.
+	ZooHash string
+	// Log receives messages; nil means none.
+	Log *slog.Logger
+	// Progress is called after every step by the calling goroutine.
+	Progress func(Progress)
+}
+
+// Validate returns an [InputError] that names the first bad field, or nil.
+func (o TrainOptions) Validate() error {
+	switch {
+	case o.Steps < 0:
+		return inputError("TrainOptions.Steps", "0 or more", "%d", o.Steps)
+	case o.Batch < 0 || o.Batch > 1<<20:
+		return inputError("TrainOptions.Batch", "0 to 1048576 tokens", "%d", o.Batch)
+	case o.Workers < 0:
+		return inputError("TrainOptions.Workers", "0 or more", "%d", o.Workers)
+	case o.SaveEvery < 0:
+		return inputError("TrainOptions.SaveEvery", "0 or more", "%d", o.SaveEvery)
+	case !(o.LearningRate >= 0) || o.LearningRate > 100:
+		return inputError("TrainOptions.LearningRate", "0 to 100", "%v", o.LearningRate)
+	case o.Resume && o.Checkpoint == "":
+		return inputError("TrainOptions.Checkpoint", "a path to resume from", "empty")
+	}
+	return nil
+}
+
+// Progress describes a training step that has just ended.
+type Progress struct {
+	Step, Steps           int
+	Loss                  float64 // of this step
+	RunLoss               float64 // moving average over about 100 steps
+	MixtureLoss           float64 // of the guides' mixture alone, moving average
+	ScaleLoss             float64 // negative log likelihood of the error's scale, moving average
+	GradientNorm          float64
+	LearningRate          float64 // factor of the schedule
+	SkippedSteps          int     // steps left out because the gradient was not finite
+	TrajectoriesPerSecond float64
+	Elapsed               time.Duration
+}
+
+// shards is the fixed number of parts that a step is cut into. Each part has
+// its own random numbers and gradient buffer, and the buffers are added in
+// order, so that the number of threads does not change a bit.
+const shards = 8
+
+// validationShare is the part at the end of a source that is never trained on
+// and that calibrates the quantiles.
+const validationShare = .02
+
+// trainer runs optimiser steps.
+type trainer struct {
+	net     *network
+	opt     taskOptions
+	train   TrainOptions
+	src     Source
+	workers []*shard
+	grads   []float32
+	optim   *optim.Optimizer
+	average *optim.EMA
+	rates   optim.Schedule
+	step    int
+	skipped int
+
+	hubTokens  []float32
+	hubScratch hub.Scratch
+}
+
+// shard is the working memory of one part of a step.
+type shard struct {
+	tasks
+	tape *tensor.Tape
+	enc  encoded
+	loss losses
+	err  error
+}
+
+func newTrainer(net *network, src Source, task taskOptions, opt TrainOptions, groups []optim.Group, rates optim.Schedule) *trainer {
+	tr := &trainer{net: net, opt: task, train: opt, src: src, rates: rates}
+	for range shards {
+		tr.workers = append(tr.workers, &shard{tape: tensor.NewTape(net.params, true)})
+	}
+	tr.grads = make([]float32, net.params.Len())
+	tr.optim = optim.New(net.params, groups)
+	tr.optim.Workers = opt.Workers
+	tr.average = optim.NewEMA(net.params, .999)
+	return tr
+}
+
+// runStep makes one step and returns its losses and gradient norm.
+func (tr *trainer) runStep() (losses, float64, int, error) {
+	workers := tr.train.Workers
+	if workers == 0 {
+		workers = runtime.GOMAXPROCS(0)
+	}
+	tensor.Parallel(shards, workers, func(i int) {
+		w := tr.workers[i]
+		r := rand.New(rand.NewPCG(tr.train.Seed, uint64(tr.step)*shards+uint64(i)))
+		w.tape.ZeroGrads()
+		if w.err = w.draw(r, tr.net.cfg, tr.src, tr.opt, tr.train.Batch/shards); w.err != nil {
+			return
+		}
+		w.loss = w.learn(tr.net, w.tape, &w.enc, 1./shards)
+	})
+	var sum losses
+	count := 0
+	for _, w := range tr.workers {
+		if w.err != nil {
+			return sum, 0, 0, w.err
+		}
+		sum.total += w.loss.total / shards
+		sum.state += w.loss.state / shards
+		sum.mixture += w.loss.mixture / shards
+		sum.scale += w.loss.scale / shards
+		count += w.in.rows / w.in.channels
+	}
+	const part = 1 << 15
+	tensor.Parallel((len(tr.grads)+part-1)/part, workers, func(i int) {
+		lo, hi := i*part, min((i+1)*part, len(tr.grads))
+		copy(tr.grads[lo:hi], tr.workers[0].tape.Grads()[lo:hi])
+		for _, w := range tr.workers[1:] {
+			g := w.tape.Grads()[lo:hi]
+			for j, v := range g {
+				tr.grads[lo+j] += v
+			}
+		}
+	})
+	norm := optim.ClipGlobalNorm(tr.grads, 1)
+	if math.IsNaN(norm) || math.IsInf(norm, 0) {
+		tr.skipped++
+	} else {
+		tr.optim.Step(tr.grads, tr.rates.At(tr.step))
+		tr.average.Update(tr.net.params.Data())
+		tr.writeHub()
+	}
+	tr.step++
+	return sum, norm, count, nil
+}
+
+// maxSkipped ends a run whose gradients keep being infinite.
+const maxSkipped = 50
+
+// writeHub lets the hub aggregate what the systems of this step teach it: the
+// tokens of one shard, in turn, which are a random sample.
+func (tr *trainer) writeHub() {
+	if tr.net.hub == nil || tr.opt.whole {
+		return
+	}
+	w := tr.workers[tr.step%shards]
+	h, p := tr.net.hub, tr.net.params
+	tr.hubTokens = resize(tr.hubTokens, h.Size*h.Width)
+	h.Effective(tr.hubTokens, p, nil)
+	h.Write(p.Slice(h.Memory), tr.hubTokens, w.enc.tokens.Data, hubRate, &tr.hubScratch)
+}
+
+// hubRate is the share of the hub's memory that one training step may replace.
+const hubRate = .01
+
+// groups returns the optimiser's groups: Muon for the matrices of the blocks,
+// AdamW for the rest. Decay applies to matrices only.
+func (n *network) groups(rate float64) []optim.Group {
+	var square, qkv, matrices, vectors []tensor.ParamID
+	inBlocks := map[tensor.ParamID]bool{}
+	for i := range n.blocks {
+		b := &n.blocks[i]
+		qkv = append(qkv, b.timeQKV, b.channelQKV)
+		square = append(square, b.timeOut, b.channelOut, b.feedIn, b.feedOut)
+		if n.hub != nil {
+			square = append(square, b.hubRead.Q, b.hubRead.K, b.hubRead.V, b.hubRead.Out)
+		}
+	}
+	for _, id := range slices.Concat(square, qkv) {
+		inBlocks[id] = true
+	}
+	for i := range n.params.Count() {
+		id := tensor.ParamID(i)
+		switch {
+		case inBlocks[id], n.hub != nil && id == n.hub.Memory:
+		case n.params.Shape(id).Rank() >= 2 && (n.hub == nil || id != n.hub.Token):
+			matrices = append(matrices, id)
+		default:
+			vectors = append(vectors, id)
+		}
+	}
+	return []optim.Group{
+		{Name: "blocks", Rule: optim.Muon, Params: square, LR: .02 * rate, WeightDecay: .02},
+		{Name: "attention", Rule: optim.Muon, Params: qkv, LR: .02 * rate, WeightDecay: .02, Blocks: 3},
+		{Name: "matrices", Rule: optim.AdamW, Params: matrices, LR: 2e-3 * rate, WeightDecay: .02},
+		{Name: "vectors", Rule: optim.AdamW, Params: vectors, LR: 2e-3 * rate},
+	}
+}
+
+// Pretrain trains a new network of shape cfg on the trajectories of src and
+// returns it with its quantiles calibrated on the last part of src, which is
+// not trained on. Trajectories should be clean and densely sampled: contexts
+// with noise, gaps and losses are drawn from them, and the targets are their
+// own values.
+//
+// When ctx ends, a last checkpoint is written (if the options name one) and
+// the error is that of the context. A resumed run gives the same weights, bit
+// for bit, as one that was never interrupted.
+func Pretrain(ctx context.Context, cfg Config, src Source, opt TrainOptions) (*Model, error) {
+	if err := cfg.Validate(); err != nil {
+		return nil, err
+	}
+	if err := opt.Validate(); err != nil {
+		return nil, err
+	}
+	if opt.Steps == 0 {
+		opt.Steps = 10000
+	}
+	if opt.Batch == 0 {
+		opt.Batch = 4096
+	}
+	if opt.SaveEvery == 0 {
+		opt.SaveEvery = 250
+	}
+	if opt.LearningRate == 0 {
+		opt.LearningRate = 1
+	}
+	if src == nil || src.Len() == 0 {
+		return nil, inputError("source", "at least one trajectory", "empty")
+	}
+	held := int(validationShare * float64(src.Len()))
+	held = min(max(held, 1), 4096)
+	if src.Len() < 2 {
+		held = 0
+	}
+	task := taskOptions{hi: src.Len() - held}
+	for i := range min(task.hi, 4096) {
+		task.channels = max(task.channels, src.Channels(i))
+	}
+	net := newNetwork(cfg)
+	net.initialise(opt.Seed)
+	tr := newTrainer(net, src, task, opt, net.groups(opt.LearningRate),
+		optim.Schedule{WarmUp: min(200, opt.Steps/10+1), Flat: opt.Steps * 3 / 10, Total: opt.Steps, Floor: .02})
+	if opt.Resume {
+		if err := tr.resume(); err != nil {
+			return nil, err
+		}
+	}
+	if opt.Log != nil {
+		opt.Log.Info("pretraining", "parameters", net.params.Len(), "trajectories", task.hi, "from_step", tr.step, "steps", opt.Steps)
+	}
+	start := time.Now()
+	var run losses
+	trajectories := 0
+	for begun := tr.step; tr.step < opt.Steps; {
+		if err := ctx.Err(); err != nil {
+			if opt.Checkpoint != "" {
+				err = errors.Join(err, tr.save())
+			}
+			return nil, err
+		}
+		loss, norm, count, err := tr.runStep()
+		if err != nil {
+			return nil, err
+		}
+		if tr.skipped > maxSkipped {
+			return nil, fmt.Errorf("lassode: training diverged: %d steps had no finite gradient", tr.skipped)
+		}
+		trajectories += count
+		mix := max(.01, 1/float64(tr.step-begun))
+		run.total += mix * (loss.total - run.total)
+		run.mixture += mix * (loss.mixture - run.mixture)
+		run.scale += mix * (loss.scale - run.scale)
+		if opt.Progress != nil {
+			elapsed := time.Since(start)
+			opt.Progress(Progress{
+				Step: tr.step, Steps: opt.Steps, Loss: loss.total, RunLoss: run.total, MixtureLoss: run.mixture, ScaleLoss: run.scale,
+				GradientNorm: norm, LearningRate: tr.rates.At(tr.step - 1), SkippedSteps: tr.skipped,
+				TrajectoriesPerSecond: float64(trajectories) / elapsed.Seconds(), Elapsed: elapsed,
+			})
+		}
+		if opt.Checkpoint != "" && (tr.step%opt.SaveEvery == 0 || tr.step == opt.Steps) {
+			if err := tr.save(); err != nil {
+				return nil, err
+			}
+		}
+	}
+	m := tr.model()
+	cal := task
+	if held > 0 {
+		cal.lo, cal.hi = src.Len()-held, src.Len()
+	}
+	if err := m.calibrate(src, cal, opt.Seed, opt.Workers); err != nil {
+		return nil, err
+	}
+	if opt.Checkpoint != "" {
+		if err := writeFile(opt.Checkpoint, func(w *os.File) error { return m.Save(w, Float32) }); err != nil {
+			return nil, err
+		}
+	}
+	return m, nil
+}
+
+// model returns the averaged weights as a model, sharing nothing with the
+// trainer.
+func (tr *trainer) model() *Model {
+	net := newNetwork(tr.net.cfg)
+	copy(net.params.Data(), tr.average.Data())
+	if net.hub != nil { // the memory is no weight: the last state counts
+		copy(net.params.Slice(net.hub.Memory), tr.net.params.Slice(net.hub.Memory))
+	}
+	return &Model{net: net, calibration: defaultCalibration(), provenance: Provenance{
+		FormatVersion: formatVersion, Seed: tr.train.Seed, Step: tr.step, ZooHash: tr.train.ZooHash, Note: tr.train.Note,
+	}}
+}
+
+// levels are the probabilities at which the error distribution is measured.
+var levels = []float64{.005, .01, .025, .05, .1, .15, .2, .25, .3, .35, .4, .45, .5, .55, .6, .65, .7, .75, .8, .85, .9, .95, .975, .99, .995}
+
+// defaultCalibration is that of a Laplace distribution, which the loss of the
+// scale assumes.
+func defaultCalibration() Calibration {
+	c := Calibration{Levels: levels}
+	for _, p := range levels {
+		q := math.Log(2 * p)
+		if p > .5 {
+			q = -math.Log(2 * (1 - p))
+		}
+		c.Inside = append(c.Inside, q)
+		c.Ahead = append(c.Ahead, q)
+	}
+	return c
+}
+
+// calibrationTasks is the number of micro-batches that measure the quantiles.
+const calibrationTasks = 64
+
+// calibrate measures the quantiles of the error over the predicted scale. The
+// distribution is made symmetric: the sign of a channel is arbitrary.
+func (m *Model) calibrate(src Source, task taskOptions, seed uint64, workers int) error {
+	if workers == 0 {
+		workers = runtime.GOMAXPROCS(0)
+	}
+	var inside, ahead [calibrationTasks][]float64
+	var errs [calibrationTasks]error
+	tensor.Parallel(calibrationTasks, workers, func(i int) {
+		var t tasks
+		var enc encoded
+		r := rand.New(rand.NewPCG(seed^0xca11b8a7e, uint64(i)))
+		if errs[i] = t.draw(r, m.net.cfg, src, task, 1024); errs[i] != nil {
+			return
+		}
+		tape := tensor.NewTape(m.net.params, false)
+		m.net.forward(tape, &t.in, &enc, false)
+		state, _, logScale := m.net.decodeSites(tape, &t.in, &enc, t.guides, t.tau, sitesPerWindow)
+		for j, y := range state.Data {
+			token := j / targetsPerWindow
+			if t.weight[j] == 0 {
+				continue
+			}
+			e := math.Abs(float64(y-t.target[j])) / math.Exp(float64(logScale.Data[j]))
+			if token%t.in.windows < int(t.in.seen[token/t.in.windows]) {
+				inside[i] = append(inside[i], e)
+			} else {
+				ahead[i] = append(ahead[i], e)
+			}
+		}
+	})
+	for _, err := range errs {
+		if err != nil {
+			return err
+		}
+	}
+	measure := func(parts [][]float64) []float64 {
+		all := slices.Concat(parts...)
+		if len(all) < 1000 {
+			return nil
+		}
+		slices.Sort(all)
+		var out []float64
+		for _, p := range levels {
+			q := all[int(math.Abs(2*p-1)*float64(len(all)-1))]
+			if p < .5 {
+				q = -q
+			}
+			if p == .5 {
+				q = 0
+			}
+			out = append(out, q)
+		}
+		return out
+	}
+	m.calibration = defaultCalibration()
+	if q := measure(inside[:]); q != nil {
+		m.calibration.Inside = q
+	}
+	if q := measure(ahead[:]); q != nil {
+		m.calibration.Ahead = q
+	}
+	return nil
+}

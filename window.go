@@ -1,0 +1,295 @@
+package lassode
+
+import (
+	"math"
+
+	"github.com/lassode/lassode/attn"
+	"github.com/lassode/lassode/classical"
+)
+
+// Sizes of the inputs of a token. They are part of the file format: weights
+// trained with other sizes do not load.
+const (
+	legendreTerms   = 7
+	windowFeatures  = legendreTerms + 1 + 4 // Legendre fit, its residual, last, first, count, presence
+	pointFeatures   = 4                     // value, local time, step, one
+	timeFrequencies = 8
+	timeFeatures    = 4*timeFrequencies + 2
+	channelFeatures = 8
+	guideNodes      = 8 // times per window at which a token sees the guides
+	guideFeatures   = guideNodes + 3
+	guideSlots      = classical.NumGuides + classical.NumInside
+)
+
+// legendreRidge keeps the window fit defined for any number of points: high
+// orders need more evidence.
+var legendreRidge = [legendreTerms]float64{1e-4, 1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2}
+
+var timeFreqs = attn.LogFrequencies(.05, 1.5, timeFrequencies)
+
+// geometry places the windows of one system: window k spans width units of
+// time from start + k width. The first seen windows are the context.
+type geometry struct {
+	start, width float64
+	seen, count  int
+}
+
+// at maps a time to window units: window k holds k <= u < k+1.
+func (g geometry) at(t float64) float64 { return (t - g.start) / g.width }
+
+// placeWindows cuts the span from the first observation to the last query.
+// All windows have equal width, and the context ends at a window's edge, so
+// that a token is either seen or unseen.
+func placeWindows(cfg Config, first, last, end float64) geometry {
+	seenSpan := last - first
+	if seenSpan <= 0 { // a single observation: one window before it
+		width := max(end-last, 0) / float64(cfg.Windows-1)
+		if !(width > 0) {
+			width = 1
+		}
+		return geometry{start: last - width, width: width, seen: 1, count: cfg.Windows}
+	}
+	if end <= last {
+		return geometry{start: first, width: seenSpan / float64(cfg.Windows), seen: cfg.Windows, count: cfg.Windows}
+	}
+	share := seenSpan / (end - first)
+	seen := min(max(int(math.Round(float64(cfg.Windows)*share)), minSeen), cfg.Windows-1)
+	width := seenSpan / float64(seen)
+	ahead := (end - last) / width
+	unseen := cfg.MaxWindows - seen
+	if ahead < float64(unseen) {
+		unseen = max(int(math.Ceil(ahead)), 1)
+	}
+	return geometry{start: first, width: width, seen: seen, count: seen + unseen}
+}
+
+// minSeen is the least number of windows over a context.
+const minSeen = 4
+
+// system is one series prepared for the network: scaled, cut into windows,
+// with its guides fitted. It belongs to one goroutine and is reused.
+type system struct {
+	geo       geometry
+	channels  int
+	mid, half []float64 // per channel: value = mid + half * scaled
+
+	times  []float64 // of the rows, in window units
+	values []float64 // rows x channels, scaled; NaN = not observed
+	counts []int     // observations per channel
+
+	bank  *classical.Bank
+	noise []float64 // per channel: log10 of the noise estimate
+	best  []float64 // per channel: least log10 validation error of the guides
+
+	guide, guideRate [classical.NumGuides]float64
+	fit              [legendreTerms][legendreTerms + 1]float64
+	errs             [classical.NumGuides]float32
+}
+
+// prepare scales and cuts a series of n = len(times) rows (values row-major)
+// and fits its guides. Every channel must have at least one observation.
+func (s *system) prepare(geo geometry, times, values []float64, channels int) {
+	if s.bank == nil {
+		s.bank = classical.NewBank()
+	}
+	s.geo, s.channels = geo, channels
+	s.mid = resize(s.mid, channels)
+	s.half = resize(s.half, channels)
+	s.noise = resize(s.noise, channels)
+	s.best = resize(s.best, channels)
+	s.counts = resize(s.counts, channels)
+	s.times = resize(s.times, len(times))
+	s.values = resize(s.values, len(values))
+	for i, t := range times {
+		s.times[i] = geo.at(t)
+	}
+	for c := range channels {
+		lo, hi := math.Inf(1), math.Inf(-1)
+		n := 0
+		for i := c; i < len(values); i += channels {
+			if v := values[i]; v == v {
+				lo, hi = min(lo, v), max(hi, v)
+				n++
+			}
+		}
+		s.counts[c] = n
+		// Halves first: hi - lo may overflow.
+		mid := lo/2 + hi/2
+		half := max(hi/2-lo/2, 1e-6*max(math.Abs(lo), math.Abs(hi)))
+		if half == 0 {
+			half = 1e-6
+		}
+		s.mid[c], s.half[c] = mid, half
+		for i := c; i < len(values); i += channels {
+			s.values[i] = (values[i] - mid) / half // NaN stays NaN
+		}
+	}
+	s.bank.Fit(s.times, s.values, channels, float64(geo.count))
+	for c := range channels {
+		s.noise[c] = math.Log10(s.bank.Noise(c) + 1e-4)
+		s.bank.LogError(c, s.errs[:])
+		s.best[c] = float64(s.errs[0])
+		for _, e := range s.errs[1:] {
+			s.best[c] = min(s.best[c], float64(e))
+		}
+	}
+}
+
+// evalGuides writes the guides of channel c at time u into the guideSlots
+// entries of dst: the forecasters for an unseen window, the interpolants for a
+// seen one, zeros in the other part.
+func (s *system) evalGuides(dst []float32, c int, u float64, seen bool) {
+	clear(dst[:guideSlots])
+	if seen {
+		in := s.guide[:classical.NumInside]
+		s.bank.Inside(in, nil, c, u)
+		for i, v := range in {
+			dst[classical.NumGuides+i] = bounded(v)
+		}
+		return
+	}
+	s.bank.Eval(s.guide[:], nil, c, u)
+	for i, v := range s.guide {
+		dst[i] = bounded(v)
+	}
+}
+
+// bounded keeps guides in the range that the network was trained on.
+func bounded(v float64) float32 { return float32(min(max(v, -guideBound), guideBound)) }
+
+const guideBound = 8
+
+// fitWindow writes the windowFeatures of channel c over rows [lo, hi) that lie
+// in window k: the coefficients of a ridge fit by Legendre polynomials in
+// local time, its residual, and the ends. A window without observations of the
+// channel gives zeros and false.
+func (s *system) fitWindow(dst []float32, c, k, lo, hi int) bool {
+	const m = legendreTerms
+	a := &s.fit
+	for i := range a {
+		clear(a[i][:])
+		a[i][i] = legendreRidge[i]
+	}
+	var p [m]float64
+	n, square := 0, 0.0
+	var first, last float64
+	for r := lo; r < hi; r++ {
+		x := s.values[r*s.channels+c]
+		if x != x {
+			continue
+		}
+		if n == 0 {
+			first = x
+		}
+		last = x
+		n++
+		square += x * x
+		legendre(&p, 2*(s.times[r]-float64(k))-1)
+		for i := range p {
+			for j := 0; j <= i; j++ {
+				a[i][j] += p[i] * p[j]
+			}
+			a[i][m] += p[i] * x
+		}
+	}
+	clear(dst[:windowFeatures])
+	if n == 0 {
+		return false
+	}
+	// Cholesky of the normal matrix in place; column m is the right side.
+	var rhs, coef [m]float64
+	for i := range rhs {
+		rhs[i] = a[i][m]
+	}
+	for i := 0; i < m; i++ {
+		for j := 0; j <= i; j++ {
+			sum := a[i][j]
+			for l := 0; l < j; l++ {
+				sum -= a[i][l] * a[j][l]
+			}
+			if i == j {
+				a[i][i] = math.Sqrt(max(sum, 1e-12))
+			} else {
+				a[i][j] = sum / a[j][j]
+			}
+		}
+	}
+	for i := 0; i < m; i++ {
+		sum := rhs[i]
+		for l := 0; l < i; l++ {
+			sum -= a[i][l] * coef[l]
+		}
+		coef[i] = sum / a[i][i]
+	}
+	for i := m - 1; i >= 0; i-- {
+		sum := coef[i]
+		for l := i + 1; l < m; l++ {
+			sum -= a[l][i] * coef[l]
+		}
+		coef[i] = sum / a[i][i]
+	}
+	residual := 0.0
+	for r := lo; r < hi; r++ {
+		x := s.values[r*s.channels+c]
+		if x != x {
+			continue
+		}
+		legendre(&p, 2*(s.times[r]-float64(k))-1)
+		for i := range p {
+			x -= coef[i] * p[i]
+		}
+		residual += x * x
+	}
+	for i, v := range coef {
+		dst[i] = float32(2 * v)
+	}
+	dst[m] = float32(min(10*math.Sqrt(residual/float64(n)), 10))
+	dst[m+1] = float32(last)
+	dst[m+2] = float32(first)
+	dst[m+3] = float32(math.Log1p(float64(n)) / 3)
+	dst[m+4] = 1
+	return true
+}
+
+// legendre fills p with the Legendre polynomials at x.
+func legendre(p *[legendreTerms]float64, x float64) {
+	p[0], p[1] = 1, x
+	for n := 1; n+1 < legendreTerms; n++ {
+		p[n+1] = (float64(2*n+1)*x*p[n] - float64(n)*p[n-1]) / float64(n+1)
+	}
+}
+
+// timeEncoding writes the timeFeatures of window k: its place from the start
+// and from the end of the context.
+func (g geometry) timeEncoding(dst []float32, k int) {
+	attn.TimeEncoding(dst[:2*timeFrequencies], float64(k), timeFreqs)
+	attn.TimeEncoding(dst[2*timeFrequencies:4*timeFrequencies], float64(k-g.seen), timeFreqs)
+	dst[4*timeFrequencies] = float32(k-g.seen) / 10
+	dst[4*timeFrequencies+1] = 0
+	if k >= g.seen {
+		dst[4*timeFrequencies+1] = 1
+	}
+}
+
+// channelInputs writes the channelFeatures of channel c.
+func (s *system) channelInputs(dst []float32, c int) {
+	rows := len(s.times)
+	seen, all := float64(s.geo.seen), float64(s.geo.count)
+	dst[0] = float32(s.noise[c] / 2)
+	dst[1] = float32(math.Log(float64(s.counts[c])+1) / 5)
+	dst[2] = float32(seen / all)
+	dst[3] = float32(math.Log1p((all - seen) / seen))
+	dst[4] = float32(min(s.best[c], 2))
+	dst[5] = float32(s.counts[c]) / float32(rows)
+	dst[6] = float32(min(s.channels, 8)) / 4
+	dst[7] = float32(all / 24)
+}
+
+// resize returns a slice of length n, reusing s where it is long enough. The
+// contents are arbitrary.
+func resize[T any](s []T, n int) []T {
+	if cap(s) < n {
+		return make([]T, n)
+	}
+	return s[:n]
+}

@@ -260,6 +260,9 @@ func (m *Model) Adapt(series []Series, rate float64) (*Model, error) {
 	var tokens []float32
 	e := m.newEngine()
 	for i, s := range series {
+		if err := s.Validate(); err != nil {
+			return nil, fmt.Errorf("lassode: series %d: %w", i, err)
+		}
 		var f Forecast
 		if err := e.forecast(s, s.Times[len(s.Times)-1:], &f, false); err != nil {
 			return nil, fmt.Errorf("lassode: series %d: %w", i, err)

@@ -251,13 +251,18 @@ func (e *engine) encode(end float64) {
 	e.in.add(&e.sys)
 	e.tape.Reset()
 	e.m.net.forward(e.tape, &e.in, &e.enc, true)
+	e.fillEdges()
+}
 
-	e.edges = resize(e.edges, 2*w*geo.count)
-	for c := range w {
-		for k := range geo.count {
+// fillEdges evaluates all windows at both ends, where they will be joined.
+func (e *engine) fillEdges() {
+	channels, windows := e.sys.channels, e.sys.geo.count
+	e.edges = resize(e.edges, 2*channels*windows)
+	for c := range channels {
+		for k := range windows {
 			for side := range 2 {
 				v, _, _ := e.window(c, k, float64(side))
-				e.edges[(c*geo.count+k)*2+side] = v
+				e.edges[(c*windows+k)*2+side] = v
 			}
 		}
 	}

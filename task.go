@@ -21,6 +21,15 @@ type taskOptions struct {
 	channels int  // most channels of a task
 }
 
+// newTaskOptions describes general tasks from trajectories [lo, hi) of src.
+func newTaskOptions(src Source, lo, hi int) taskOptions {
+	o := taskOptions{lo: lo, hi: hi}
+	for i := lo; i < min(hi, lo+4096); i++ {
+		o.channels = max(o.channels, src.Channels(i))
+	}
+	return o
+}
+
 // tasks draws micro-batches of forecasting tasks and holds their targets. It
 // belongs to one goroutine and is reused.
 type tasks struct {
@@ -130,7 +139,7 @@ func (t *tasks) drawOne(r *rand.Rand, s Series, channels, windows int, whole boo
 	case u < .45:
 		seen = 3 + r.IntN(6)
 	case u < .92:
-		seen = 5 + r.IntN(windows*2/3-4)
+		seen = 5 + r.IntN(max(windows*2/3-4, 1))
 	}
 	seen = min(seen, windows)
 	first, _ := row(lo)

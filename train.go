@@ -271,10 +271,7 @@ func Pretrain(ctx context.Context, cfg Config, src Source, opt TrainOptions) (*M
 	if src.Len() < 2 {
 		held = 0
 	}
-	task := taskOptions{hi: src.Len() - held}
-	for i := range min(task.hi, 4096) {
-		task.channels = max(task.channels, src.Channels(i))
-	}
+	task := newTaskOptions(src, 0, src.Len()-held)
 	net := newNetwork(cfg)
 	net.initialise(opt.Seed)
 	tr := newTrainer(net, src, task, opt, net.groups(opt.LearningRate),
@@ -326,7 +323,7 @@ func Pretrain(ctx context.Context, cfg Config, src Source, opt TrainOptions) (*M
 	m := tr.model()
 	cal := task
 	if held > 0 {
-		cal.lo, cal.hi = src.Len()-held, src.Len()
+		cal = newTaskOptions(src, src.Len()-held, src.Len())
 	}
 	if err := m.calibrate(src, cal, opt.Seed, opt.Workers); err != nil {
 		return nil, err

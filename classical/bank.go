@@ -3,7 +3,7 @@ package classical
 import "slices"
 
 // NumGuides is the number of candidates of a Bank; GuideNames lists them.
-const NumGuides = 25
+const NumGuides = 29
 
 // NumFeatures is the number of features per candidate and channel that
 // Features writes:
@@ -47,19 +47,21 @@ type set struct {
 	form   form
 	ridges []float64
 	ids    []int
-	box    []bool // clip to the context range +-25 %
-	native bool   // on the observation grid instead of the smoothed one
+	box    []bool // clip to the context range +-25 %; nil: none
 }
 
 const (
 	idMean = iota
 	idLast
-	idAR8a
-	idAR8b
+	idRelax
+	idAR8
 	idAR4
 	idAR4s3
-	idAR16
+	idAR8v
+	idAR16v
+	idAR32v
 	idARVal
+	idSolo
 	idQuadA
 	idQuadB
 	idQuadC
@@ -67,40 +69,48 @@ const (
 	idCubicA
 	idCubicB
 	idCubicC
-	idCubicBox
 	idZ2
 	idZ3a
 	idZ3b
 	idZ3c
 	idZ3Box
-	idNVAR3
+	idNVAR1v
+	idNVAR2v
+	idNVAR3v
 	idNVARVal
 	idReplay
-	idRelax
+	idReplayLong
 )
 
 var guideNames = [NumGuides]string{
-	idMean: "mean", idLast: "last",
-	idAR8a: "ar8-1e-6", idAR8b: "ar8-1e-3", idAR4: "ar4-1e-2", idAR4s3: "ar4s3-1e-2",
-	idAR16: "ar16-native", idARVal: "ar-validated",
+	idMean: "mean", idLast: "last", idRelax: "relax",
+	idAR8: "ar8-1e-6", idAR4: "ar4-1e-2", idAR4s3: "ar4s3-1e-2",
+	idAR8v: "ar8-native", idAR16v: "ar16-native", idAR32v: "ar32-native",
+	idARVal: "ar-validated", idSolo: "ar-single-channel",
 	idQuadA: "quad-1e-5", idQuadB: "quad-1e-2", idQuadC: "quad-1", idQuadS3: "quads3-1e-4",
-	idCubicA: "cubic-1e-5", idCubicB: "cubic-1e-3", idCubicC: "cubic-1e-1", idCubicBox: "cubic-boxed",
+	idCubicA: "cubic-1e-5", idCubicB: "cubic-1e-3", idCubicC: "cubic-1e-1",
 	idZ2: "z2-1e-4", idZ3a: "z3-1e-6", idZ3b: "z3-1e-3", idZ3c: "z3-1e-1", idZ3Box: "z3-boxed",
-	idNVAR3: "nvar3-native", idNVARVal: "nvar-validated", idReplay: "replay", idRelax: "relax",
+	idNVAR1v: "nvar1-native", idNVAR2v: "nvar2-native", idNVAR3v: "nvar3-native",
+	idNVARVal: "nvar-validated", idReplay: "replay", idReplayLong: "replay-long",
 }
 
+// sets are the guides with fixed form and ridge, on the smoothed grid.
 var sets = []set{
-	{form{order: 8, stride: 1}, []float64{1e-6, 1e-3}, []int{idAR8a, idAR8b}, []bool{false, false}, false},
-	{form{order: 4, stride: 1}, []float64{1e-2}, []int{idAR4}, []bool{false}, false},
-	{form{order: 4, stride: 3}, []float64{1e-2}, []int{idAR4s3}, []bool{false}, false},
-	{form{order: 16, stride: 1}, []float64{1e-3}, []int{idAR16}, []bool{false}, true},
-	{form{poly: true, order: 2, stride: 1}, []float64{1e-5, 1e-2, 1}, []int{idQuadA, idQuadB, idQuadC}, []bool{false, false, false}, false},
-	{form{poly: true, order: 2, stride: 3}, []float64{1e-4}, []int{idQuadS3}, []bool{false}, false},
-	{form{poly: true, cubic: true, order: 2, stride: 1}, []float64{1e-5, 1e-3, 1e-1, 1e-3}, []int{idCubicA, idCubicB, idCubicC, idCubicBox}, []bool{false, false, false, true}, false},
-	{form{poly: true, order: 1, stride: 1}, []float64{1e-4}, []int{idZ2}, []bool{false}, false},
-	{form{poly: true, cubic: true, order: 1, stride: 1}, []float64{1e-6, 1e-3, 1e-1, 1e-4}, []int{idZ3a, idZ3b, idZ3c, idZ3Box}, []bool{false, false, false, true}, false},
-	{form{poly: true, order: 3, stride: 1}, []float64{1e-5}, []int{idNVAR3}, []bool{false}, true},
+	{form{order: 8, stride: 1}, []float64{1e-6}, []int{idAR8}, nil},
+	{form{order: 4, stride: 1}, []float64{1e-2}, []int{idAR4}, nil},
+	{form{order: 4, stride: 3}, []float64{1e-2}, []int{idAR4s3}, nil},
+	{form{poly: true, order: 2, stride: 1}, []float64{1e-5, 1e-2, 1}, []int{idQuadA, idQuadB, idQuadC}, nil},
+	{form{poly: true, order: 2, stride: 3}, []float64{1e-4}, []int{idQuadS3}, nil},
+	{form{poly: true, cubic: true, order: 2, stride: 1}, []float64{1e-5, 1e-3, 1e-1}, []int{idCubicA, idCubicB, idCubicC}, nil},
+	{form{poly: true, order: 1, stride: 1}, []float64{1e-4}, []int{idZ2}, nil},
+	{form{poly: true, cubic: true, order: 1, stride: 1}, []float64{1e-6, 1e-3, 1e-1, 1e-4}, []int{idZ3a, idZ3b, idZ3c, idZ3Box}, []bool{false, false, false, true}},
 }
+
+// Guides that take the validated ridge of one order of their family.
+var (
+	linearIDs    = [...]int{-1, -1, idAR8v, idAR16v, idAR32v}
+	quadraticIDs = [...]int{idNVAR1v, idNVAR2v, idNVAR3v}
+)
 
 // GuideNames returns the names of the candidates in the order of Eval's
 // results. The slice is the caller's.
@@ -196,9 +206,9 @@ func (b *Bank) Eval(value, rate []float64, c int, t float64) {
 	mid, half := g.mid[j], g.half[j]
 	for i := range g.paths {
 		v, r := g.paths[i].at(j, g.c, t-b.end)
-		value[i] = mid + half*v
+		value[i] = bounded(mid + half*v)
 		if rate != nil {
-			rate[i] = half * r
+			rate[i] = bounded(half * r)
 		}
 	}
 }
@@ -241,9 +251,9 @@ func (b *Bank) Inside(value, rate []float64, c int, t float64) {
 		if v > 4 || v < -4 {
 			v, r = clamp(v, -4, 4), 0
 		}
-		value[i] = g.mid[j] + g.half[j]*v
+		value[i] = bounded(g.mid[j] + g.half[j]*v)
 		if rate != nil {
-			rate[i] = g.half[j] * r
+			rate[i] = bounded(g.half[j] * r)
 		}
 	}
 }
@@ -270,7 +280,7 @@ func (b *Bank) LogError(c int, dst []float32) {
 // channel c, in the units of the values given to Fit.
 func (b *Bank) Noise(c int) float64 {
 	g, j := b.at(c)
-	return g.noise[j] * g.half[j]
+	return bounded(g.noise[j] * g.half[j])
 }
 
 // fit fits one group of channels [c0,c0+c) of all.
@@ -318,9 +328,6 @@ func (g *group) fit(mem *arena, pr *prep, times, values []float64, all, c0, c in
 		s := &sets[i]
 		f := s.form
 		gr := &g.smooth
-		if s.native {
-			gr = &g.native
-		}
 		for f.poly && f.features(c) > maxPoly {
 			// Too many monomials: drop the cubic ones or a lag, then go linear.
 			switch {
@@ -335,16 +342,11 @@ func (g *group) fit(mem *arena, pr *prep, times, values []float64, all, c0, c in
 		f = shrink(f, gr)
 		run.models(mem, g, gr, f, s.ridges, s.ids, s.box)
 	}
-	one := [1]float64{}
-	id := [1]int{idARVal}
-	plain := [1]bool{}
-	ch := mem.searchAR(&g.native, 1+max(256, 2*c))
-	one[0] = ch.ridge
-	run.models(mem, g, &g.native, shrink(ch.form, &g.native), one[:], id[:], plain[:])
-	ch = mem.searchNVAR(&g.native, maxPoly)
-	one[0], id[0] = ch.ridge, idNVARVal
-	run.models(mem, g, &g.native, shrink(ch.form, &g.native), one[:], id[:], plain[:])
-	run.replay(mem, g)
+	run.validated(mem, g, &linearFamily, 1+max(256, 2*c), linearIDs[:], idARVal)
+	run.validated(mem, g, &quadraticFamily, maxPoly, quadraticIDs[:], idNVARVal)
+	run.single(mem, g)
+	run.replay(mem, g, &g.smooth, idReplay, matchPoints)
+	run.replay(mem, g, &g.native, idReplayLong, longMatchPoints)
 	run.finish(mem, g)
 }
 

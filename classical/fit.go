@@ -327,13 +327,21 @@ func (g *grid) setScales(a *arena) {
 	}
 }
 
-// Candidates of the validated fits, shared by the forecasters and the bank.
+// family is a set of candidates of one validated fit, shared by the
+// forecasters and the bank.
+type family struct {
+	poly   bool
+	orders []int
+	ridges []float64
+}
+
 var (
-	arOrders   = [...]int{2, 4, 8, 16, 32}
-	arRidges   = []float64{1e-9, 1e-5, 1e-2}
-	nvarOrders = [...]int{1, 2, 3}
-	nvarRidges = []float64{1e-6, 1e-3, 1e-1}
+	linearFamily    = family{false, []int{2, 4, 8, 16, 32}, []float64{1e-9, 1e-6, 1e-3, 1e-1}}
+	quadraticFamily = family{true, []int{1, 2, 3}, []float64{1e-7, 1e-4, 1e-2, 1}}
 )
+
+// maxOrders bounds the orders of a family.
+const maxOrders = 5
 
 // choice is the outcome of a validated search.
 type choice struct {
@@ -406,35 +414,27 @@ func (g *grid) moments(j, n int) (float64, float64) {
 	return m, math.Max(math.Sqrt(q/math.Max(float64(n), 1)), 0.02)
 }
 
-// searchAR is the validated choice among linear autoregressions of g. Orders
-// whose features exceed maxP are left out.
-func (a *arena) searchAR(g *grid, maxP int) choice {
-	ch := choice{form{order: 1, stride: 1}, 1e-3, math.Inf(1)}
-	for _, o := range arOrders {
-		f := form{order: o, stride: 1}
-		if o > 2 && f.features(g.c) > maxP {
-			continue
-		}
-		if g.n-g.n/4-f.lags() < 3 {
-			continue
-		}
-		a.validate(f, g, arRidges, &ch)
+// search returns the candidate of fam with the least validation error on g.
+// Orders whose regressors exceed maxP or that leave nothing to learn from are
+// left out. The best of each order goes to per when it is not nil; an order
+// left out keeps an infinite error there.
+func (a *arena) search(fam *family, g *grid, maxP int, per *[maxOrders]choice) choice {
+	best := choice{form{order: 1, stride: 1, poly: fam.poly}, 1e-3, math.Inf(1)}
+	if best.form.features(g.c) > maxP {
+		best.form.poly = false
 	}
-	return ch
-}
-
-// searchNVAR is the validated choice among quadratic autoregressions of g.
-func (a *arena) searchNVAR(g *grid, maxP int) choice {
-	ch := choice{form{order: 1, stride: 1}, 1e-3, math.Inf(1)}
-	for _, o := range nvarOrders {
-		f := form{poly: true, order: o, stride: 1}
-		if f.features(g.c) > maxP {
-			continue
+	for i, o := range fam.orders {
+		f := form{poly: fam.poly, order: o, stride: 1}
+		ch := choice{f, 1e-3, math.Inf(1)}
+		if f.features(g.c) <= maxP && g.n-g.n/4-f.lags() >= 3 {
+			a.validate(f, g, fam.ridges, &ch)
 		}
-		if g.n-g.n/4-f.lags() < 3 {
-			continue
+		if per != nil {
+			per[i] = ch
 		}
-		a.validate(f, g, nvarRidges, &ch)
+		if ch.err < best.err {
+			best = ch
+		}
 	}
-	return ch
+	return best
 }

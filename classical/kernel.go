@@ -173,3 +173,6 @@ func clamp(v, lo, hi float64) float64 {
 
 // finite reports whether v is neither NaN nor infinite.
 func finite(v float64) bool { return v-v == 0 }
+
+// bounded maps overflow to the largest finite values and NaN to zero.
+func bounded(v float64) float64 { return clamp(v, -math.MaxFloat64, math.MaxFloat64) }

@@ -124,8 +124,36 @@ func (p *prep) splines(mem *arena, natural, smooth []spline, noise []float64) {
 		work := mem.raw(9*n + 1)
 		natural[j].interpolate(t, y, m, work)
 		noise[j] = smooth[j].smooth(t, y, f, m2, work)
+		if p.regular && n >= 16 {
+			// The likelihood of the spline takes weak noise on a fast signal for
+			// signal; high differences tell them apart when steps are equal.
+			noise[j] = differenceNoise(y, work)
+		}
 		mem.release(blk, off)
 	}
+}
+
+// differenceNoise estimates the standard deviation of white noise on equally
+// spaced samples of a smooth signal: the k-th difference of the noise has
+// variance binom(2k,k) sigma^2 while that of the signal vanishes as the k-th
+// power of the step. The least of k = 2..8 is taken. work has len(y) floats.
+func differenceNoise(y, work []float64) float64 {
+	n := len(y)
+	d := work[:n]
+	copy(d, y)
+	best, gain := math.Inf(1), 1.0
+	for k := 1; k <= 8; k++ {
+		gain *= float64(2*(2*k-1)) / float64(k)
+		sum := 0.0
+		for i := 0; i < n-k; i++ {
+			d[i] = d[i+1] - d[i]
+			sum += d[i] * d[i]
+		}
+		if v := math.Sqrt(sum / float64(n-k) / gain); k >= 2 && v < best {
+			best = v
+		}
+	}
+	return best
 }
 
 // gap reports whether time s of channel j lies between observations that are
@@ -358,7 +386,7 @@ func (p *prep) legendre(mem *arena, g *grid, smooth []spline, noise []float64) {
 				d := y[i] - dot(q[:], b[:])
 				rss += d * d
 			}
-			dof += float64(n) - math.Min(legendreTerms-1, 0.7*float64(n))
+			dof += float64(n) - math.Min(legendreTerms, 0.75*float64(n))
 			for i := w * windowPoints; i < (w+1)*windowPoints; i++ {
 				s := g.end - float64(m-1-i)*dt
 				legendreAt(&q, 2*(s-left)/width-1)

@@ -21,8 +21,10 @@ type scorer struct {
 	std     []float64
 	avg     []float64
 	lo, hi  []float64
-	blo     [folds + 1][]float64 // boxes per fold
-	bhi     [folds + 1][]float64
+	blo     [folds][]float64 // boxes per fold
+	bhi     [folds][]float64
+	ridge   [1]float64 // arguments of single-guide calls, kept off the heap
+	id      [1]int
 }
 
 func (s *scorer) init(mem *arena, g *group, span float64) {
@@ -104,7 +106,7 @@ func (s *scorer) models(mem *arena, g *group, gr *grid, f form, ridges []float64
 	for i, id := range ids {
 		ww := &w[which[i]]
 		lo, hi := [folds][]float64{s.lo, s.lo, s.lo}, [folds][]float64{s.hi, s.hi, s.hi}
-		if box[i] {
+		if box != nil && box[i] {
 			lo = [folds][]float64{s.blo[0], s.blo[1], s.blo[2]}
 			hi = [folds][]float64{s.bhi[0], s.bhi[1], s.bhi[2]}
 		}
@@ -296,27 +298,101 @@ func (s *scorer) relax(gr *grid, id, end int, dst []float64, rows int) {
 	}
 }
 
-// matchPoints is the length of the pattern that replay looks for.
-const matchPoints = 6
+// validated adds the guides of one family on the native grid: the winner of
+// the validated search, and for each order in ids the best of its ridges.
+func (s *scorer) validated(mem *arena, g *group, fam *family, maxP int, ids []int, winner int) {
+	var per [maxOrders]choice
+	best := mem.search(fam, &g.native, maxP, &per)
+	for i, id := range ids {
+		if id >= 0 {
+			f := per[i].form
+			for f.poly && f.features(g.c) > maxP {
+				if f.order--; f.order == 0 {
+					f = form{order: 2, stride: 1}
+				}
+			}
+			s.ridge[0], s.id[0] = per[i].ridge, id
+			s.models(mem, g, &g.native, shrink(f, &g.native), s.ridge[:], s.id[:], nil)
+		}
+	}
+	s.ridge[0], s.id[0] = best.ridge, winner
+	s.models(mem, g, &g.native, shrink(best.form, &g.native), s.ridge[:], s.id[:], nil)
+}
 
-// replay adds the analogue forecast: find the past stretch closest to the
+// single adds the guide that forecasts each channel from its own past alone,
+// order and ridge validated per channel: with many channels or noise the joint
+// fits have too many coefficients. With one channel it would repeat the
+// validated guide and is a long, strongly ridged autoregression instead.
+func (s *scorer) single(mem *arena, g *group) {
+	gr := &g.native
+	c, n := s.c, gr.n
+	if c == 1 {
+		s.ridge[0], s.id[0] = 0.3, idSolo
+		s.models(mem, g, gr, shrink(form{order: 24, stride: 1}, gr), s.ridge[:], s.id[:], nil)
+		return
+	}
+	nv := n / 4
+	steps := s.steps(gr)
+	far := min(steps, 2*n)
+	p := &g.paths[idSolo]
+	*p = path{x: mem.raw((pathHistory + steps) * c), dt: gr.dt, steps: steps}
+	blk, off := mem.mark()
+	defer mem.release(blk, off)
+	copy(p.x, gr.x[(n-pathHistory)*c:])
+	b75, b50 := mem.raw((nv+far)*c), mem.raw(2*nv*c+1)
+	col := grid{n: n, c: 1, end: gr.end, dt: gr.dt, x: mem.raw(n), ok: gr.ok, gaps: gr.gaps}
+	ends := [folds]int{n, n - nv, n - 2*nv}
+	outs := [folds][]float64{p.x[pathHistory*c:], b75, b50}
+	counts := [folds]int{steps, nv + far, 2 * nv}
+	clipped := 0
+	for j := 0; j < c; j++ {
+		b, o := mem.mark()
+		for i := range col.x {
+			col.x[i] = gr.x[i*c+j]
+		}
+		ch := mem.search(&linearFamily, &col, 64, nil)
+		f := shrink(ch.form, &col)
+		s.ridge[0] = ch.ridge
+		var w [maxRidges][folds]weights
+		mem.fit(f, &col, ends[:], s.ridge[:], &w)
+		h := f.lags()
+		phi := mem.raw(f.features(1))
+		for k, e := range ends {
+			buf := mem.raw(h + counts[k])
+			copy(buf, col.x[e-h:e])
+			clipped += f.roll(buf, h, counts[k], w[0][k], &col, s.lo[:1], s.hi[:1], phi)
+			for t, v := range buf[h:] {
+				outs[k][t*c+j] = v
+			}
+		}
+		mem.release(b, o)
+	}
+	s.score(g, gr, idSolo, &result{p75: b75, p50: b50, clipped: float64(clipped) / float64((steps+3*nv+far)*c)})
+}
+
+// Lengths of the patterns that the replay guides look for.
+const (
+	matchPoints     = 6
+	longMatchPoints = 16
+)
+
+// replay adds an analogue forecast: find the past stretch closest to the
 // latest one and repeat what followed it, over and over.
-func (s *scorer) replay(mem *arena, g *group) {
-	gr := &g.smooth
+func (s *scorer) replay(mem *arena, g *group, gr *grid, id, points int) {
 	c, n := s.c, gr.n
 	nv := n / 4
 	steps := s.steps(gr)
 	far := min(steps, 2*n)
-	g.paths[idReplay] = path{x: mem.raw((pathHistory + steps) * c), dt: gr.dt, steps: steps}
-	p := &g.paths[idReplay]
+	g.paths[id] = path{x: mem.raw((pathHistory + steps) * c), dt: gr.dt, steps: steps}
+	p := &g.paths[id]
 	blk, off := mem.mark()
 	defer mem.release(blk, off)
 	b75, b50 := mem.raw((nv+far)*c), mem.raw(2*nv*c+1)
 	copy(p.x, gr.x[(n-pathHistory)*c:])
-	analogue(gr, n, matchPoints, p.x[pathHistory*c:], steps)
-	analogue(gr, n-nv, matchPoints, b75, nv+far)
-	analogue(gr, n-2*nv, matchPoints, b50, 2*nv)
-	s.score(g, gr, idReplay, &result{p75: b75, p50: b50})
+	analogue(gr, n, points, p.x[pathHistory*c:], steps)
+	analogue(gr, n-nv, points, b75, nv+far)
+	analogue(gr, n-2*nv, points, b50, 2*nv)
+	s.score(g, gr, id, &result{p75: b75, p50: b50})
 }
 
 // analogue forecasts rows after the first end rows of gr by replaying what

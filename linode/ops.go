@@ -74,9 +74,7 @@ func PairsReadout(t *tensor.Tape, sigma, omega, z0, b, c, tau *tensor.Tensor) *t
 	a := checkPairs("PairsReadout", sigma, omega, z0, b, c, tau)
 	y := t.Output(tensor.MakeShape(a.n, a.queries), sigma, omega, z0, b, c)
 	node := t.Record(opPairsReadout, y, sigma, omega, z0, b, c, tau)
-	a.forward(t, node, func(a *pairArgs, er, ei, mr []float32, lo, hi int) {
-		a.readout(y.Data, er, ei, mr, lo, hi)
-	})
+	a.forward(t, node, y.Data)
 	return y
 }
 
@@ -86,15 +84,13 @@ func PairsStates(t *tensor.Tape, sigma, omega, z0, b, tau *tensor.Tensor) *tenso
 	a := checkPairs("PairsStates", sigma, omega, z0, b, nil, tau)
 	z := t.Output(tensor.MakeShape(a.n, a.queries, 2*a.pairs), sigma, omega, z0, b)
 	node := t.Record(opPairsStates, z, sigma, omega, z0, b, nil, tau)
-	a.forward(t, node, func(a *pairArgs, er, ei, mr []float32, lo, hi int) {
-		a.states(z.Data, er, ei, mr, lo, hi)
-	})
+	a.forward(t, node, z.Data)
 	return z
 }
 
-// forward runs emit block by block over the factors, which are kept in the
-// node when there is one.
-func (a *pairArgs) forward(t *tensor.Tape, node *tensor.Node, emit func(a *pairArgs, er, ei, mr []float32, lo, hi int)) {
+// forward computes the readout, or the states when there is none, block by
+// block. The factors are kept in the node when there is one.
+func (a *pairArgs) forward(t *tensor.Tape, node *tensor.Node, dst []float32) {
 	per := a.pairs * a.queries
 	block := pairTokens(a.n, a.pairs, a.queries)
 	var er, ei, mr []float32
@@ -115,7 +111,11 @@ func (a *pairArgs) forward(t *tensor.Tape, node *tensor.Node, emit func(a *pairA
 		}
 		to := from + (hi-lo)*per
 		a.blockFactors(er[from:to], ei[from:to], mr[from:to], scratch, lo, hi)
-		emit(a, er[from:to], ei[from:to], mr[from:to], lo, hi)
+		if a.c != nil {
+			a.readout(dst, er[from:to], ei[from:to], mr[from:to], lo, hi)
+		} else {
+			a.states(dst, er[from:to], ei[from:to], mr[from:to], lo, hi)
+		}
 	}
 	t.Release(mark)
 }

@@ -16,9 +16,10 @@ import (
 // pure function of the generator it is given: the same generator state gives
 // the same System.
 //
-// Forced systems take their input from t. Inputs keep varying for at least
-// three times Span, so that a random start time later than zero still meets a
-// driven system.
+// Forced systems take their input from t. Inputs never come to rest: staircases
+// repeat after about three spans, so that a start time later than zero still
+// meets a driven system. Pulses may be short beside Span; give the integrator a
+// MaxStep of about Span/50.
 func Families() []Family {
 	var out []Family
 	out = append(out, mechanicsFamilies()...) // 1 to 9
@@ -108,30 +109,35 @@ const (
 const maxSwitches = 28
 
 // input is a scalar forcing signal mean + amp*shape(t), shape roughly within
-// [-1,1] (pulses: [0,1]). Every shape has at least two continuous derivatives
-// except noise, which has one.
+// [-1,1] (pulses: [0,1]). Every shape has two continuous derivatives, but for
+// noise (at its knots) and the linear chirp (at its turns), which have one.
 type input struct {
 	kind      inputKind
 	mean, amp float64
 
 	w, phase   float64 // sine; chirp: initial frequency
 	w2, phase2 float64 // second sine; chirp: frequency slope or depth
-	horizon    float64 // sweep: half period of the frequency modulation
+	horizon    float64 // chirp, sweep: half period of the frequency modulation
 
-	period, on, delay, edge float64 // pulses; edge: rise time, steps as well
+	// period also is the time after which steps repeat and the distance of
+	// noise knots; edge is the rise time of pulses and steps
+	period, on, delay, edge float64
 
 	switches int
 	at       [maxSwitches]float64
 	jump     [maxSwitches]float64
 	base     float64
 
-	knots []float64 // noise, spaced by period, periodic
+	knots []float64 // noise, periodic
 }
 
 // value evaluates the input at time t without allocating.
 func (u *input) value(t float64) float64 {
 	switch u.kind {
 	case inputSteps:
+		if t >= u.period {
+			t -= math.Floor(t/u.period) * u.period
+		}
 		s := u.base
 		for k := 0; k < u.switches; k++ {
 			d := t - u.at[k]
@@ -150,7 +156,17 @@ func (u *input) value(t float64) float64 {
 	case inputTwoSines:
 		return u.mean + u.amp*(0.6*math.Sin(u.w*t+u.phase)+0.4*math.Sin(u.w2*t+u.phase2))
 	case inputChirp:
-		return u.mean + u.amp*math.Sin((u.w+0.5*u.w2*t)*t+u.phase)
+		// the frequency rises from w by slope w2 for one horizon and falls back
+		// in the next
+		n := math.Floor(t / u.horizon)
+		turn := (u.w + 0.5*u.w2*u.horizon) * u.horizon
+		s := t - n*u.horizon
+		if int64(n)&1 != 0 {
+			s -= u.horizon // counts up to the next start of a rise
+			n++
+			return u.mean + u.amp*math.Sin(n*turn+(u.w-0.5*u.w2*s)*s+u.phase)
+		}
+		return u.mean + u.amp*math.Sin(n*turn+(u.w+0.5*u.w2*s)*s+u.phase)
 	case inputSweep:
 		// instantaneous frequency w - w2*cos(pi t/horizon)
 		return u.mean + u.amp*math.Sin(u.w*t-u.w2*u.horizon/math.Pi*math.Sin(math.Pi*t/u.horizon)+u.phase)
@@ -177,6 +193,18 @@ func (u *input) value(t float64) float64 {
 	return u.mean
 }
 
+// repeat closes a staircase that ends at time t: one more switch leads back to
+// the base level, from where it starts again.
+func (u *input) repeat(t float64) {
+	var level float64
+	for _, j := range u.jump[:u.switches] {
+		level += j
+	}
+	u.at[u.switches], u.jump[u.switches] = t, -level
+	u.switches++
+	u.period = t + 1.5*u.edge
+}
+
 // stepsInput is a staircase of random levels in [-1,1] that switches about
 // count times per span, the first time soon after the start.
 func stepsInput(r *rand.Rand, span float64, count float64, mean, amp float64) *input {
@@ -187,7 +215,7 @@ func stepsInput(r *rand.Rand, span float64, count float64, mean, amp float64) *i
 	}
 	level := u.base
 	t := span * uniform(r, 0, 0.35)
-	for u.switches < maxSwitches && t < 3*span {
+	for u.switches < maxSwitches-1 && t < 3*span {
 		next := uniform(r, -1, 1)
 		if math.Abs(next-level) < 0.3 { // a step worth the name
 			next = level - math.Copysign(0.6, level)
@@ -196,8 +224,9 @@ func stepsInput(r *rand.Rand, span float64, count float64, mean, amp float64) *i
 		u.jump[u.switches] = next - level
 		u.switches++
 		level = next
-		t += u.edge + span/count*(0.25+0.75*r.ExpFloat64())
+		t += u.edge + span/count*(0.25+0.75*math.Min(2, r.ExpFloat64()))
 	}
+	u.repeat(t)
 	return u
 }
 
@@ -208,13 +237,14 @@ func telegraphInput(r *rand.Rand, span float64, count float64, mean, amp float64
 	u.base = sign(r)
 	level := u.base
 	t := span * uniform(r, 0, 0.35)
-	for u.switches < maxSwitches && t < 3*span {
+	for u.switches < maxSwitches-1 && t < 3*span {
 		u.at[u.switches] = t
 		u.jump[u.switches] = -2 * level
 		u.switches++
 		level = -level
-		t += u.edge + span/count*(0.1+0.9*r.ExpFloat64())
+		t += u.edge + span/count*(0.1+0.9*math.Min(2, r.ExpFloat64()))
 	}
+	u.repeat(t)
 	return u
 }
 
@@ -229,13 +259,13 @@ func twoSinesInput(r *rand.Rand, w, mean, amp float64) *input {
 		w2: w * uniform(r, 0.3, 2.7), phase2: uniform(r, 0, 2*math.Pi)}
 }
 
-// chirpInput runs from w0 to w1 over the span: a linear chirp, or a sweep up
-// and down whose frequency stays between the two for ever.
+// chirpInput runs from w0 to w1 over the span and back in the next: a linear
+// chirp, or a sweep whose frequency follows a cosine.
 func chirpInput(r *rand.Rand, span, w0, w1, mean, amp float64) *input {
 	u := &input{mean: mean, amp: amp, phase: uniform(r, 0, 2*math.Pi)}
 	if chance(r, 0.5) && w1 > w0 {
 		u.kind = inputChirp
-		u.w, u.w2 = w0, (w1-w0)/span
+		u.w, u.w2, u.horizon = w0, (w1-w0)/span, span
 		return u
 	}
 	u.kind = inputSweep

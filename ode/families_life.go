@@ -51,7 +51,7 @@ func sampleReactions(r *rand.Rand) System {
 			}
 		}
 	}
-	span := logUniform(r, 0.4, 10)
+	span := logUniform(r, 0.8, 12)
 	feed := constantInput(0)
 	var drain float64
 	if chance(r, 0.4) {
@@ -90,7 +90,7 @@ func sampleMichaelisMenten(r *rand.Rand) System {
 	return System{
 		Family: "michaelis-menten", Names: []string{"enzyme", "substrate", "complex", "product"}, Dim: 4,
 		X0:   []float64{e0, s0, e0 * uniform(r, 0, 0.3), s0 * uniform(r, 0, 0.3)},
-		Span: ds * logUniform(r, 0.1, 2.5),
+		Span: ds * logUniform(r, 0.3, 4),
 		RHS: func(t float64, x, dx []float64) {
 			bind := k1*x[0]*x[1] - km*x[2]
 			cat := k2 * x[2]
@@ -115,7 +115,9 @@ func sampleRobertson(r *rand.Rand) System {
 	for j := 0; j < rungs; j++ {
 		k1[j] = logUniform(r, 0.02, 0.6)
 		k2[j] = k1[j] * logUniform(r, 1e4, 1e9)
-		k3[j] = k1[j] * logUniform(r, 1e2, 1e6)
+		// product inhibition k3 such that conversion goes on at a rate of about
+		// k1 k1 k2/k3² (0.01 k1 with Robertson's numbers)
+		k3[j] = math.Sqrt(k1[j] * k2[j] / logUniform(r, 0.003, 3))
 		scale[j] = math.Sqrt(k1[j] / k2[j])
 		if chance(r, 0.3) {
 			x0[2*j+2] = uniform(r, 0, 0.5)
@@ -481,7 +483,7 @@ func sampleFitzHughNagumo(r *rand.Rand) System {
 	switch r.IntN(3) {
 	case 0:
 		p := (slow + 8) * uniform(r, 0.5, 3)
-		u = pulsesInput(r, p, uniform(r, 0.05, 0.6), p*uniform(r, 0, 0.6), uniform(r, -0.1, 0.4), uniform(r, 0.3, 1))
+		u = pulsesInput(r, p, uniform(r, 0.05, 0.6), math.Min(p, span)*uniform(r, 0, 0.6), uniform(r, -0.1, 0.4), uniform(r, 0.3, 1))
 	case 1:
 		u = telegraphInput(r, span, uniform(r, 2, 9), uniform(r, 0, 0.5), uniform(r, 0.2, 0.6))
 	default:

@@ -320,9 +320,9 @@ func sampleProjectile(r *rand.Rand) System {
 	const g = 9.81
 	v := uniform(r, 8, 60)
 	elev := uniform(r, 0.3, 1.45)
-	k := logUniform(r, 0.001, 0.1)
+	k := logUniform(r, 0.004, 0.12)
 	flight := 2 * v * math.Sin(elev) / g
-	span := flight * uniform(r, 0.25, 1.2)
+	span := flight * uniform(r, 0.35, 1.4)
 	gust := noiseInput(r, span*uniform(r, 0.03, 0.2), uniform(r, -5, 5), uniform(r, 0.5, 5))
 	shear, height := uniform(r, -10, 10), uniform(r, 5, 40)
 	s, c := math.Sincos(elev)

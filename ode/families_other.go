@@ -192,18 +192,18 @@ func sampleStommel(r *rand.Rand) System {
 // - (A + B T) - k (T-D), Cd D' = k (T-D). Degrees Celsius, years; insolation
 // varies with the season or slowly, or steps.
 func sampleIceAlbedo(r *rand.Rand) System {
-	c, cd := logUniform(r, 2, 15), logUniform(r, 30, 200)
+	c, cd := logUniform(r, 2, 15), logUniform(r, 15, 100)
 	b := uniform(r, 1.5, 2.2)
 	a := 203 + uniform(r, -6, 6)
 	k := uniform(r, 0.3, 1.5)
 	warm, jump := uniform(r, 0.27, 0.32), uniform(r, 0.15, 0.33)
 	mid, width := uniform(r, -8, 4), uniform(r, 3, 10)
-	span := logUniform(r, 1.5, 150)
+	span := logUniform(r, 6, 200)
 	var q *input
 	switch r.IntN(3) {
 	case 0:
 		q = sineInput(r, 2*math.Pi, 342, uniform(r, 15, 80))
-		span = logUniform(r, 1, 10)
+		span = logUniform(r, 1.5, 12)
 	case 1:
 		q = noiseInput(r, span*uniform(r, 0.02, 0.1), 342, uniform(r, 3, 15))
 	default:
@@ -234,7 +234,7 @@ func sampleCarbon(r *rand.Rand) System {
 	back := mix * surf / 370
 	npp, fert := 0.55*spread(r, 1.2), uniform(r, 0.2, 0.8)
 	decay := npp / land * spread(r, 1.3)
-	span := logUniform(r, 15, 400)
+	span := logUniform(r, 30, 600)
 	emit := pulsesInput(r, span*uniform(r, 0.6, 3.5), uniform(r, 0.2, 0.6), span*uniform(r, -0.3, 0.3), 0, uniform(r, 0.02, 0.15))
 	season := npp * uniform(r, 0, 0.3)
 	if span > 60 || chance(r, 0.5) {

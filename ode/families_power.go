@@ -119,17 +119,20 @@ func sampleRLCLadder(r *rand.Rand) System {
 // reduction (Anderson and Fouad; Sauer and Pai), 3 to 12 machines:
 // M_i w_i' = P_i - D_i w_i - sum_j E_iE_j (B_ij sin d_ij + G_ij cos d_ij).
 // A fault lowers all admittances of one machine; clearing it also takes out
-// one line. Never a single machine on an infinite bus.
+// one line. Angles and speeds are relative to the center of inertia (Pai), so
+// that a common drift of frequency does not hide the swings. Never a single
+// machine on an infinite bus.
 func sampleMultimachine(r *rand.Rand) System {
 	n := intBetween(r, 3, 12)
 	type grid struct{ b, g [12 * 12]float64 }
 	pre, fault, post := new(grid), new(grid), new(grid)
 	var im, d, p, delta [12]float64
+	var inertia float64
 	const ws = 2 * math.Pi * 50
 	coupling := 6.0 / float64(n) * spread(r, 1.6)
 	for i := 0; i < n; i++ {
 		im[i] = ws / (2 * uniform(r, 2, 8))
-		d[i] = uniform(r, 0.2, 2) / im[i] // damping rate .2 to 2 per second
+		d[i] = uniform(r, 0.3, 2.5) / im[i] // damping rate per second
 		delta[i] = uniform(r, -0.45, 0.45)
 		for j := 0; j < i; j++ {
 			b := coupling * spread(r, 3)
@@ -138,6 +141,7 @@ func sampleMultimachine(r *rand.Rand) System {
 			pre.g[i*12+j], pre.g[j*12+i] = g, g
 		}
 		pre.g[i*12+i] = uniform(r, 0.1, 0.8)
+		inertia += 1 / im[i]
 	}
 	for i := 0; i < n; i++ { // balance at delta
 		for j := 0; j < n; j++ {
@@ -162,12 +166,21 @@ func sampleMultimachine(r *rand.Rand) System {
 	}
 	span := logUniform(r, 0.8, 8)
 	t1 := span * uniform(r, 0, 0.35)
-	t2 := t1 + uniform(r, 0.05, 0.22)
+	t2 := t1 + uniform(r, 0.05, 0.18)
 	const edge = 0.01
 	x0 := make([]float64, 2*n)
 	copy(x0, delta[:n])
 	for i := 0; i < n; i++ {
 		x0[n+i] = uniform(r, -0.3, 0.3)
+	}
+	for b := 0; b < 2; b++ { // to the center of inertia
+		var mean float64
+		for i := 0; i < n; i++ {
+			mean += x0[b*n+i] / im[i] / inertia
+		}
+		for i := 0; i < n; i++ {
+			x0[b*n+i] -= mean
+		}
 	}
 	return System{
 		Family: "multimachine-fault", Names: append(channelNames("angle ", n), channelNames("speed ", n)...), Dim: 2 * n,
@@ -185,6 +198,7 @@ func sampleMultimachine(r *rand.Rand) System {
 				a, mix = b, 0
 			}
 			var s, c [12]float64
+			var total float64
 			for i := 0; i < n; i++ {
 				s[i], c[i] = math.Sincos(x[i])
 			}
@@ -203,9 +217,14 @@ func sampleMultimachine(r *rand.Rand) System {
 						pe += bb*(si*c[j]-ci*s[j]) + gg*(ci*c[j]+si*s[j])
 					}
 				}
-				w := x[n+i]
-				dx[i] = w
-				dx[n+i] = im[i] * (p[i] - pe - d[i]*w)
+				f := p[i] - pe - d[i]*x[n+i]
+				dx[i] = x[n+i]
+				dx[n+i] = im[i] * f
+				total += f
+			}
+			total /= inertia // acceleration of the center
+			for i := n; i < 2*n; i++ {
+				dx[i] -= total
 			}
 		},
 	}
@@ -678,14 +697,15 @@ func samplePLL(r *rand.Rand) System {
 // sampleBattery: equivalent circuit of a lithium cell with two RC pairs
 // (Plett): state of charge, two polarisation voltages, and the terminal
 // voltage as a voltmeter with a first-order filter shows it. Current profile
-// of pulses, steps or sines; minutes as unit of time.
+// of pulses, steps or sines, which the battery management cuts off smoothly
+// when the cell is nearly empty or full; minutes as unit of time.
 func sampleBattery(r *rand.Rand) System {
 	capacity := uniform(r, 40, 90) // minutes at unit current
 	r0, r1, r2 := uniform(r, 0.02, 0.08), uniform(r, 0.01, 0.06), uniform(r, 0.01, 0.08)
 	t1, t2 := logUniform(r, 0.2, 1.5), logUniform(r, 4, 30)
 	filter := logUniform(r, 0.02, 0.3)
-	span := logUniform(r, 2, 60)
-	mean := uniform(r, -0.3, 0.6)
+	span := logUniform(r, 2, 50)
+	mean := uniform(r, -0.3, 0.5)
 	var load *input
 	if chance(r, 0.4) {
 		p := span * uniform(r, 0.1, 0.6)
@@ -704,6 +724,11 @@ func sampleBattery(r *rand.Rand) System {
 		Span: span,
 		RHS: func(t float64, x, dx []float64) {
 			i := load.value(t)
+			if i > 0 {
+				i *= smoothstep(x[0] / 0.06)
+			} else {
+				i *= smoothstep((1 - x[0]) / 0.06)
+			}
 			dx[0] = -i / capacity
 			dx[1] = (r1*i - x[1]) / t1
 			dx[2] = (r2*i - x[2]) / t2

@@ -25,7 +25,7 @@ const (
 
 // zooVersion changes whenever the distribution of [Generate] changes without a
 // change of names: ranges of parameters, weights, rules of rejection.
-const zooVersion = 1
+const zooVersion = 2
 
 // mixture holds the share of each part of the zoo among the trajectories.
 // Random systems are more than half: at a fixed number of points, more systems
@@ -472,7 +472,7 @@ func (g *generator) fine(s *System, start, span float64, rows int) bool {
 func (g *generator) schedule(r *rand.Rand, s *System, monotone bool) (start, span float64, ok bool) {
 	const rows = coarseRows
 	end := s.Span
-	want := logUniform(r, 0.35, 12) // periods; transients shorten it
+	want := logUniform(r, 0.7, 20) // periods; transients shorten it
 	late := r.IntN(2) == 0
 	for range 4 {
 		if !g.coarse(s, end, rows) {

@@ -27,7 +27,7 @@ func swingsOf(s lassode.Series, c int) float64 {
 
 // The distribution of the mixture: run with -v for the table.
 func TestGenerateDistribution(t *testing.T) {
-	n := 400
+	n := 250
 	if testing.Short() {
 		n = 100
 	}

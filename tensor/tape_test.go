@@ -282,9 +282,25 @@ func TestSpecialValues(t *testing.T) {
 	require.Equal(t, float32(1.5), c.Data[2])
 	require.True(t, math.IsNaN(float64(c.Data[1])))
 
-	sp := tape.Softplus(tape.Input([]float32{-200, 200, 0}, 3))
+	// The first of equal elements takes the gradient.
+	tape.Reset()
+	x = tape.Variable(2, 3)
+	copy(x.Data, []float32{1, 4, 4, 7, 7, 7})
+	tape.Backward(tape.SumAll(tape.MaxAxis(x, 1)))
+	require.Equal(t, []float32{0, 1, 0, 1, 0, 0}, x.Grad)
+
+	sp := tape.Softplus(tape.Input([]float32{-200, 200, 0, -80}, 4))
 	require.Equal(t, float32(200), sp.Data[1])
 	require.GreaterOrEqual(t, sp.Data[0], float32(0))
+	xs := tape.New(4001)
+	for i := range xs.Data {
+		xs.Data[i] = float32(i-2000) / 50
+	}
+	for i, v := range tape.Softplus(xs).Data {
+		f := float64(xs.Data[i])
+		want := max(f, 0) + math.Log1p(math.Exp(-math.Abs(f)))
+		require.InEpsilon(t, want, v, 4e-7, "softplus of %v", f)
+	}
 
 	// Weight zero silences a missing target.
 	tape.Reset()

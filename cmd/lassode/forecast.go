@@ -248,6 +248,9 @@ func forecastTask(model *lassode.Model, t task, h horizon) (*lassode.Forecast, e
 // describe words an error of the engine for the command line: fields are
 // named as in the files, without the package's prefix.
 func describe(name string, err error) error {
+	if err == nil {
+		return nil
+	}
 	var input *lassode.InputError
 	if !errors.As(err, &input) {
 		if name != "" {

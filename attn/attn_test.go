@@ -1,0 +1,425 @@
+package attn
+
+import (
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"strings"
+	"testing"
+
+	"github.com/lassode/lassode/tensor"
+	"github.com/stretchr/testify/require"
+)
+
+// naive attends from one query to keys, in float64: the textbook formula, one
+// head at a time. mask[j] false removes key j; bias may be nil.
+func naive(q []float64, ks, vs [][]float64, bias func(h, j int) float64, mask func(j int) bool, heads int) []float64 {
+	d := len(q)
+	w := d / heads
+	out := make([]float64, d)
+	for h := 0; h < heads; h++ {
+		var e []float64
+		sum := 0.0
+		for j, k := range ks {
+			s := 0.0
+			for i := h * w; i < (h+1)*w; i++ {
+				s += q[i] * k[i]
+			}
+			s = s/math.Sqrt(float64(w)) + bias(h, j)
+			x := math.Exp(s)
+			if !mask(j) {
+				x = 0
+			}
+			e = append(e, x)
+			sum += x
+		}
+		if sum == 0 {
+			continue
+		}
+		for j, v := range vs {
+			for i := h * w; i < (h+1)*w; i++ {
+				out[i] += e[j] / sum * v[i]
+			}
+		}
+	}
+	return out
+}
+
+type geometry struct {
+	name                       string
+	outer, steps, inner, heads int
+	d                          int
+	bias, mask                 bool
+}
+
+// multiHeadRef is MultiHead by naive, row by row.
+func multiHeadRef(g geometry, qkv, bias []float64, mask []float32) []float64 {
+	rows := g.outer * g.steps * g.inner
+	out := make([]float64, rows*g.d)
+	at := func(o, s, i int) int { return (o*g.steps+s)*g.inner + i }
+	part := func(row, k int) []float64 { return qkv[row*3*g.d+k*g.d : row*3*g.d+(k+1)*g.d] }
+	for o := 0; o < g.outer; o++ {
+		for i := 0; i < g.inner; i++ {
+			var ks, vs [][]float64
+			for s := 0; s < g.steps; s++ {
+				ks = append(ks, part(at(o, s, i), 1))
+				vs = append(vs, part(at(o, s, i), 2))
+			}
+			for s := 0; s < g.steps; s++ {
+				row := at(o, s, i)
+				b := func(h, j int) float64 {
+					if bias == nil {
+						return 0
+					}
+					return bias[(h*g.steps+s)*g.steps+j]
+				}
+				m := func(j int) bool { return mask == nil || mask[at(o, j, i)] != 0 }
+				copy(out[row*g.d:], naive(part(row, 0), ks, vs, b, m, g.heads))
+			}
+		}
+	}
+	return out
+}
+
+var geometries = []geometry{
+	{"time axis", 3, 7, 1, 2, 8, false, false},
+	{"channel axis", 2, 3, 4, 2, 8, false, false},
+	{"bias", 2, 4, 2, 2, 6, true, false},
+	{"mask", 3, 5, 2, 1, 4, false, true},
+	{"bias and mask", 2, 6, 3, 4, 8, true, true},
+	{"one step", 4, 1, 2, 2, 4, true, false},
+	{"odd head", 1, 3, 1, 1, 5, false, true},
+	{"by matrix products", 2, 12, 2, 2, 32, true, true},
+}
+
+func normal(r *rand.Rand, n int) []float64 {
+	x := make([]float64, n)
+	for i := range x {
+		x[i] = float64(float32(r.NormFloat64()))
+	}
+	return x
+}
+
+// gradCheck runs an operation on a recording tape, compares its result with the
+// reference and its gradients with central differences of the reference.
+func gradCheck(t *testing.T, shapes [][]int, in [][]float64, run func(tape *tensor.Tape, in []*tensor.Tensor) *tensor.Tensor, ref func(in [][]float64) []float64) {
+	t.Helper()
+	r := rand.New(rand.NewPCG(17, 1))
+	tape := tensor.NewTape(nil, true)
+	var out *tensor.Tensor
+	var ins []*tensor.Tensor
+	var weights []float64
+	var first [][]float32
+	for pass := 0; pass < 2; pass++ { // the second pass reuses the memory
+		tape.Reset()
+		tape.Poison()
+		ins = nil
+		for i, s := range shapes {
+			x := tape.Variable(s...)
+			for k, v := range in[i] {
+				x.Data[k] = float32(v)
+			}
+			ins = append(ins, x)
+		}
+		out = run(tape, ins)
+		weights = normal(rand.New(rand.NewPCG(2, 3)), out.Size())
+		w := tape.New(out.Size())
+		for k, v := range weights {
+			w.Data[k] = float32(v)
+		}
+		tape.Backward(tape.SumAll(tape.Mul(tape.Reshape(out, out.Size()), w)))
+		for i, x := range ins {
+			if pass == 0 {
+				first = append(first, append([]float32(nil), x.Grad...))
+			} else {
+				require.Equal(t, first[i], x.Grad)
+			}
+		}
+	}
+	want := ref(in)
+	require.Len(t, out.Data, len(want))
+	for k, v := range want {
+		require.InDelta(t, v, float64(out.Data[k]), 5e-6, "value %d", k)
+	}
+	loss := func() float64 {
+		s := 0.0
+		for k, v := range ref(in) {
+			s += v * weights[k]
+		}
+		return s
+	}
+	for i := range in {
+		picked := r.Perm(len(in[i]))
+		if len(picked) > 60 {
+			picked = picked[:60]
+		}
+		for _, k := range picked {
+			old := in[i][k]
+			in[i][k] = old + 1e-5
+			up := loss()
+			in[i][k] = old - 1e-5
+			down := loss()
+			in[i][k] = old
+			require.InDelta(t, (up-down)/2e-5, float64(ins[i].Grad[k]), 3e-5, "input %d entry %d", i, k)
+		}
+	}
+	plain := tensor.NewTape(nil, false)
+	for i, s := range shapes {
+		ins[i] = plain.Input(ins[i].Data, s...)
+	}
+	require.Equal(t, out.Data, run(plain, ins).Data, "inference differs")
+}
+
+func TestGradients(t *testing.T) {
+	covered := map[string]bool{}
+	covered["attn.MultiHead"] = true
+	for _, g := range geometries {
+		t.Run("MultiHead/"+g.name, func(t *testing.T) {
+			r := rand.New(rand.NewPCG(1, 5))
+			rows := g.outer * g.steps * g.inner
+			shapes := [][]int{{rows, 3 * g.d}}
+			in := [][]float64{normal(r, rows*3*g.d)}
+			if g.bias {
+				shapes = append(shapes, []int{g.heads, g.steps, g.steps})
+				in = append(in, normal(r, g.heads*g.steps*g.steps))
+			}
+			var mask []float32
+			if g.mask {
+				mask = make([]float32, rows)
+				for i := range mask {
+					mask[i] = float32(r.IntN(2))
+				}
+				for s := 0; s < g.steps; s++ { // one sequence without any key
+					mask[s*g.inner] = 0
+				}
+			}
+			bias := func(in []*tensor.Tensor) *tensor.Tensor {
+				if g.bias {
+					return in[1]
+				}
+				return nil
+			}
+			gradCheck(t, shapes, in,
+				func(tape *tensor.Tape, in []*tensor.Tensor) *tensor.Tensor {
+					out := MultiHead(tape, in[0], g.outer, g.steps, g.inner, g.heads, bias(in), mask)
+					if g.mask {
+						for s := 0; s < g.steps; s++ {
+							row := s * g.inner
+							require.Equal(t, make([]float32, g.d), out.Data[row*g.d:(row+1)*g.d], "a query without keys")
+						}
+					}
+					return out
+				},
+				func(in [][]float64) []float64 {
+					var b []float64
+					if g.bias {
+						b = in[1]
+					}
+					return multiHeadRef(g, in[0], b, mask)
+				})
+		})
+	}
+	covered["attn.Cross"] = true
+	for _, c := range []struct{ n, m, d, heads int }{{5, 3, 4, 2}, {7, 4, 6, 1}, {1, 1, 2, 2}, {crossRows + 3, 2, 4, 2}} {
+		t.Run(fmt.Sprintf("Cross/%v", c), func(t *testing.T) {
+			r := rand.New(rand.NewPCG(2, 5))
+			in := [][]float64{normal(r, c.n*c.d), normal(r, c.m*c.d), normal(r, c.m*c.d)}
+			gradCheck(t, [][]int{{c.n, c.d}, {c.m, c.d}, {c.m, c.d}}, in,
+				func(tape *tensor.Tape, in []*tensor.Tensor) *tensor.Tensor {
+					return Cross(tape, in[0], in[1], in[2], c.heads)
+				},
+				func(in [][]float64) []float64 {
+					rows := func(x []float64) (r [][]float64) {
+						for ; len(x) > 0; x = x[c.d:] {
+							r = append(r, x[:c.d])
+						}
+						return r
+					}
+					var out []float64
+					for _, q := range rows(in[0]) {
+						out = append(out, naive(q, rows(in[1]), rows(in[2]), func(h, j int) float64 { return 0 }, func(int) bool { return true }, c.heads)...)
+					}
+					return out
+				})
+		})
+	}
+	for _, name := range tensor.Ops() {
+		if strings.HasPrefix(name, "attn.") {
+			require.True(t, covered[name], "operation %s has no gradient case", name)
+		}
+	}
+}
+
+// TestPartialGradients: inputs without gradient are left alone and do not
+// change the gradients of the others.
+func TestPartialGradients(t *testing.T) {
+	r := rand.New(rand.NewPCG(4, 4))
+	vals := [][]float64{normal(r, 5*4), normal(r, 3*4), normal(r, 3*4)}
+	run := func(mask int) []*tensor.Tensor {
+		tape := tensor.NewTape(nil, true)
+		var in []*tensor.Tensor
+		for i, v := range vals {
+			x := tape.New(len(v)/4, 4)
+			if mask>>i&1 == 1 {
+				x = tape.Variable(len(v)/4, 4)
+			}
+			for k := range v {
+				x.Data[k] = float32(v[k])
+			}
+			in = append(in, x)
+		}
+		tape.Backward(tape.SumAll(tape.Square(Cross(tape, in[0], in[1], in[2], 2))))
+		return in
+	}
+	all := run(7)
+	for mask := 1; mask < 8; mask++ {
+		for i, x := range run(mask) {
+			if mask>>i&1 == 1 {
+				require.Equal(t, all[i].Grad, x.Grad)
+			} else {
+				require.Nil(t, x.Grad)
+			}
+		}
+	}
+	// A bias with gradient beside a constant qkv, and the reverse.
+	for _, biasOnly := range []bool{true, false} {
+		tape := tensor.NewTape(nil, true)
+		qkv, bias := tape.New(4, 12), tape.New(2, 4, 4)
+		if biasOnly {
+			bias = tape.Variable(2, 4, 4)
+		} else {
+			qkv = tape.Variable(4, 12)
+		}
+		tensor.NormalInto(r, qkv.Data, 1)
+		tape.Backward(tape.SumAll(tape.Square(MultiHead(tape, qkv, 1, 4, 1, 2, bias, nil))))
+		require.Equal(t, biasOnly, bias.Grad != nil)
+		require.Equal(t, biasOnly, qkv.Grad == nil)
+	}
+}
+
+// TestExtremeScores: large scores must not overflow.
+func TestExtremeScores(t *testing.T) {
+	tape := tensor.NewTape(nil, true)
+	qkv := tape.Variable(3, 6)
+	for i := range qkv.Data {
+		qkv.Data[i] = float32(1e4 * math.Pow(-1.5, float64(i%5)))
+	}
+	out := MultiHead(tape, qkv, 1, 3, 1, 1, nil, nil)
+	tape.Backward(tape.SumAll(out))
+	for i, v := range append(append([]float32(nil), out.Data...), qkv.Grad...) {
+		require.False(t, math.IsNaN(float64(v)) || math.IsInf(float64(v), 0), "%d", i)
+	}
+}
+
+func TestCrossWeights(t *testing.T) {
+	const n, m, d, heads = 4, 5, 6, 2
+	r := rand.New(rand.NewPCG(6, 6))
+	q, k := make([]float32, n*d), make([]float32, m*d)
+	tensor.NormalInto(r, q, 1)
+	tensor.NormalInto(r, k, 1)
+	dst := make([]float32, n*m)
+	require.Zero(t, testing.AllocsPerRun(5, func() { CrossWeights(dst, q, k, n, m, d, heads) }))
+	// Attention with values that are unit vectors per head shows its weights.
+	tape := tensor.NewTape(nil, false)
+	for j := 0; j < m; j++ {
+		v := tape.New(m, d)
+		for i := 0; i < d; i++ {
+			v.Data[j*d+i] = 1
+		}
+		out := Cross(tape, tape.Input(q, n, d), tape.Input(k, m, d), v, heads)
+		for i := 0; i < n; i++ {
+			mean := (out.Data[i*d] + out.Data[i*d+d/heads]) / 2
+			require.InDelta(t, mean, dst[i*m+j], 1e-6)
+		}
+	}
+	require.Panics(t, func() { CrossWeights(dst, q, k, n, m, d, 4) })
+}
+
+func TestTimeEncoding(t *testing.T) {
+	f := LogFrequencies(0.05, 1.5, 8)
+	require.InDelta(t, 0.05, f[0], 1e-15)
+	require.InDelta(t, 1.5, f[7], 1e-14)
+	for i := 2; i < 8; i++ {
+		require.InEpsilon(t, f[1]/f[0], f[i]/f[i-1], 1e-12)
+	}
+	require.InDelta(t, math.Sqrt(0.05*1.5), LogFrequencies(0.05, 1.5, 1)[0], 1e-15)
+	require.Panics(t, func() { LogFrequencies(0, 1, 3) })
+	require.Panics(t, func() { LogFrequencies(2, 1, 3) })
+	dst := make([]float32, 16)
+	require.Zero(t, testing.AllocsPerRun(5, func() { TimeEncoding(dst, 3.7, f) }))
+	for i, v := range f {
+		require.InDelta(t, math.Sin(v*3.7), float64(dst[2*i]), 1e-7)
+		require.InDelta(t, math.Cos(v*3.7), float64(dst[2*i+1]), 1e-7)
+	}
+	require.Panics(t, func() { TimeEncoding(dst[:3], 0, f) })
+}
+
+func TestShapePanics(t *testing.T) {
+	tape := tensor.NewTape(nil, false)
+	require.PanicsWithValue(t, "attn: MultiHead: qkv has shape [6 12], needs 2 x 2 x 1 rows", func() {
+		MultiHead(tape, tape.New(6, 12), 2, 2, 1, 2, nil, nil)
+	})
+	require.Panics(t, func() { MultiHead(tape, tape.New(6, 12), 2, 3, 1, 3, nil, nil) })
+	require.Panics(t, func() { MultiHead(tape, tape.New(6, 12), 2, 3, 1, 2, nil, make([]float32, 5)) })
+	require.Panics(t, func() { MultiHead(tape, tape.New(6, 12), 2, 3, 1, 2, tape.New(2, 3, 2), nil) })
+	require.Panics(t, func() { Cross(tape, tape.New(6, 4), tape.New(3, 4), tape.New(2, 4), 2) })
+	require.Panics(t, func() { Cross(tape, tape.New(6, 4), tape.New(3, 4), tape.New(3, 4), 3) })
+}
+
+func TestSteadyStateAllocatesNothing(t *testing.T) {
+	p := tensor.NewParams()
+	x := p.Add("x", 2*4*3, 3*8)
+	b := p.Add("b", 2, 4, 4)
+	tensor.NormalInto(rand.New(rand.NewPCG(1, 1)), p.Data(), 1)
+	mask := make([]float32, 24)
+	mask[3] = 1
+	tape := tensor.NewTape(p, true)
+	require.Zero(t, testing.AllocsPerRun(5, func() {
+		tape.Reset()
+		y := MultiHead(tape, tape.Param(x), 2, 4, 3, 2, tape.Param(b), mask)
+		z := Cross(tape, y, y, y, 4)
+		tape.Backward(tape.SumAll(z))
+	}))
+}
+
+func BenchmarkMultiHead(b *testing.B) {
+	for _, g := range []geometry{
+		{name: "axis=time", outer: 128, steps: 20, inner: 1, heads: 4, d: 64},
+		{name: "axis=channel", outer: 42, steps: 3, inner: 20, heads: 4, d: 64},
+		{name: "axis=time64", outer: 16, steps: 64, inner: 1, heads: 4, d: 128},
+	} {
+		p := tensor.NewParams()
+		id := p.Add("x", g.outer*g.steps*g.inner, 3*g.d)
+		tensor.NormalInto(rand.New(rand.NewPCG(1, 1)), p.Data(), 1)
+		for _, grad := range []bool{false, true} {
+			b.Run(fmt.Sprintf("%s/backward=%v", g.name, grad), func(b *testing.B) {
+				tape := tensor.NewTape(p, grad)
+				for b.Loop() {
+					tape.Reset()
+					y := MultiHead(tape, tape.Param(id), g.outer, g.steps, g.inner, g.heads, nil, nil)
+					if grad {
+						tape.Backward(tape.SumAll(y))
+					}
+				}
+				flops := 4 * g.outer * g.inner * g.steps * g.steps * g.d
+				if grad {
+					flops *= 3
+				}
+				b.ReportMetric(float64(flops)*float64(b.N)/float64(b.Elapsed().Nanoseconds()), "GFLOP/s")
+			})
+		}
+	}
+}
+
+func BenchmarkCross(b *testing.B) {
+	const n, m, d, heads = 2560, 32, 64, 4
+	p := tensor.NewParams()
+	q, k := p.Add("q", n, d), p.Add("k", m, d)
+	tensor.NormalInto(rand.New(rand.NewPCG(1, 1)), p.Data(), 1)
+	tape := tensor.NewTape(p, true)
+	for b.Loop() {
+		tape.Reset()
+		tape.Backward(tape.SumAll(Cross(tape, tape.Param(q), tape.Param(k), tape.Param(k), heads)))
+	}
+	b.ReportMetric(12*n*m*d*float64(b.N)/float64(b.Elapsed().Nanoseconds()), "GFLOP/s")
+}

@@ -1,0 +1,536 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"log/slog"
+	"math"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/lassode/lassode"
+	"github.com/lassode/lassode/ode"
+)
+
+func pretrainCommand() *command {
+	return &command{
+		name:     "pretrain",
+		synopsis: "-data DIR|zoo -out W [-resume] [-config C.json]",
+		summary:  "train new weights on a collection, or on systems made on the way",
+		detail: `
+-data zoo makes the systems while training; a folder is a collection written by
+'lassode generate'. Beside the weights W stand W.state (to resume from), and the
+loss as W.loss.jsonl and W.loss.svg. Killing the process at any moment loses at
+most the steps since the last save, and a resumed run ends with the same bits.
+
+-config is a JSON file {"model":{...},"train":{...}}; -print-config shows one
+with every field. Flags go before the file.`,
+		examples: `
+lassode pretrain -data zoo -out w.safetensors -steps 20000
+lassode pretrain -data data/zoo -out w.safetensors -config big.json -resume
+lassode pretrain -print-config > big.json`,
+		run: runPretrain,
+	}
+}
+
+// trainingConfig is the file given by -config.
+type trainingConfig struct {
+	Model lassode.Config `json:"model"`
+	Train struct {
+		Steps        int     `json:"steps"`
+		Batch        int     `json:"batch"`
+		Seed         uint64  `json:"seed"`
+		LearningRate float64 `json:"learning_rate"`
+		SaveEvery    int     `json:"save_every"`
+		Note         string  `json:"note,omitempty"`
+	} `json:"train"`
+}
+
+func defaultTraining() trainingConfig {
+	var c trainingConfig
+	c.Model = lassode.DefaultConfig()
+	c.Train.Steps, c.Train.Batch, c.Train.Seed = 10000, 4096, 1
+	c.Train.LearningRate, c.Train.SaveEvery = 1, 250
+	return c
+}
+
+// readTraining reads a config file on top of the defaults. Unknown fields are
+// errors, since they are misspelled ones.
+func readTraining(r io.Reader, name string) (trainingConfig, error) {
+	c := defaultTraining()
+	text, err := io.ReadAll(io.LimitReader(r, 1<<20))
+	if err != nil {
+		return c, fmt.Errorf("%s: %w", name, err)
+	}
+	d := json.NewDecoder(bytes.NewReader(text))
+	d.DisallowUnknownFields()
+	if err := d.Decode(&c); err != nil {
+		var syntax *json.SyntaxError
+		if errors.As(err, &syntax) {
+			return c, fmt.Errorf("%s: not JSON at byte %d: %v", name, syntax.Offset, syntax)
+		}
+		return c, fmt.Errorf("%s: %s", name, strings.TrimPrefix(err.Error(), "json: "))
+	}
+	if err := c.Model.Validate(); err != nil {
+		return c, describe(name, err)
+	}
+	return c, nil
+}
+
+// zooLength is the number of trajectories that -data zoo draws from.
+const zooLength = 1 << 24
+
+func runPretrain(ctx context.Context, env *environment, c *command, args []string) error {
+	fs := c.flags(env)
+	data := fs.String("data", "zoo", "`folder` of a collection, or zoo")
+	out := fs.String("out", "", "weights `file` to write")
+	resume := fs.Bool("resume", false, "go on from the state beside -out")
+	configFile := fs.String("config", "", "JSON `file` with the shape of the model and the options of the training")
+	printConfig := fs.Bool("print-config", false, "print the configuration and stop")
+	def := defaultTraining().Train
+	steps := fs.Int("steps", def.Steps, "`number` of optimiser steps")
+	batch := fs.Int("batch", def.Batch, "`tokens` of a step: channels times windows over all its systems")
+	seed := fs.Uint64("seed", def.Seed, "`seed` of everything random")
+	saveEvery := fs.Int("save-every", def.SaveEvery, "`steps` between saves")
+	workers := fs.Int("workers", 0, "`number` of goroutines (default: all processors); does not change the result")
+	logEvery := fs.Int("log-every", 10, "`steps` between entries of the loss log")
+	positional, err := parse(fs, args)
+	if err != nil {
+		return err
+	}
+	if err := noArguments(positional); err != nil {
+		return err
+	}
+	cfg := defaultTraining()
+	if *configFile != "" {
+		in, err := openInput(env, *configFile)
+		if err != nil {
+			return err
+		}
+		cfg, err = readTraining(in, in.name)
+		in.Close()
+		if err != nil {
+			return err
+		}
+	}
+	for name, set := range map[string]func(){
+		"steps":      func() { cfg.Train.Steps = *steps },
+		"batch":      func() { cfg.Train.Batch = *batch },
+		"seed":       func() { cfg.Train.Seed = *seed },
+		"save-every": func() { cfg.Train.SaveEvery = *saveEvery },
+	} {
+		if given(fs, name) {
+			set()
+		}
+	}
+	if *printConfig {
+		e := json.NewEncoder(env.stdout)
+		e.SetIndent("", "  ")
+		return e.Encode(cfg)
+	}
+	if *out == "" || *out == "-" {
+		return usagef("-out is missing, want a weights file")
+	}
+	if *logEvery < 1 {
+		return usagef("-log-every is %d, want at least 1", *logEvery)
+	}
+	opt := lassode.TrainOptions{
+		Steps: cfg.Train.Steps, Batch: cfg.Train.Batch, Seed: cfg.Train.Seed, SaveEvery: cfg.Train.SaveEvery,
+		LearningRate: cfg.Train.LearningRate, Note: cfg.Train.Note,
+		Workers: *workers, Checkpoint: *out, Resume: *resume,
+		Log: slog.New(slog.NewTextHandler(env.stderr, nil)),
+	}
+	if err := opt.Validate(); err != nil {
+		return describe("", err)
+	}
+	if !*resume {
+		if _, err := os.Stat(*out + ".state"); err == nil {
+			return fmt.Errorf("%s.state is from an earlier run; go on with -resume, or remove it", *out)
+		}
+	}
+	var source lassode.Source
+	if *data == "zoo" {
+		source, opt.ZooHash = ode.Zoo{Seed: opt.Seed, N: zooLength}, ode.ZooHash()
+	} else {
+		collection, err := ode.OpenCollection(*data)
+		if err != nil {
+			return err
+		}
+		defer collection.Close()
+		source, opt.ZooHash = collection, collection.Manifest().ZooHash
+	}
+
+	log, err := openLossLog(*out+".loss.jsonl", *resume)
+	if err != nil {
+		return err
+	}
+	defer log.Close()
+	bar := newProgress(env.stderr)
+	first, drawn := -1, time.Now()
+	opt.Progress = func(p lassode.Progress) {
+		if first < 0 {
+			first = p.Step - 1
+		}
+		if p.Step%*logEvery == 0 || p.Step == p.Steps {
+			log.add(lossEntry{Step: p.Step, Loss: p.Loss, RunLoss: p.RunLoss, MixtureLoss: p.MixtureLoss, ScaleLoss: p.ScaleLoss,
+				GradientNorm: p.GradientNorm, LearningRate: p.LearningRate, Skipped: p.SkippedSteps, Seconds: p.Elapsed.Seconds()})
+		}
+		if time.Since(drawn) > time.Minute {
+			drawn = time.Now()
+			log.draw(env, *out)
+		}
+		share := float64(p.Step-first) / float64(max(1, p.Steps-first))
+		bar.show(share, "step %d of %d, loss %.4f, guides %.4f, %.0f trajectories/s", p.Step, p.Steps, p.RunLoss, p.MixtureLoss, p.TrajectoriesPerSecond)
+	}
+	model, err := lassode.Pretrain(ctx, cfg.Model, source, opt)
+	bar.done()
+	if drawErr := errors.Join(log.Close(), log.draw(env, *out)); drawErr != nil {
+		fmt.Fprintf(env.stderr, "lassode pretrain: loss log: %v\n", drawErr)
+	}
+	if err != nil {
+		if ctx.Err() != nil {
+			fmt.Fprintf(env.stderr, "lassode pretrain: the state is saved; go on with -resume\n")
+		}
+		return err
+	}
+	info := model.Info()
+	fmt.Fprintf(env.stdout, "%s: %d parameters, step %d\n", *out, info.Parameters, info.Provenance.Step)
+	return nil
+}
+
+// lossEntry is one line of the loss log.
+type lossEntry struct {
+	Step         int     `json:"step"`
+	Loss         float64 `json:"loss"`
+	RunLoss      float64 `json:"run_loss"`
+	MixtureLoss  float64 `json:"mixture_loss"`
+	ScaleLoss    float64 `json:"scale_loss"`
+	GradientNorm float64 `json:"gradient_norm"`
+	LearningRate float64 `json:"learning_rate"`
+	Skipped      int     `json:"skipped"`
+	Seconds      float64 `json:"seconds"`
+}
+
+// lossLog is a JSON Lines file of the loss, flushed with every entry, and the
+// entries for the picture.
+type lossLog struct {
+	file    *os.File
+	entries []lossEntry
+	err     error // the first of a write
+}
+
+// openLossLog starts a log, or with resume goes on with one.
+func openLossLog(path string, resume bool) (*lossLog, error) {
+	l := &lossLog{}
+	mode := os.O_WRONLY | os.O_CREATE | os.O_TRUNC
+	if resume {
+		mode = os.O_WRONLY | os.O_CREATE | os.O_APPEND
+		old, err := os.Open(path)
+		if err == nil {
+			l.entries = readLossLog(old)
+			old.Close()
+		} else if !errors.Is(err, fs.ErrNotExist) {
+			return nil, err
+		}
+	}
+	var err error
+	l.file, err = os.OpenFile(path, mode, 0o666)
+	return l, err
+}
+
+// readLossLog reads the entries of a log. A line cut off by a kill is left
+// out, and steps that a resumed run did again count once.
+func readLossLog(r io.Reader) []lossEntry {
+	var entries []lossEntry
+	scanner := bufio.NewScanner(r)
+	for scanner.Scan() {
+		var e lossEntry
+		if json.Unmarshal(scanner.Bytes(), &e) == nil {
+			entries = appendEntry(entries, e)
+		}
+	}
+	return entries
+}
+
+func appendEntry(entries []lossEntry, e lossEntry) []lossEntry {
+	for len(entries) > 0 && entries[len(entries)-1].Step >= e.Step {
+		entries = entries[:len(entries)-1]
+	}
+	return append(entries, e)
+}
+
+func (l *lossLog) add(e lossEntry) {
+	for _, v := range []*float64{&e.Loss, &e.RunLoss, &e.MixtureLoss, &e.ScaleLoss, &e.GradientNorm} {
+		if math.IsNaN(*v) || math.IsInf(*v, 0) {
+			*v = math.MaxFloat32 // JSON has no infinity
+		}
+	}
+	l.entries = appendEntry(l.entries, e)
+	line, err := json.Marshal(e)
+	if err == nil {
+		_, err = l.file.Write(append(line, '\n'))
+	}
+	if l.err == nil {
+		l.err = err
+	}
+}
+
+// Close closes the file and returns the first error of any write.
+func (l *lossLog) Close() error {
+	if l.file != nil {
+		err := l.file.Close()
+		l.file = nil
+		if l.err == nil {
+			l.err = err
+		}
+	}
+	return l.err
+}
+
+// draw draws the loss into weights + ".loss.svg".
+func (l *lossLog) draw(env *environment, weights string) error {
+	if len(l.entries) < 2 {
+		return nil
+	}
+	f := lossFigure(l.entries, filepath.Base(weights))
+	return writeFile(env, weights+".loss.svg", func(w io.Writer) error { return f.draw(w, "svg") })
+}
+
+// lossFigure shows the moving averages. The first steps, where the loss falls
+// fastest, would flatten the rest: the range is that of the last nine tenths.
+func lossFigure(entries []lossEntry, name string) *figure {
+	last := entries[len(entries)-1]
+	f := &figure{title: "Loss of " + name, note: fmt.Sprintf("moving averages, step %d", last.Step), xLabel: "step", plain: true, columns: 1}
+	for _, curve := range []struct {
+		title string
+		of    func(lossEntry) float64
+	}{
+		{"total", func(e lossEntry) float64 { return e.RunLoss }},
+		{"mixture of the guides", func(e lossEntry) float64 { return e.MixtureLoss }},
+		{"negative log likelihood of the error's scale", func(e lossEntry) float64 { return e.ScaleLoss }},
+	} {
+		tail := make([]float64, 0, len(entries))
+		for _, e := range entries[len(entries)/10:] {
+			tail = append(tail, curve.of(e))
+		}
+		_, top := span(tail)
+		p := panel{title: curve.title}
+		for _, e := range entries {
+			p.mean.add(float64(e.Step), math.Min(curve.of(e), top))
+		}
+		f.panels = append(f.panels, p)
+	}
+	return f
+}
+
+func finetuneCommand() *command {
+	return &command{
+		name:     "finetune",
+		synopsis: "-data F|DIR -out W2 [-model W]",
+		summary:  "adapt weights to one kind of system",
+		detail: `
+The data are a CSV file (one series), a JSON Lines file (a series a line, with
+t and x), a folder of CSV files, or a collection of 'lassode generate'. A part
+of the series is kept apart, and the original weights are written where the
+tuned ones are no better on it.
+
+-scope chooses what may change. -adapt RATE instead writes the series into the
+model's common structure hub, without any training.`,
+		examples: `
+lassode finetune -data pumps/ -out pump.safetensors
+lassode finetune -data log.csv -out tuned.safetensors -scope head -steps 200
+lassode finetune -data fleet.jsonl -out fleet.safetensors -adapt 0.3`,
+		run: runFinetune,
+	}
+}
+
+func runFinetune(ctx context.Context, env *environment, c *command, args []string) error {
+	fs := c.flags(env)
+	data := fs.String("data", "", "CSV or JSON Lines `file`, folder of CSV files, or collection")
+	out := fs.String("out", "", "weights `file` to write")
+	modelFile := fs.String("model", "", "weights `file` to start from (default: the built-in weights)")
+	steps := fs.Int("steps", 0, "`number` of optimiser steps (default 400)")
+	scope := fs.String("scope", "all", "what may change: all, head or hub")
+	share := fs.Float64("validation", 0, "`share` of the series kept apart (default a quarter)")
+	seed := fs.Uint64("seed", 1, "`seed` of everything random")
+	workers := fs.Int("workers", 0, "`number` of goroutines (default: all processors); does not change the result")
+	adapt := fs.Float64("adapt", 0, "write into the hub at this `rate`, more than 0 and at most 1, instead of training")
+	bf16 := fs.Bool("bf16", false, "write half-size weights")
+	limit := fs.Int("n", 10000, "largest `number` of series to read")
+	positional, err := parse(fs, args)
+	if err != nil {
+		return err
+	}
+	if err := noArguments(positional); err != nil {
+		return err
+	}
+	if *data == "" {
+		return usagef("-data is missing, want a file or a folder")
+	}
+	if *out == "" {
+		return usagef("-out is missing, want a weights file")
+	}
+	if *limit < 1 {
+		return usagef("-n is %d, want at least 1", *limit)
+	}
+	opt := lassode.FineTuneOptions{Steps: *steps, Scope: *scope, ValidationShare: *share, Seed: *seed, Workers: *workers}
+	if err := opt.Validate(); err != nil {
+		return &usageError{describe("", err).Error()}
+	}
+	if given(fs, "adapt") && !(*adapt > 0 && *adapt <= 1) {
+		return usagef("-adapt is %v, want more than 0 and at most 1", *adapt)
+	}
+	model, err := loadModel(env, *modelFile)
+	if err != nil {
+		return err
+	}
+	series, err := loadSeries(ctx, env, *data, *limit)
+	if err != nil {
+		return err
+	}
+	target, err := createOutput(env, *out)
+	if err != nil {
+		return err
+	}
+	defer target.Abort()
+	precision := lassode.Float32
+	if *bf16 {
+		precision = lassode.BFloat16
+	}
+
+	var tuned *lassode.Model
+	if given(fs, "adapt") {
+		if tuned, err = model.Adapt(series, *adapt); err != nil {
+			return describe(*data, err)
+		}
+		fmt.Fprintf(env.stderr, "wrote %d series into the hub\n", len(series))
+	} else {
+		bar := newProgress(env.stderr)
+		opt.Progress = func(p lassode.Progress) {
+			bar.show(float64(p.Step)/float64(p.Steps), "step %d of %d, loss %.4f", p.Step, p.Steps, p.Loss)
+		}
+		var report lassode.FineTuneReport
+		tuned, report, err = model.FineTune(ctx, series, opt)
+		bar.done()
+		if err != nil {
+			return describe(*data, err)
+		}
+		kept := fmt.Sprintf("the weights of step %d are written", report.Steps)
+		if report.Kept == "original" {
+			kept = "no improvement: the original weights are written"
+		}
+		on := fmt.Sprintf("%d series kept apart", report.ValidationTrajectories)
+		if report.ValidationTrajectories == 0 {
+			on = "the last third of the series"
+		}
+		fmt.Fprintf(env.stderr, "%d series; error on %s %.4g before, %.4g after; %s\n", len(series), on, report.Before, report.After, kept)
+	}
+	if err := tuned.Save(target, precision); err != nil {
+		return err
+	}
+	return target.Commit()
+}
+
+// loadSeries reads training series from wherever they are.
+func loadSeries(ctx context.Context, env *environment, path string, limit int) ([]lassode.Series, error) {
+	info, err := os.Stat(path)
+	if path != "-" && err != nil {
+		return nil, err
+	}
+	if path == "-" || !info.IsDir() {
+		return loadSeriesFile(ctx, env, path, limit)
+	}
+	if _, err := os.Stat(filepath.Join(path, "manifest.json")); err == nil {
+		collection, err := ode.OpenCollection(path)
+		if err != nil {
+			return nil, err
+		}
+		defer collection.Close()
+		var all []lassode.Series
+		for i := range min(limit, collection.Len()) {
+			s, err := collection.At(i)
+			if err != nil {
+				return nil, fmt.Errorf("%s: trajectory %d: %w", path, i, err)
+			}
+			all = append(all, s)
+		}
+		return all, nil
+	}
+	entries, err := os.ReadDir(path)
+	if err != nil {
+		return nil, err
+	}
+	var all []lassode.Series
+	for _, e := range entries {
+		name := strings.TrimSuffix(strings.ToLower(e.Name()), ".gz")
+		if e.IsDir() || !slices.Contains([]string{".csv", ".jsonl", ".ndjson"}, filepath.Ext(name)) || len(all) >= limit {
+			continue
+		}
+		more, err := loadSeriesFile(ctx, env, filepath.Join(path, e.Name()), limit-len(all))
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, more...)
+	}
+	if len(all) == 0 {
+		return nil, fmt.Errorf("%s holds neither .csv or .jsonl files nor a collection", path)
+	}
+	return all, nil
+}
+
+func loadSeriesFile(ctx context.Context, env *environment, path string, limit int) ([]lassode.Series, error) {
+	in, err := openInput(env, path)
+	if err != nil {
+		return nil, err
+	}
+	defer in.Close()
+	if in.format() == "csv" {
+		s, err := readSeries(in, in.name)
+		if err != nil {
+			return nil, err
+		}
+		return []lassode.Series{s}, nil
+	}
+	var all []lassode.Series
+	for number := 1; len(all) < limit; number++ {
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+		line, tooLong, readErr := readLine(in.Reader, maxLine)
+		if number == 1 {
+			line = bytes.TrimPrefix(line, byteOrderMark)
+		}
+		if tooLong {
+			return nil, fmt.Errorf("%s line %d is longer than %d MiB", in.name, number, maxLine>>20)
+		}
+		if len(bytes.TrimSpace(line)) > 0 {
+			t, err := parseTask(line)
+			if err == nil {
+				err = describe("", t.series.Validate())
+			}
+			if err != nil {
+				return nil, fmt.Errorf("%s line %d: %w", in.name, number, err)
+			}
+			all = append(all, t.series)
+		}
+		if errors.Is(readErr, io.EOF) {
+			break
+		}
+		if readErr != nil {
+			return nil, fmt.Errorf("%s: %w", in.name, readErr)
+		}
+	}
+	if len(all) == 0 {
+		return nil, fmt.Errorf("%s is empty, want a series a line", in.name)
+	}
+	return all, nil
+}

@@ -1,0 +1,710 @@
+package lassode
+
+import (
+	"bytes"
+	"context"
+	"encoding/binary"
+	"errors"
+	"math"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/lassode/lassode/classical"
+	"github.com/lassode/lassode/tensor"
+)
+
+// smallConfig is a network small enough for tests.
+func smallConfig() Config {
+	return Config{Width: 16, Blocks: 2, Heads: 2, Feed: 16, Pairs: 3, HubTokens: 4, PhaseModes: 4, Encoder: 8, Mixer: 8, Windows: 8, MaxWindows: 24}
+}
+
+// oscillators is a source of damped oscillations of one to three channels.
+func oscillators(n int) Source {
+	var out []Series
+	for i := range n {
+		r := rand.New(rand.NewPCG(7, uint64(i)))
+		channels := 1 + i%3
+		freq, decay, phase := 1+4*r.Float64(), .3*r.Float64(), 6*r.Float64()
+		var s Series
+		for j := range 160 {
+			t := float64(j) / 20
+			row := make([]float64, channels)
+			for c := range row {
+				row[c] = math.Exp(-decay*t)*math.Sin(freq*t+phase+float64(c)) + float64(c)
+			}
+			s.Times = append(s.Times, t)
+			s.Values = append(s.Values, row)
+		}
+		out = append(out, s)
+	}
+	return SliceSource(out)
+}
+
+// smallModel is an untrained network whose every parameter is active.
+func smallModel(t testing.TB) *Model {
+	net := newNetwork(smallConfig())
+	net.initialise(3)
+	r := rand.New(rand.NewPCG(5, 5))
+	for i, v := range net.params.Data() {
+		net.params.Data()[i] = v + .05*float32(r.NormFloat64())
+	}
+	return &Model{net: net, calibration: defaultCalibration(), provenance: Provenance{FormatVersion: formatVersion}}
+}
+
+func sine(n, channels int) Series {
+	var s Series
+	for i := range n {
+		t := .1*float64(i) + .02*math.Sin(float64(i)) // irregular
+		row := make([]float64, channels)
+		for c := range row {
+			row[c] = 10*math.Sin(t+float64(c)) + 3
+		}
+		s.Times = append(s.Times, t)
+		s.Values = append(s.Values, row)
+	}
+	return s
+}
+
+// TestGradients checks the package's own operations against central
+// differences of float64 references, and that none is left out.
+func TestGradients(t *testing.T) {
+	r := rand.New(rand.NewPCG(1, 2))
+	const rows, windows, q = 2, 4, 3
+	seen := []int32{1, 3}
+	random := func(n int) []float32 {
+		x := make([]float32, n)
+		tensor.NormalInto(r, x, 1)
+		return x
+	}
+	unit := func(n int) []float32 {
+		x := make([]float32, n)
+		for i := range x {
+			x[i] = r.Float32()
+		}
+		return x
+	}
+	guides, tau := random(rows*windows*q*guideSlots), unit(rows*windows*q)
+	joinTau := unit(rows * windows * (q + 2))
+	cases := map[string]struct {
+		inputs    [][]float32
+		shapes    [][]int
+		run       func(tp *tensor.Tape, x []*tensor.Tensor) *tensor.Tensor
+		reference func(x [][]float64) []float64
+	}{
+		"lassode.GuideWeights": {
+			inputs: [][]float32{random(rows * classical.NumGuides * 3), random(rows * classical.NumInside)},
+			shapes: [][]int{{rows, classical.NumGuides, 3}, {rows, classical.NumInside}},
+			run: func(tp *tensor.Tape, x []*tensor.Tensor) *tensor.Tensor {
+				return guideWeights(tp, x[0], x[1], seen, windows)
+			},
+			reference: func(x [][]float64) []float64 {
+				var out []float64
+				for r := range rows {
+					for k := range windows {
+						for e := range 2 {
+							w := make([]float64, guideSlots)
+							if k < int(seen[r]) {
+								copy(w[classical.NumGuides:], softmax64(x[1][r*classical.NumInside:(r+1)*classical.NumInside]))
+							} else {
+								h := float64(k+e-int(seen[r])) / float64(windows-int(seen[r]))
+								l := make([]float64, classical.NumGuides)
+								for i := range l {
+									v := x[0][(r*classical.NumGuides+i)*3:]
+									if h < .5 {
+										l[i] = v[0] + (v[1]-v[0])*h/.5
+									} else {
+										l[i] = v[1] + (v[2]-v[1])*(h-.5)/.5
+									}
+								}
+								copy(w, softmax64(l))
+							}
+							out = append(out, w...)
+						}
+					}
+				}
+				return out
+			},
+		},
+		"lassode.MixGuides": {
+			inputs: [][]float32{unit(rows * windows * 2 * guideSlots)},
+			shapes: [][]int{{rows * windows, 2, guideSlots}},
+			run: func(tp *tensor.Tape, x []*tensor.Tensor) *tensor.Tensor {
+				mix, _ := mixGuides(tp, x[0], guides, tau, q)
+				return mix
+			},
+			reference: func(x [][]float64) []float64 {
+				out := make([]float64, len(tau))
+				for i, u := range tau {
+					for j := range guideSlots {
+						left := x[0][i/q*2*guideSlots+j]
+						right := x[0][(i/q*2+1)*guideSlots+j]
+						out[i] += (left*(1-float64(u)) + right*float64(u)) * float64(guides[i*guideSlots+j])
+					}
+				}
+				return out
+			},
+		},
+		"lassode.Join": {
+			inputs: [][]float32{random(rows * windows * (q + 2))},
+			shapes: [][]int{{rows, windows, q + 2}},
+			run: func(tp *tensor.Tape, x []*tensor.Tensor) *tensor.Tensor {
+				return join(tp, x[0], joinTau)
+			},
+			reference: func(x [][]float64) []float64 {
+				at := func(r, k, i int) float64 { return x[0][(r*windows+k)*(q+2)+i] }
+				var out []float64
+				for r := range rows {
+					for k := range windows {
+						start, end := at(r, k, 0), at(r, k, 1)
+						if k > 0 {
+							start = (start + at(r, k-1, 1)) / 2
+						}
+						if k+1 < windows {
+							end = (end + at(r, k+1, 0)) / 2
+						}
+						for i := range q {
+							u := float64(joinTau[(r*windows+k)*(q+2)+2+i])
+							out = append(out, at(r, k, 2+i)+(1-u)*(start-at(r, k, 0))+u*(end-at(r, k, 1)))
+						}
+					}
+				}
+				return out
+			},
+		},
+	}
+	for _, name := range tensor.Ops() {
+		if strings.HasPrefix(name, "lassode.") {
+			require.Contains(t, cases, name, "operation without a gradient check")
+		}
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			tp := tensor.NewTape(nil, true)
+			var vars []*tensor.Tensor
+			var wide [][]float64
+			for i, in := range c.inputs {
+				v := tp.Variable(c.shapes[i]...)
+				copy(v.Data, in)
+				vars = append(vars, v)
+				w := make([]float64, len(in))
+				for j, x := range in {
+					w[j] = float64(x)
+				}
+				wide = append(wide, w)
+			}
+			out := c.run(tp, vars)
+			want := c.reference(wide)
+			require.Len(t, out.Data, len(want))
+			for i, v := range want {
+				require.InDelta(t, v, out.Data[i], 2e-5, "forward at %d", i)
+			}
+			dirs := random(len(want))
+			tp.Backward(tp.SumAll(tp.Mul(tp.Reshape(out, len(dirs)), tp.Input(dirs, len(dirs)))))
+			loss := func() float64 {
+				sum := 0.
+				for i, v := range c.reference(wide) {
+					sum += v * float64(dirs[i])
+				}
+				return sum
+			}
+			for i := range wide {
+				for j := range wide[i] {
+					const h = 1e-5
+					x := wide[i][j]
+					wide[i][j] = x + h
+					up := loss()
+					wide[i][j] = x - h
+					down := loss()
+					wide[i][j] = x
+					require.InDelta(t, (up-down)/(2*h), vars[i].Grad[j], 2e-4, "input %d, element %d", i, j)
+				}
+			}
+		})
+	}
+}
+
+func softmax64(x []float64) []float64 {
+	out := make([]float64, len(x))
+	sum := 0.
+	for i, v := range x {
+		out[i] = math.Exp(v)
+		sum += out[i]
+	}
+	for i := range out {
+		out[i] /= sum
+	}
+	return out
+}
+
+// TestForecastEndToEnd asks a model for times before, inside and after an
+// irregular series with missing values.
+func TestForecastEndToEnd(t *testing.T) {
+	m := smallModel(t)
+	s := sine(60, 3)
+	s.Values[3][1] = math.NaN()
+	s.Values[59][2] = math.NaN()
+	at := []float64{7.5, -1, 2.05, 0, 5.9, 9}
+	f, err := m.Forecast(s, at)
+	require.NoError(t, err)
+	require.Equal(t, at, f.Times)
+	low, high := f.Quantile(.1), f.Quantile(.9)
+	for i := range at {
+		for c := range 3 {
+			require.Less(t, low[i][c], f.Mean[i][c])
+			require.Less(t, f.Mean[i][c], high[i][c])
+			require.False(t, math.IsNaN(f.Rate[i][c]))
+			require.Less(t, math.Abs(f.Mean[i][c]), 200.)
+		}
+	}
+	require.NotEmpty(t, f.Segments)
+	for i, seg := range f.Segments {
+		require.Less(t, seg.Start, seg.End)
+		require.Len(t, seg.Modes, 3)
+		sum := float32(0)
+		for _, u := range seg.Hub {
+			sum += u
+		}
+		require.InDelta(t, 1, sum, 1e-4)
+		if i > 0 && f.Segments[i-1].Channel == seg.Channel {
+			require.InDelta(t, f.Segments[i-1].End, seg.Start, 1e-9, "windows follow one another")
+		}
+	}
+	// The order of queries does not matter, nor does company.
+	for i, q := range at {
+		one, err := m.Forecast(s, []float64{q, 9, -1})
+		require.NoError(t, err)
+		require.Equal(t, f.Mean[i], one.Mean[0])
+	}
+}
+
+// TestRateAndContinuity compares the rate with differences of the mean, over
+// edges of windows as well, which also shows that the mean is continuous.
+func TestRateAndContinuity(t *testing.T) {
+	m := smallModel(t)
+	s := sine(60, 2)
+	var at []float64
+	const h = 1e-4
+	for u := -2.; u < 9; u += .0137 {
+		at = append(at, u-h, u, u+h)
+	}
+	at = append(at, 9, -2) // fixes the span
+	f, err := m.Forecast(s, at)
+	require.NoError(t, err)
+	bad := 0
+	for i := 0; i+2 < len(at)-2; i += 3 {
+		for c := range 2 {
+			require.InDelta(t, f.Mean[i][c], f.Mean[i+2][c], .05, "jump at %v", at[i+1])
+			diff := (f.Mean[i+2][c] - f.Mean[i][c]) / (2 * h)
+			if math.Abs(diff-f.Rate[i+1][c]) > .02*math.Abs(diff)+.1 {
+				bad++ // a kink between two windows or guide steps is allowed, rarely
+			}
+		}
+	}
+	require.Less(t, bad, len(at)/50)
+}
+
+// TestTrainingAndInferenceAgree evaluates the same sites by the graph that is
+// trained and by the code that answers queries.
+func TestTrainingAndInferenceAgree(t *testing.T) {
+	m := smallModel(t)
+	src := oscillators(30)
+	var tk tasks
+	r := rand.New(rand.NewPCG(2, 3))
+	require.NoError(t, tk.draw(r, m.net.cfg, src, taskOptions{hi: 30, channels: 3}, 1))
+	tape := tensor.NewTape(m.net.params, true)
+	var enc encoded
+	tape.Reset()
+	m.net.forward(tape, &tk.in, &enc, false)
+	state, _, logScale := m.net.decodeSites(tape, &tk.in, &enc, tk.guides, tk.tau, sitesPerWindow)
+
+	e := m.newEngine()
+	e.sys = tk.sys
+	e.in.reset(tk.sys.channels, tk.sys.geo.count)
+	e.in.add(&e.sys)
+	m.net.forward(e.tape, &e.in, &e.enc, true)
+	geo := e.sys.geo
+	e.fillEdges()
+	for c := range e.sys.channels {
+		for k := range geo.count {
+			token := c*geo.count + k
+			for q := range targetsPerWindow {
+				tau := float64(tk.tau[token*sitesPerWindow+2+q])
+				v, _, ls := e.window(c, k, tau)
+				left, right := e.jump(c, k)
+				v += (1-tau)*left + tau*right
+				require.InDelta(t, state.Data[token*targetsPerWindow+q], v, 1e-3)
+				require.InDelta(t, logScale.Data[token*targetsPerWindow+q], ls, 1e-4)
+			}
+		}
+	}
+}
+
+func TestSingularInputs(t *testing.T) {
+	m := smallModel(t)
+	nan := math.NaN()
+	row := func(v ...float64) []float64 { return v }
+	for name, c := range map[string]struct {
+		s    Series
+		at   []float64
+		want func(f *Forecast)
+	}{
+		"one observation": {Series{Times: []float64{5}, Values: [][]float64{row(2)}}, []float64{4, 5, 6, 100}, func(f *Forecast) {
+			for i := range 4 {
+				require.InDelta(t, 2, f.Mean[i][0], .1)
+			}
+		}},
+		"constant": {Series{Times: []float64{1, 2, 3, 4}, Values: [][]float64{row(7), row(7), row(7), row(7)}}, []float64{0, 2.5, 6}, func(f *Forecast) {
+			for i := range 3 {
+				require.InDelta(t, 7, f.Mean[i][0], .01)
+			}
+		}},
+		"zero":       {Series{Times: []float64{1, 2, 3}, Values: [][]float64{row(0), row(0), row(0)}}, []float64{0, 5}, nil},
+		"tiny":       {Series{Times: []float64{1, 2, 3}, Values: [][]float64{row(1e-300), row(2e-300), row(3e-300)}}, []float64{4}, nil},
+		"huge":       {Series{Times: []float64{1, 2, 3}, Values: [][]float64{row(1e308), row(-1e308), row(1e308)}}, []float64{4}, nil},
+		"far ahead":  {sine(40, 1), []float64{4e3, 4e9}, nil},
+		"far before": {sine(40, 1), []float64{-4e3}, nil},
+		"fine times": {Series{Times: []float64{1, 1 + 1e-15, 1 + 1e-14}, Values: [][]float64{row(1), row(2), row(3)}}, []float64{2}, nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f, err := m.Forecast(c.s, c.at)
+			require.NoError(t, err)
+			for i := range c.at {
+				for _, x := range [][][]float64{f.Mean, f.Rate, f.Scale, f.Quantile(.01), f.Quantile(.999)} {
+					require.False(t, math.IsNaN(x[i][0]) || math.IsInf(x[i][0], 0), "%v", x)
+				}
+			}
+			if c.want != nil {
+				c.want(f)
+			}
+		})
+	}
+	t.Run("silent channel", func(t *testing.T) {
+		f, err := m.Forecast(Series{Times: []float64{1, 2, 3}, Values: [][]float64{row(1, nan), row(2, nan), row(3, nan)}}, []float64{4})
+		require.NoError(t, err)
+		require.True(t, math.IsNaN(f.Mean[0][1]))
+		require.True(t, math.IsNaN(f.Quantile(.9)[0][1]))
+		require.False(t, math.IsNaN(f.Mean[0][0]))
+	})
+}
+
+func TestBadInput(t *testing.T) {
+	m := smallModel(t)
+	ok := sine(5, 1)
+	for field, c := range map[string]struct {
+		s  Series
+		at []float64
+	}{
+		"Times":        {Series{}, []float64{1}},
+		"Values":       {Series{Times: []float64{1}}, []float64{1}},
+		"Values[0]":    {Series{Times: []float64{1}, Values: [][]float64{{}}}, []float64{1}},
+		"Values[1]":    {Series{Times: []float64{1, 2}, Values: [][]float64{{1}, {1, 2}}}, []float64{1}},
+		"Times[1]":     {Series{Times: []float64{1, 1}, Values: [][]float64{{1}, {1}}}, []float64{1}},
+		"Times[0]":     {Series{Times: []float64{math.NaN()}, Values: [][]float64{{1}}}, []float64{1}},
+		"Values[0][0]": {Series{Times: []float64{1}, Values: [][]float64{{math.Inf(1)}}}, []float64{1}},
+		"at":           {ok, nil},
+		"at[1]":        {ok, []float64{1, math.Inf(-1)}},
+		"Names":        {Series{Times: []float64{1}, Values: [][]float64{{1}}, Names: []string{"a", "b"}}, []float64{1}},
+	} {
+		_, err := m.Forecast(c.s, c.at)
+		var bad *InputError
+		require.True(t, errors.As(err, &bad), "%s: %v", field, err)
+		require.Equal(t, field, bad.Field)
+	}
+	_, err := m.Forecast(Series{Times: []float64{1}, Values: [][]float64{{math.NaN()}}}, []float64{1})
+	require.ErrorContains(t, err, "NaN everywhere")
+	_, err = m.Forecast(Series{Times: []float64{-1e308, 1e308}, Values: [][]float64{{1}, {2}}}, []float64{1})
+	require.ErrorContains(t, err, "span of times")
+}
+
+func TestSession(t *testing.T) {
+	m := smallModel(t)
+	s := sine(50, 2)
+	sess := m.NewSession()
+	for i := range s.Times {
+		require.NoError(t, sess.Observe(s.Times[i], s.Values[i]))
+	}
+	require.Error(t, sess.Observe(s.Times[3], s.Values[3]))
+	require.Error(t, sess.Observe(100, []float64{1}))
+	require.Error(t, sess.Observe(100, []float64{1, math.Inf(1)}))
+	require.Error(t, sess.Observe(math.NaN(), s.Values[0]))
+	at := []float64{1, 6}
+	want, err := m.Forecast(s, at)
+	require.NoError(t, err)
+	var f Forecast
+	for range 2 {
+		require.NoError(t, sess.ForecastInto(&f, at))
+		require.Equal(t, want.Mean, f.Mean)
+		require.Equal(t, want.Quantile(.8), f.Quantile(.8))
+	}
+	for i := range 2000 {
+		require.NoError(t, sess.Observe(100+float64(i), []float64{float64(i), 0}))
+	}
+	require.Equal(t, maxSessionRows, sess.Len())
+	require.NoError(t, sess.ForecastInto(&f, []float64{2101}))
+	sess.Reset()
+	require.Error(t, sess.ForecastInto(&f, at))
+}
+
+func TestForecastBatchIsForecast(t *testing.T) {
+	m := smallModel(t)
+	var tasks []Task
+	for i := range 12 {
+		tasks = append(tasks, Task{Series: sine(5+7*i, 1+i%3), At: []float64{-1, 1, 20}})
+	}
+	tasks[4].At = nil
+	for _, workers := range []int{1, 3} {
+		for i, r := range m.ForecastBatch(tasks, workers) {
+			if i == 4 {
+				require.Error(t, r.Err)
+				continue
+			}
+			want, err := m.Forecast(tasks[i].Series, tasks[i].At)
+			require.NoError(t, err)
+			require.NoError(t, r.Err)
+			require.Equal(t, want.Mean, r.Forecast.Mean)
+		}
+	}
+}
+
+func TestQuantilesRise(t *testing.T) {
+	f, err := smallModel(t).Forecast(sine(20, 1), []float64{1, 5})
+	require.NoError(t, err)
+	last := math.Inf(-1)
+	for _, p := range []float64{1e-6, .001, .005, .02, .1, .3, .5, .51, .9, .995, .999, .999999} {
+		q := f.Quantile(p)[1][0]
+		require.Greater(t, q, last)
+		last = q
+	}
+	require.Equal(t, f.Mean, f.Quantile(.5))
+	require.Panics(t, func() { f.Quantile(0) })
+	require.Panics(t, func() { f.Quantile(math.NaN()) })
+}
+
+func TestSaveLoad(t *testing.T) {
+	m := smallModel(t)
+	s, at := sine(30, 2), []float64{2, 5}
+	want, err := m.Forecast(s, at)
+	require.NoError(t, err)
+	for _, p := range []Precision{Float32, BFloat16} {
+		var buf bytes.Buffer
+		require.NoError(t, m.Save(&buf, p))
+		got, err := Load(bytes.NewReader(buf.Bytes()))
+		require.NoError(t, err)
+		require.Equal(t, m.Info().Config, got.Info().Config)
+		f, err := got.Forecast(s, at)
+		require.NoError(t, err)
+		if p == Float32 {
+			require.Equal(t, want.Mean, f.Mean)
+		} else {
+			require.InDelta(t, want.Mean[1][0], f.Mean[1][0], .5)
+		}
+		for cut := 0; cut < buf.Len(); cut += 1 + buf.Len()/97 {
+			_, err := Load(bytes.NewReader(buf.Bytes()[:cut]))
+			require.Error(t, err, "cut at %d", cut)
+		}
+	}
+	require.Error(t, m.Save(&bytes.Buffer{}, Precision(7)))
+}
+
+func TestHostileWeights(t *testing.T) {
+	header := func(text string, length uint64) []byte {
+		return append(binary.LittleEndian.AppendUint64(nil, length), text...)
+	}
+	text := func(s string) []byte { return header(s, uint64(len(s))) }
+	for name, data := range map[string][]byte{
+		"empty":            nil,
+		"claims 2^60":      header("{}", 1<<60),
+		"not JSON":         text("hello world"),
+		"foreign":          text(`{"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}    ` + "\x00\x00\x00\x00"),
+		"huge tensor":      text(`{"a":{"dtype":"F32","shape":[268435456,16],"data_offsets":[0,17179869184]}}`),
+		"negative shape":   text(`{"a":{"dtype":"F32","shape":[-1],"data_offsets":[0,-4]}}`),
+		"overlap":          text(`{"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]},"b":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}`),
+		"no data":          text(`{"a":{"dtype":"F32","shape":[1000000],"data_offsets":[0,4000000]}}`),
+		"huge config":      text(`{"__metadata__":{"format":"lassode","config":"{\"width\":1000000}","provenance":"{\"format_version\":1}","calibration":"{}"}}`),
+		"text for numbers": text(`{"a":{"dtype":"F32","shape":"x","data_offsets":[0,4]}}`),
+	} {
+		_, err := Load(bytes.NewReader(data))
+		require.Error(t, err, name)
+	}
+}
+
+func FuzzLoad(f *testing.F) {
+	var buf bytes.Buffer
+	require.NoError(f, smallModel(f).Save(&buf, BFloat16))
+	f.Add(buf.Bytes())
+	f.Add([]byte("\x02\x00\x00\x00\x00\x00\x00\x00{}"))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		m, err := Load(bytes.NewReader(data))
+		if err == nil && m == nil {
+			t.Fatal("no model and no error")
+		}
+	})
+}
+
+func FuzzForecast(f *testing.F) {
+	m := smallModel(f)
+	f.Add([]byte{1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16}, uint8(1), 3.)
+	f.Add([]byte{255, 255, 255, 255, 255, 255, 239, 127, 0, 0, 0, 0, 0, 0, 240, 63}, uint8(2), -1e9)
+	f.Fuzz(func(t *testing.T, data []byte, channels uint8, at float64) {
+		c := int(channels)%4 + 1
+		var s Series
+		for len(data) >= 8*(c+1) && len(s.Times) < 100 {
+			row := make([]float64, c)
+			for i := range row {
+				row[i] = math.Float64frombits(binary.LittleEndian.Uint64(data[8*(i+1):]))
+			}
+			s.Times = append(s.Times, math.Float64frombits(binary.LittleEndian.Uint64(data)))
+			s.Values = append(s.Values, row)
+			data = data[8*(c+1):]
+		}
+		fc, err := m.Forecast(s, []float64{at})
+		if err != nil {
+			return
+		}
+		for i, v := range fc.Mean[0] {
+			silent := true
+			for _, row := range s.Values {
+				silent = silent && row[i] != row[i]
+			}
+			if silent != (v != v) || math.IsInf(v, 0) {
+				t.Fatalf("mean %v of channel %d", v, i)
+			}
+		}
+	})
+}
+
+// TestPretrain shows that training lowers the loss, that the number of workers
+// does not change a bit, and that a run which is cut off and resumed ends in
+// the same bits.
+func TestPretrain(t *testing.T) {
+	src := oscillators(40)
+	dir := t.TempDir()
+	run := func(workers int, path string, stop int) (*Model, []float64, error) {
+		ctx, cancel := context.WithCancel(context.Background())
+		defer cancel()
+		var loss []float64
+		m, err := Pretrain(ctx, smallConfig(), src, TrainOptions{Steps: 12, Batch: 512, Seed: 4, Workers: workers, Checkpoint: path, SaveEvery: 4, Resume: path != "",
+			Progress: func(p Progress) {
+				loss = append(loss, p.Loss)
+				if p.Step == stop {
+					cancel()
+				}
+			}})
+		return m, loss, err
+	}
+	one, loss, err := run(1, "", 0)
+	require.NoError(t, err)
+	mean := func(x []float64) (m float64) {
+		for _, v := range x {
+			m += v / float64(len(x))
+		}
+		return m
+	}
+	require.Less(t, mean(loss[8:]), mean(loss[:4]))
+	two, _, err := run(2, "", 0)
+	require.NoError(t, err)
+	require.Equal(t, one.net.params.Data(), two.net.params.Data())
+	require.Equal(t, one.calibration, two.calibration)
+
+	path := filepath.Join(dir, "w.safetensors")
+	_, _, err = run(2, path, 6)
+	require.ErrorIs(t, err, context.Canceled)
+	resumed, rest, err := run(1, path, 0)
+	require.NoError(t, err)
+	require.Len(t, rest, 6)
+	require.Equal(t, one.net.params.Data(), resumed.net.params.Data())
+	f, err := os.Open(path)
+	require.NoError(t, err)
+	defer f.Close()
+	stored, err := Load(f)
+	require.NoError(t, err)
+	require.Equal(t, one.net.params.Data(), stored.net.params.Data())
+	names, err := os.ReadDir(dir)
+	require.NoError(t, err)
+	require.Len(t, names, 2, "temporary files are left")
+	_, err = Pretrain(context.Background(), smallConfig(), src, TrainOptions{Steps: 13, Batch: 512, Seed: 4, Checkpoint: path, Resume: true})
+	require.ErrorContains(t, err, "those of the run to resume")
+}
+
+func TestFineTuneNeverHurts(t *testing.T) {
+	m := smallModel(t)
+	src := oscillators(8)
+	var series []Series
+	for i := range src.Len() {
+		s, _ := src.At(i)
+		if s.Channels() == 2 || i == 0 {
+			series = append(series, s)
+		}
+	}
+	for _, scope := range []string{"all", "head", "hub"} {
+		tuned, report, err := m.FineTune(context.Background(), series[1:], FineTuneOptions{Steps: 16, Scope: scope})
+		require.NoError(t, err)
+		require.LessOrEqual(t, report.After, report.Before)
+		if report.Kept == "original" {
+			require.Same(t, m, tuned)
+		} else {
+			require.Less(t, report.After, report.Before)
+		}
+	}
+	_, report, err := m.FineTune(context.Background(), series[:1], FineTuneOptions{Steps: 8})
+	require.NoError(t, err)
+	require.Zero(t, report.ValidationTrajectories)
+	_, _, err = m.FineTune(context.Background(), nil, FineTuneOptions{})
+	require.Error(t, err)
+	_, _, err = m.FineTune(context.Background(), series, FineTuneOptions{Scope: "tail"})
+	require.ErrorContains(t, err, "tail")
+}
+
+func TestAdaptChangesOnlyTheHub(t *testing.T) {
+	m := smallModel(t)
+	before := append([]float32(nil), m.net.params.Data()...)
+	out, err := m.Adapt([]Series{sine(50, 2), sine(40, 1)}, .5)
+	require.NoError(t, err)
+	require.Equal(t, before, m.net.params.Data())
+	at, size := m.net.params.Offset(m.net.hub.Memory), len(m.net.params.Slice(m.net.hub.Memory))
+	for i, v := range out.net.params.Data() {
+		if i < at || i >= at+size {
+			require.Equal(t, before[i], v)
+		}
+	}
+	require.NotEqual(t, before[at:at+size], out.net.params.Slice(out.net.hub.Memory))
+	_, err = m.Adapt(nil, .5)
+	require.Error(t, err)
+	_, err = m.Adapt([]Series{{}}, .5)
+	require.Error(t, err)
+}
+
+func TestConfigValidate(t *testing.T) {
+	require.NoError(t, DefaultConfig().Validate())
+	bad := DefaultConfig()
+	bad.Heads = 5
+	require.ErrorContains(t, bad.Validate(), "divisor of width")
+	bad = DefaultConfig()
+	bad.Width, bad.Feed, bad.Blocks, bad.Heads = 1024, 8192, 32, 4
+	require.ErrorContains(t, bad.Validate(), "parameters")
+	require.Error(t, Config{}.Validate())
+	n := newNetwork(DefaultConfig()).params.Len()
+	require.LessOrEqual(t, n, DefaultConfig().parameterBound())
+	require.Greater(t, 4*n, DefaultConfig().parameterBound())
+}
+
+// TestTrainingAllocatesNothing holds from the second step on, for the part of
+// a step that runs on the tape.
+func TestTrainingAllocatesNothing(t *testing.T) {
+	if runtime.GOARCH != "amd64" {
+		t.Skip("measured on amd64")
+	}
+	m := smallModel(t)
+	var tk tasks
+	require.NoError(t, tk.draw(rand.New(rand.NewPCG(2, 3)), m.net.cfg, oscillators(30), taskOptions{hi: 30, channels: 3}, 64))
+	tape := tensor.NewTape(m.net.params, true)
+	var enc encoded
+	tk.learn(m.net, tape, &enc, 1)
+	require.Zero(t, testing.AllocsPerRun(5, func() { tk.learn(m.net, tape, &enc, 1) }))
+}

@@ -697,8 +697,8 @@ func TestConfigValidate(t *testing.T) {
 // TestTrainingAllocatesNothing holds from the second step on, for the part of
 // a step that runs on the tape.
 func TestTrainingAllocatesNothing(t *testing.T) {
-	if runtime.GOARCH != "amd64" {
-		t.Skip("measured on amd64")
+	if raceEnabled || runtime.GOARCH != "amd64" {
+		t.Skip("measured on amd64, without the race detector")
 	}
 	m := smallModel(t)
 	var tk tasks

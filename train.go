@@ -325,7 +325,7 @@ func Pretrain(ctx context.Context, cfg Config, src Source, opt TrainOptions) (*M
 	if held > 0 {
 		cal = newTaskOptions(src, src.Len()-held, src.Len())
 	}
-	if err := m.calibrate(src, cal, opt.Seed, opt.Workers); err != nil {
+	if err := m.calibrate(src, cal, opt); err != nil {
 		return nil, err
 	}
 	if opt.Checkpoint != "" {
@@ -372,7 +372,8 @@ const calibrationTasks = 64
 
 // calibrate measures the quantiles of the error over the predicted scale. The
 // distribution is made symmetric: the sign of a channel is arbitrary.
-func (m *Model) calibrate(src Source, task taskOptions, seed uint64, workers int) error {
+func (m *Model) calibrate(src Source, task taskOptions, opt TrainOptions) error {
+	workers := opt.Workers
 	if workers == 0 {
 		workers = runtime.GOMAXPROCS(0)
 	}
@@ -381,8 +382,8 @@ func (m *Model) calibrate(src Source, task taskOptions, seed uint64, workers int
 	tensor.Parallel(calibrationTasks, workers, func(i int) {
 		var t tasks
 		var enc encoded
-		r := rand.New(rand.NewPCG(seed^0xca11b8a7e, uint64(i)))
-		if errs[i] = t.draw(r, m.net.cfg, src, task, 1024); errs[i] != nil {
+		r := rand.New(rand.NewPCG(opt.Seed^0xca11b8a7e, uint64(i)))
+		if errs[i] = t.draw(r, m.net.cfg, src, task, opt.Batch/4); errs[i] != nil {
 			return
 		}
 		tape := tensor.NewTape(m.net.params, false)

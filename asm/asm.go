@@ -243,7 +243,7 @@ func Sigmoid(dst, x []float32) {
 // Gelu computes dst = x*(1 + tanh(sqrt(2/pi)*(x + 0.044715 x^3)))/2, the tanh form
 // of Hendrycks and Gimpel (arXiv 1606.08415). Evaluated as x times a sigmoid, so
 // without cancellation: within 4 ulp for x >= -1; below, the relative error grows
-// with the exponent (within 64 ulp while the result is a normal number).
+// with the exponent (within 256 ulp while the result is a normal number).
 func Gelu(dst, x []float32) {
 	same("Gelu", "dst", len(dst), "x", len(x))
 	if !useAVX2 {

@@ -145,25 +145,32 @@ func Exp2x2(a, b, c, d, t float64) (ea, eb, ec, ed float64) {
 	mu, h := (a+d)/2, (a-d)/2
 	disc := h*h + b*c
 	w := disc * t * t
-	var em, ep, cc, ss float64 // e^(mu t) C and e^(mu t) S
 	switch {
 	case math.Abs(w) < 1e-2:
 		// C = sum w^k/(2k)!, S = t sum w^k/(2k+1)!; w^6/12! < 3e-21.
-		cSum := 1 + w/2*(1+w/12*(1+w/30*(1+w/56*(1+w/90))))
-		sSum := 1 + w/6*(1+w/20*(1+w/42*(1+w/72*(1+w/110))))
-		em = math.Exp(mu * t)
-		cc, ss = em*cSum, em*t*sSum
+		em := math.Exp(mu * t)
+		cc := em * (1 + w/2*(1+w/12*(1+w/30*(1+w/56*(1+w/90)))))
+		ss := em * t * (1 + w/6*(1+w/20*(1+w/42*(1+w/72*(1+w/110)))))
+		return cc + ss*h, ss * b, ss * c, cc - ss*h
 	case disc > 0:
-		// The exponentials are combined with e^(mu t) first: mu t may be far
-		// below zero while sqrt(D) t is far above.
+		// Two real eigenvalues mu +- r. Each exponential is taken with its own
+		// weight, (r+h)/2r and (r-h)/2r, so that neither overflow nor the
+		// cancellation of a fast mode in a slow entry can happen; the lesser
+		// weight comes from (r+h)(r-h) = bc.
 		r := math.Sqrt(disc)
-		ep, em = math.Exp((mu+r)*t), math.Exp((mu-r)*t)
-		cc, ss = (ep+em)/2, (ep-em)/(2*r)
+		plus := r + math.Abs(h)
+		minus := b * c / plus
+		if h < 0 {
+			plus, minus = minus, plus
+		}
+		ep, em := math.Exp((mu+r)*t), math.Exp((mu-r)*t)
+		ss := (ep - em) / (2 * r)
+		return (ep*plus + em*minus) / (2 * r), ss * b, ss * c, (ep*minus + em*plus) / (2 * r)
 	default:
 		r := math.Sqrt(-disc)
 		sin, cos := math.Sincos(r * t)
-		em = math.Exp(mu * t)
-		cc, ss = em*cos, em*sin/r
+		em := math.Exp(mu * t)
+		cc, ss := em*cos, em*sin/r
+		return cc + ss*h, ss * b, ss * c, cc - ss*h
 	}
-	return cc + ss*h, ss * b, ss * c, cc - ss*h
 }

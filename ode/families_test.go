@@ -281,7 +281,7 @@ func TestKeplerLosesEnergy(t *testing.T) {
 
 func TestInputsAreSmooth(t *testing.T) {
 	r := rand.New(rand.NewPCG(9, 9))
-	for k := 0; k < 200; k++ {
+	for k := 0; k < 60; k++ {
 		span := logUniform(r, 0.1, 100)
 		var u *input
 		switch k % 5 {

@@ -1,0 +1,86 @@
+package lassode
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"testing"
+
+	"github.com/lassode/lassode/optim"
+)
+
+// benchModel has the shape of the embedded model; its weights do not matter
+// for time.
+func benchModel() *Model {
+	net := newNetwork(DefaultConfig())
+	net.initialise(1)
+	return &Model{net: net, calibration: defaultCalibration()}
+}
+
+// BenchmarkForecast measures one forecast of 128 later times on one core, in a
+// session whose memory is warm.
+func BenchmarkForecast(b *testing.B) {
+	m := benchModel()
+	for _, channels := range []int{1, 3, 8} {
+		for _, rows := range []int{64, 256} {
+			b.Run(fmt.Sprintf("channels=%d/rows=%d", channels, rows), func(b *testing.B) {
+				s := sine(rows, channels)
+				sess := m.NewSession()
+				for i, t := range s.Times {
+					if err := sess.Observe(t, s.Values[i]); err != nil {
+						b.Fatal(err)
+					}
+				}
+				var at []float64
+				for i := range 128 {
+					at = append(at, s.Times[rows-1]*(1+float64(i+1)/128))
+				}
+				var f Forecast
+				b.ReportAllocs()
+				for b.Loop() {
+					if err := sess.ForecastInto(&f, at); err != nil {
+						b.Fatal(err)
+					}
+				}
+			})
+		}
+	}
+}
+
+// BenchmarkTrainingStep measures one step of pretraining, the fitting of
+// guides included, on one and two goroutines.
+func BenchmarkTrainingStep(b *testing.B) {
+	for _, workers := range []int{1, 2} {
+		b.Run(fmt.Sprintf("workers=%d", workers), func(b *testing.B) {
+			net := newNetwork(DefaultConfig())
+			net.initialise(1)
+			src := oscillators(300)
+			tr := newTrainer(net, src, newTaskOptions(src, 0, 300), TrainOptions{Batch: 4096, Workers: workers}, net.groups(1), optim.Schedule{})
+			systems := 0
+			for b.Loop() {
+				_, _, n, err := tr.runStep()
+				if err != nil {
+					b.Fatal(err)
+				}
+				systems += n
+			}
+			b.ReportMetric(float64(systems)/b.Elapsed().Seconds(), "trajectories/s")
+		})
+	}
+}
+
+// BenchmarkTape measures forward and backward of one shard without drawing
+// tasks or fitting guides.
+func BenchmarkTape(b *testing.B) {
+	net := newNetwork(DefaultConfig())
+	net.initialise(1)
+	src := oscillators(300)
+	tr := newTrainer(net, src, newTaskOptions(src, 0, 300), TrainOptions{Batch: 4096}, net.groups(1), optim.Schedule{})
+	w := tr.workers[0]
+	if err := w.draw(rand.New(rand.NewPCG(1, 1)), net.cfg, src, tr.opt, 512); err != nil {
+		b.Fatal(err)
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		w.learn(net, w.tape, &w.enc, 1)
+	}
+}

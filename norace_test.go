@@ -1,0 +1,5 @@
+//go:build !race
+
+package lassode
+
+const raceEnabled = false

@@ -318,7 +318,7 @@ func TestCrossWeights(t *testing.T) {
 	tensor.NormalInto(r, q, 1)
 	tensor.NormalInto(r, k, 1)
 	dst := make([]float32, n*m)
-	require.Zero(t, testing.AllocsPerRun(5, func() { CrossWeights(dst, q, k, n, m, d, heads) }))
+	requireNoAllocs(t, 5, func() { CrossWeights(dst, q, k, n, m, d, heads) })
 	// Attention with values that are unit vectors per head shows its weights.
 	tape := tensor.NewTape(nil, false)
 	for j := 0; j < m; j++ {
@@ -346,7 +346,7 @@ func TestTimeEncoding(t *testing.T) {
 	require.Panics(t, func() { LogFrequencies(0, 1, 3) })
 	require.Panics(t, func() { LogFrequencies(2, 1, 3) })
 	dst := make([]float32, 16)
-	require.Zero(t, testing.AllocsPerRun(5, func() { TimeEncoding(dst, 3.7, f) }))
+	requireNoAllocs(t, 5, func() { TimeEncoding(dst, 3.7, f) })
 	for i, v := range f {
 		require.InDelta(t, math.Sin(v*3.7), float64(dst[2*i]), 1e-7)
 		require.InDelta(t, math.Cos(v*3.7), float64(dst[2*i+1]), 1e-7)
@@ -374,12 +374,12 @@ func TestSteadyStateAllocatesNothing(t *testing.T) {
 	mask := make([]float32, 24)
 	mask[3] = 1
 	tape := tensor.NewTape(p, true)
-	require.Zero(t, testing.AllocsPerRun(5, func() {
+	requireNoAllocs(t, 5, func() {
 		tape.Reset()
 		y := MultiHead(tape, tape.Param(x), 2, 4, 3, 2, tape.Param(b), mask)
 		z := Cross(tape, y, y, y, 4)
 		tape.Backward(tape.SumAll(z))
-	}))
+	})
 }
 
 func BenchmarkMultiHead(b *testing.B) {

@@ -184,9 +184,9 @@ func TestBankFiniteOnDegenerateInput(t *testing.T) {
 	le := make([]float32, NumGuides)
 	for _, name := range []string{"zero", "missing", "huge", "explosive", "sparse", "clustered"} {
 		make := cases[name]
-		for _, n := range []int{0, 1, 2, 3, 5, 9, 33, 300} {
+		for _, n := range []int{0, 1, 2, 3, 9, 33, 300} {
 			for _, c := range []int{1, 2, 9} {
-				if n == 300 && c == 9 || n == 33 && c == 2 {
+				if n == 300 && c > 1 || n != 9 && c == 2 {
 					continue // the smaller ones reach the same code
 				}
 				times, values := make(n, c)
@@ -194,7 +194,7 @@ func TestBankFiniteOnDegenerateInput(t *testing.T) {
 				if n > 0 {
 					end = times[n-1]
 				}
-				for _, horizon := range []float64{end, end + 40, end - 1} {
+				for _, horizon := range []float64{end - 1, end + 40} {
 					b.Fit(times, values, c, horizon)
 					for j := 0; j < c; j++ {
 						for _, q := range []float64{end - 2, end, end + 0.3, end + 17, end + 1e9} {

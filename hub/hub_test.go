@@ -145,10 +145,10 @@ func TestRead(t *testing.T) {
 			require.Equal(t, "hub.Tokens", name, "an operation without a gradient check")
 		}
 	}
-	require.Zero(t, testing.AllocsPerRun(5, func() {
+	requireNoAllocs(t, 5, func() {
 		tape.Reset()
 		tape.Backward(tape.SumAll(h.Read(tape, h.Tokens(tape), tape.Input(x, 5, 4), l)))
-	}))
+	})
 }
 
 func TestEffectiveMatchesTokens(t *testing.T) {
@@ -223,7 +223,7 @@ func TestWriteAgainstNaive(t *testing.T) {
 	for i, v := range want {
 		require.InDelta(t, v, float64(memory[i]), 1e-5)
 	}
-	require.Zero(t, testing.AllocsPerRun(5, func() { h.Write(memory, hubTokens, tokens, rate, &s) }))
+	requireNoAllocs(t, 5, func() { h.Write(memory, hubTokens, tokens, rate, &s) })
 }
 
 func TestWriteSemantics(t *testing.T) {

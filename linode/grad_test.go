@@ -357,7 +357,7 @@ func TestDeterministicAndAllocationFree(t *testing.T) {
 	first := append([]float32(nil), last...)
 	step()
 	require.Equal(t, first, last)
-	require.Zero(t, testing.AllocsPerRun(5, step))
+	requireNoAllocs(t, 5, step)
 }
 
 func TestShapePanics(t *testing.T) {

@@ -207,7 +207,7 @@ func TestEvalPairsBlocksAndAllocations(t *testing.T) {
 	}
 	sigma, omega, z0, b, c, tau := v(pairs), v(pairs), v(2*pairs), v(2*pairs), v(2*pairs), v(n)
 	y, rate := make([]float32, n), make([]float32, n)
-	require.Zero(t, testing.AllocsPerRun(10, func() { EvalPairs(y, rate, sigma, omega, z0, b, c, tau) }))
+	requireNoAllocs(t, 10, func() { EvalPairs(y, rate, sigma, omega, z0, b, c, tau) })
 	for q, tt := range tau {
 		var want, dwant complex128
 		for p := range sigma {
@@ -299,10 +299,10 @@ func TestDenseAgainstIntegrator(t *testing.T) {
 			}
 		}
 	}
-	require.Zero(t, testing.AllocsPerRun(5, func() {
+	requireNoAllocs(t, 5, func() {
 		var z, dz [3]float64
 		w.State(z[:], dz[:], denseCases[0].a, []float64{1, 2, 3}, denseCases[0].b, 0.7)
-	}))
+	})
 }
 
 func TestExp2x2(t *testing.T) {

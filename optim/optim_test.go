@@ -267,7 +267,7 @@ func TestStepAllocatesNothing(t *testing.T) {
 	o := New(p, groups)
 	o.Workers = 1
 	g := gradients(rand.New(rand.NewPCG(1, 1)), p.Len())
-	require.Zero(t, testing.AllocsPerRun(10, func() { o.Step(g, 1) }))
+	requireNoAllocs(t, 10, func() { o.Step(g, 1) })
 }
 
 func TestMisuse(t *testing.T) {

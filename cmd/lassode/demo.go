@@ -20,9 +20,9 @@ var demoScenes = []struct {
 	family, about string
 	condition     condition
 }{
-	{"cart-pole", "a pole swinging on a cart", condition{"first half seen", 0.5, 0, 0}},
-	{"morris-lecar", "the voltage of a nerve cell", condition{"first 30 % seen", 0.3, 0, 0}},
-	{"oregonator", "an oscillating chemical reaction", condition{"first half seen, half of the rows lost, 3 % noise", 0.5, 0.03, 0.5}},
+	{"cart-pole", "a pole swinging on a cart, the first half seen", condition{"half seen", 0.5, 0, 0}},
+	{"ring-oscillator", "three inverters in a ring, the first 30 % seen", condition{"30 % seen", 0.3, 0, 0}},
+	{"oregonator", "a chemical reaction, the first half seen, half of its rows lost, 3 % noise", condition{"half seen, noisy, sparse", 0.5, 0.03, 0.5}},
 }
 
 // demoMethods are the forecasters shown beside the model.
@@ -69,7 +69,7 @@ func runDemo(ctx context.Context, env *environment, c *command, args []string) e
 
 	w := env.stdout
 	fmt.Fprintf(w, "Three systems of kinds that the model was not trained on. Error on the unseen\npart, over the standard deviation of the curve; smaller is better.\n\n")
-	fmt.Fprintf(w, "  %-13s %-24s %8s", "", "", modelName)
+	fmt.Fprintf(w, "  %-15s %-24s %8s", "", "", modelName)
 	for _, m := range demoMethods {
 		fmt.Fprintf(w, " %11s", m)
 	}
@@ -99,7 +99,7 @@ func runDemo(ctx context.Context, env *environment, c *command, args []string) e
 			return err
 		}
 		spent += time.Since(start)
-		fmt.Fprintf(w, "  %-13s %-24.24s %8.3f", scene.family, scene.condition.Name, score.score(func(i, k int) float64 { return fc.Mean[i][k] }))
+		fmt.Fprintf(w, "  %-15s %-24s %8.3f", scene.family, scene.condition.Name, score.score(func(i, k int) float64 { return fc.Mean[i][k] }))
 		values, channels := flatten(seen.Values), whole.Channels()
 		dst := make([]float64, len(rest.Times)*channels)
 		for _, name := range demoMethods {
@@ -131,7 +131,7 @@ func runDemo(ctx context.Context, env *environment, c *command, args []string) e
 			}
 			fig.panels = append(fig.panels, p)
 		}
-		fig.rowTitles = append(fig.rowTitles, fmt.Sprintf("%s: %s; %s", scene.family, scene.about, scene.condition.Name))
+		fig.rowTitles = append(fig.rowTitles, scene.family+": "+scene.about)
 	}
 	fmt.Fprintf(w, "\n%s in %v", plural(len(demoScenes), "forecast"), spent.Round(time.Millisecond))
 	if format != "" {

@@ -464,6 +464,9 @@ func (k *curve) panel(s lassode.Series, c int) panel {
 		p.observed.add(t, s.Values[i][c])
 	}
 	for i, t := range k.fc.Times {
+		if math.IsNaN(k.fc.Mean[i][c]) {
+			continue // a channel without observations
+		}
 		p.mean.add(t, k.fc.Mean[i][c])
 		p.lo = append(p.lo, k.lo[i][c])
 		p.hi = append(p.hi, k.hi[i][c])

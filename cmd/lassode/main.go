@@ -153,10 +153,13 @@ func (c *command) flags(env *environment) *flag.FlagSet {
 // arguments, and returns the latter. Both -name and --name are understood;
 // everything after a bare -- is positional.
 func parse(fs *flag.FlagSet, args []string) ([]string, error) {
+	help := fs.Usage
+	fs.Usage = func() {} // package flag would print it after every mistake
 	var positional []string
 	for {
 		if err := fs.Parse(args); err != nil {
 			if errors.Is(err, flag.ErrHelp) {
+				help()
 				return nil, err
 			}
 			return nil, &usageError{err.Error()}

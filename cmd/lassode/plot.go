@@ -386,16 +386,21 @@ func niceTicks(lo, hi float64, n int) []float64 {
 	if power == 0 {
 		return nil // the range is below the smallest normal number
 	}
-	step := 10 * power
-	for _, m := range []float64{1, 2, 5} {
-		if m*power >= raw*0.99 {
-			step = m * power
+	steps := []float64{10 * power, 5 * power, 2 * power, power, 0.5 * power}
+	first := 0
+	for first < 3 && steps[first+1] >= raw*0.99 {
+		first++
+	}
+	// A finer step where the range happens to hold only one or two multiples.
+	var ticks []float64
+	for _, step := range steps[first:] {
+		ticks = ticks[:0]
+		for k := math.Ceil(lo / step); k*step <= hi && len(ticks) < 4*n; k++ {
+			ticks = append(ticks, k*step+0) // the sum turns -0 into 0
+		}
+		if len(ticks) >= 3 {
 			break
 		}
-	}
-	var ticks []float64
-	for k := math.Ceil(lo / step); k*step <= hi && len(ticks) < 4*n; k++ {
-		ticks = append(ticks, k*step)
 	}
 	return ticks
 }

@@ -20,7 +20,8 @@ type progress struct {
 }
 
 func newProgress(w io.Writer) *progress {
-	p := &progress{w: w, every: 10 * time.Second, start: time.Now()}
+	now := time.Now()
+	p := &progress{w: w, every: 10 * time.Second, start: now, last: now}
 	if f, ok := w.(*os.File); ok {
 		if info, err := f.Stat(); err == nil {
 			p.terminal = info.Mode()&os.ModeCharDevice != 0

@@ -1,0 +1,105 @@
+package lassode_test
+
+import (
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"path"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// module is the import path of the root package.
+const module = "github.com/lassode/lassode"
+
+// imports lists, for each package, the packages of this module that it may
+// import. The arrows run downward only; asm lies below everything.
+var imports = map[string][]string{
+	"asm":        {},
+	"tensor":     {"asm"},
+	"linode":     {"tensor", "asm"},
+	"attn":       {"tensor", "asm"},
+	"hub":        {"attn", "tensor", "asm"},
+	"optim":      {"tensor", "asm"},
+	"classical":  {"asm"},
+	".":          {"classical", "hub", "attn", "linode", "optim", "tensor", "asm"},
+	"ode":        {"."},
+	"pretrained": {"."},
+	// The command goes through the public API; classical only for the
+	// comparisons of eval and demo.
+	"cmd/lassode": {".", "ode", "pretrained", "classical"},
+	"examples/*":  {".", "ode", "pretrained"},
+}
+
+// engine packages import the standard library and these alone. Programs may
+// use more.
+var engineImports = []string{"github.com/viterin/vek", "github.com/viterin/vek/vek32", "golang.org/x/sys/cpu"}
+
+// testImports may be used by tests everywhere, beside all packages of the
+// module.
+var testImports = []string{"github.com/stretchr/testify/require", "github.com/stretchr/testify/assert"}
+
+func TestArchitecture(t *testing.T) {
+	seen := map[string]bool{}
+	err := filepath.WalkDir(".", func(file string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if d.IsDir() {
+			// The comparisons with other libraries are a module of their own.
+			if base := d.Name(); file != "." && (base == "bench" || base == "testdata" || strings.HasPrefix(base, ".") || strings.HasPrefix(base, "_")) {
+				return filepath.SkipDir
+			}
+			return nil
+		}
+		if filepath.Ext(file) != ".go" {
+			return nil
+		}
+		file = filepath.ToSlash(file)
+		dir := path.Dir(file)
+		rule := dir
+		if strings.HasPrefix(dir, "examples/") {
+			rule = "examples/*"
+		}
+		allowed, ok := imports[rule]
+		require.True(t, ok, "%s: package %s is not in the architecture", file, dir)
+		seen[rule] = true
+		program := strings.HasPrefix(dir, "cmd/")
+		test := strings.HasSuffix(file, "_test.go")
+
+		parsed, err := parser.ParseFile(token.NewFileSet(), file, nil, parser.ImportsOnly)
+		require.NoError(t, err)
+		for _, spec := range parsed.Imports {
+			name, err := strconv.Unquote(spec.Path.Value)
+			require.NoError(t, err)
+			if name == module || strings.HasPrefix(name, module+"/") {
+				to := "."
+				if name != module {
+					to = strings.TrimPrefix(name, module+"/")
+				}
+				require.False(t, strings.HasPrefix(to, "cmd/") || strings.HasPrefix(to, "examples/"), "%s imports the program %s", file, to)
+				if !test && to != dir {
+					require.Contains(t, allowed, to, "%s: %s may not import %s", file, dir, to)
+				}
+				continue
+			}
+			if !strings.Contains(strings.Split(name, "/")[0], ".") {
+				continue // standard library
+			}
+			if program || slices.Contains(engineImports, name) {
+				continue
+			}
+			require.True(t, test && slices.Contains(testImports, name), "%s may not import %s: the engine keeps to the standard library, vek and x/sys/cpu", file, name)
+		}
+		return nil
+	})
+	require.NoError(t, err)
+	for rule := range imports {
+		require.True(t, seen[rule], "package %s is in the architecture and not in the tree", rule)
+	}
+}

@@ -1,0 +1,124 @@
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"math"
+	"strings"
+	"testing"
+
+	"github.com/lassode/lassode"
+	"github.com/stretchr/testify/require"
+)
+
+func TestReadSeries(t *testing.T) {
+	s, err := readSeries(strings.NewReader("\ufefft [s], pressure ,\"flow, in\"\r\n0,1.5,\n0.5,nan,-2e3\n\n2,NaN, 7 \n"), "f.csv")
+	require.NoError(t, err)
+	require.Equal(t, []float64{0, 0.5, 2}, s.Times)
+	require.Equal(t, []string{"pressure", "flow, in"}, s.Names)
+	require.Equal(t, 1.5, s.Values[0][0])
+	require.True(t, math.IsNaN(s.Values[0][1]))
+	require.True(t, math.IsNaN(s.Values[1][0]))
+	require.Equal(t, -2e3, s.Values[1][1])
+	require.Equal(t, 7.0, s.Values[2][1])
+	require.NoError(t, s.Validate())
+}
+
+func TestReadSeriesErrors(t *testing.T) {
+	wide := "t" + strings.Repeat(",x", 10000)
+	var many strings.Builder
+	many.WriteString("t")
+	for i := range 10000 {
+		fmt.Fprintf(&many, ",x%d", i)
+	}
+	for name, c := range map[string]struct{ text, want string }{
+		"empty file":       {"", "f.csv is empty"},
+		"only blank lines": {"\n\n", "f.csv is empty"},
+		"no header":        {"0,1\n1,2\n", "line 1 is all numbers: the header t,name1,... is missing"},
+		"header only":      {"t,x\n", "has a header and no rows"},
+		"time only":        {"t\n1\n", "want at least one channel"},
+		"wrong time name":  {"x,y\n1,2\n", `the first column is "x", want t`},
+		"semicolons":       {"t;x\n1;2\n", "separate the columns with commas"},
+		"same name":        {"t,a,a\n1,2,3\n", `columns 2 and 3 are both named "a"`},
+		"unnamed column":   {"t,a,\n1,2,3\n", "column 3 has no name"},
+		"text in a cell":   {"t,a,b\n0,1,2\n1,2,oops\n", `line 3, column "b": "oops" is not a number`},
+		"text as time":     {"t,a\nnoon,1\n", `line 2, column "t": "noon" is not a number, want a time`},
+		"missing time":     {"t,a\n,1\n", `line 2, column "t": "" is not a number`},
+		"time nan":         {"t,a\nnan,1\n", `line 2, column "t": "nan" is not finite`},
+		"infinity":         {"t,a\n0,inf\n", `line 2, column "a": "inf" is not finite`},
+		"beyond float64":   {"t,a\n0,1e400\n", `line 2, column "a": "1e400" does not fit`},
+		"times fall":       {"t,a\n0,1\n2,1\n1,1\n", `line 4, column "t": time 1 is before that of the row above (2)`},
+		"times repeat":     {"t,a\n0,1\n0,1\n", `line 3, column "t": time 0 is the same as that of the row above`},
+		"short row":        {"t,a,b\n0,1\n", "line 2 has 2 cells, the header has 3"},
+		"long row":         {"t,a\n0,1,2\n", "line 2 has 3 cells, the header has 2"},
+		"open quote":       {"t,a\n0,\"1\n", "quotation mark"},
+		"bare quote":       {"t,a\n0,1\"2\n", "quotation mark"},
+		"10,000 channels":  {many.String() + "\n", "10000 channels, want at most 1024"},
+		"10,000 same name": {wide + "\n", "10000 channels, want at most 1024"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, err := readSeries(strings.NewReader(c.text), "f.csv")
+			require.ErrorContains(t, err, c.want)
+			require.ErrorContains(t, err, "f.csv")
+		})
+	}
+}
+
+func TestReadQuery(t *testing.T) {
+	q, err := readQuery(strings.NewReader("time,b\n3,1\n1,\n3,2\n"), "q.csv")
+	require.NoError(t, err)
+	require.Equal(t, []float64{3, 1, 3}, q.times, "any order, with repetitions")
+	require.Equal(t, []string{"b"}, q.truth.Names)
+	q, err = readQuery(strings.NewReader("t\n5\n"), "q.csv")
+	require.NoError(t, err)
+	require.Equal(t, []float64{5}, q.times)
+	_, err = readQuery(strings.NewReader("t\n"), "q.csv")
+	require.ErrorContains(t, err, "no rows")
+}
+
+// endless is a reader of a line that never ends.
+type endless struct{}
+
+func (endless) Read(p []byte) (int, error) {
+	for i := range p {
+		p[i] = 'x'
+	}
+	return len(p), nil
+}
+
+func TestLineLimit(t *testing.T) {
+	if testing.Short() {
+		t.Skip("reads 64 MiB")
+	}
+	_, err := readSeries(endless{}, "f.csv")
+	require.ErrorContains(t, err, "longer than 64 MiB")
+}
+
+// FuzzCSV: any bytes give a valid series or an error that names the file.
+func FuzzCSV(f *testing.F) {
+	f.Add([]byte("t,a,b\n0,1,\n1,nan,3\n"))
+	f.Add([]byte("t [s],\"a,b\"\r\n0,-1e300\r\n1e-300,5e-324\r\n"))
+	f.Add([]byte("t,a\n0,1,2\n"))
+	f.Add([]byte("0,1\n"))
+	f.Add([]byte("t,a\n\"0\n"))
+	f.Fuzz(func(t *testing.T, text []byte) {
+		s, err := readSeries(bytes.NewReader(text), "f.csv")
+		if err != nil {
+			require.Contains(t, err.Error(), "f.csv")
+			return
+		}
+		require.NoError(t, s.Validate())
+		// What is written in the same form reads back the same.
+		var b bytes.Buffer
+		fc := &lassode.Forecast{Times: s.Times, Mean: s.Values}
+		require.NoError(t, writeForecast(&b, s.Names, fc, nil, false))
+		back, err := readSeries(&b, "back.csv")
+		require.NoError(t, err)
+		require.Equal(t, s.Times, back.Times)
+		for i, row := range s.Values {
+			for c, v := range row {
+				require.Equal(t, math.Float64bits(v+0), math.Float64bits(back.Values[i][c]+0))
+			}
+		}
+	})
+}

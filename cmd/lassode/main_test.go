@@ -1,0 +1,445 @@
+package main
+
+import (
+	"bytes"
+	"compress/gzip"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"math"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// lassode runs a command line in process.
+func lassodeRun(t *testing.T, stdin string, args ...string) (code int, stdout, stderr string) {
+	t.Helper()
+	var out, errs bytes.Buffer
+	code = run(t.Context(), &environment{strings.NewReader(stdin), &out, &errs}, args)
+	return code, out.String(), errs.String()
+}
+
+func write(t *testing.T, name, text string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), name)
+	require.NoError(t, os.WriteFile(path, []byte(text), 0o644))
+	return path
+}
+
+// waveCSV is two named channels at irregular times with missing cells.
+func waveCSV(rows int) string {
+	var b strings.Builder
+	b.WriteString("t,pressure,flow\n")
+	for i := range rows {
+		t := 0.1*float64(i) + 0.03*math.Sin(float64(7*i))
+		a, f := fmt.Sprint(10+math.Sin(2*t)), fmt.Sprint(100*math.Cos(2*t))
+		if i%7 == 3 {
+			a = ""
+		}
+		if i%11 == 5 {
+			f = "nan"
+		}
+		fmt.Fprintf(&b, "%v,%s,%s\n", t, a, f)
+	}
+	return b.String()
+}
+
+func TestHelp(t *testing.T) {
+	code, out, _ := lassodeRun(t, "", "help")
+	require.Equal(t, exitOK, code)
+	for _, c := range commands() {
+		require.Contains(t, out, c.name)
+		code, help, errs := lassodeRun(t, "", c.name, "-h")
+		require.Equal(t, exitOK, code)
+		require.Empty(t, errs)
+		require.Contains(t, help, "Examples:")
+		require.Contains(t, help, "Usage:  lassode "+c.name)
+		_, other, _ := lassodeRun(t, "", "help", c.name)
+		require.Equal(t, help, other)
+	}
+	code, _, errs := lassodeRun(t, "")
+	require.Equal(t, exitUsage, code)
+	require.Contains(t, errs, "Usage:")
+	code, _, errs = lassodeRun(t, "", "frobnicate")
+	require.Equal(t, exitUsage, code)
+	require.Contains(t, errs, `no command "frobnicate"`)
+}
+
+func TestUsageErrors(t *testing.T) {
+	csv := write(t, "a.csv", waveCSV(20))
+	lines := write(t, "a.jsonl", "{}\n")
+	for _, c := range []struct {
+		args []string
+		want string
+	}{
+		{[]string{"forecast"}, "-in is missing"},
+		{[]string{"forecast", "-in", csv, "-frob"}, "-frob"},
+		{[]string{"forecast", "-in", csv, "-steps", "x"}, "-steps"},
+		{[]string{"forecast", "-in", csv, "-steps", "0"}, "-steps is 0"},
+		{[]string{"forecast", "-in", csv, "-at", "1", "-until", "9"}, "only one of"},
+		{[]string{"forecast", "-in", csv, "-at", "1,b"}, `"b" is not a time`},
+		{[]string{"forecast", "-in", csv, "-at", "1:2"}, "want first:last:step"},
+		{[]string{"forecast", "-in", csv, "-at", "0:1e9:1e-9"}, "more than"},
+		{[]string{"forecast", "-in", csv, "-quantiles", "0.5,1"}, `"1" is not a level`},
+		{[]string{"forecast", "-in", csv, "-plot", "a.pdf"}, "neither .svg nor .png"},
+		{[]string{"forecast", "-in", csv, "extra"}, `unexpected argument "extra"`},
+		{[]string{"forecast", "-in", lines, "-plot", "a.svg"}, "does not work on JSON Lines"},
+		{[]string{"forecast", "-in", "-", "-query", "-"}, "cannot both be standard input"},
+		{[]string{"generate", "-n", "3"}, "-out is missing"},
+		{[]string{"generate", "-out", "x"}, "give -n or -size"},
+		{[]string{"generate", "-out", "x", "-size", "40QB"}, "not a size"},
+		{[]string{"pretrain", "-data", "zoo"}, "-out is missing"},
+		{[]string{"finetune", "-out", "w"}, "-data is missing"},
+		{[]string{"finetune", "-data", csv, "-out", "w", "-scope", "tail"}, `"tail"`},
+		{[]string{"finetune", "-data", csv, "-out", "w", "-adapt", "2"}, "-adapt is 2"},
+		{[]string{"eval", "-suite", "moon"}, `"moon" is not a suite`},
+		{[]string{"eval", "-n", "0"}, "-n is 0"},
+		{[]string{"inspect", "a", "b"}, `unexpected argument "b"`},
+	} {
+		code, out, errs := lassodeRun(t, "", c.args...)
+		require.Equal(t, exitUsage, code, "%v: %s", c.args, errs)
+		require.Contains(t, errs, c.want, "%v", c.args)
+		require.Contains(t, errs, "-h' for its flags")
+		require.Empty(t, out)
+	}
+}
+
+func TestFlagForms(t *testing.T) {
+	csv := write(t, "a.csv", waveCSV(40))
+	_, want, _ := lassodeRun(t, "", "forecast", "-in", csv, "-steps", "3")
+	require.Equal(t, 4, strings.Count(want, "\n"))
+	for _, args := range [][]string{
+		{"--in=" + csv, "--steps=3"}, {"-steps=3", "-in=" + csv}, {csv, "-steps", "3"}, {"-steps", "3", csv},
+		{"-steps", "3", "--", csv},
+	} {
+		code, out, errs := lassodeRun(t, "", append([]string{"forecast"}, args...)...)
+		require.Equal(t, exitOK, code, errs)
+		require.Equal(t, want, out)
+	}
+}
+
+func TestForecastCSV(t *testing.T) {
+	dir := t.TempDir()
+	text := waveCSV(120)
+	in := filepath.Join(dir, "wave.csv")
+	require.NoError(t, os.WriteFile(in, []byte(text), 0o644))
+	query := filepath.Join(dir, "query.csv")
+	require.NoError(t, os.WriteFile(query, []byte("t,flow\n12.5,60\n-1,\n6.05,90\n13,70\n"), 0o644))
+	out, picture := filepath.Join(dir, "out.csv"), filepath.Join(dir, "p.svg")
+	code, stdout, errs := lassodeRun(t, "", "forecast", "-in", in, "-query", query, "-out", out, "-plot", picture)
+	require.Equal(t, exitOK, code, errs)
+	require.Empty(t, stdout)
+	require.Contains(t, errs, "flow: root mean square error")
+	f, err := os.Open(out)
+	require.NoError(t, err)
+	defer f.Close()
+	s, err := readQuery(f, "out.csv")
+	require.NoError(t, err)
+	require.Equal(t, []string{"pressure", "pressure_q0.1", "pressure_q0.5", "pressure_q0.9", "flow", "flow_q0.1", "flow_q0.5", "flow_q0.9"}, s.truth.Names)
+	require.Equal(t, []float64{12.5, -1, 6.05, 13}, s.times, "in the order asked")
+	for _, row := range s.truth.Values {
+		for _, v := range row {
+			require.False(t, math.IsNaN(v))
+		}
+		require.Equal(t, row[0], row[2])
+		require.LessOrEqual(t, row[1], row[2])
+		require.LessOrEqual(t, row[2], row[3])
+		require.InDelta(t, 10, row[0], 3, "near the wave")
+		require.InDelta(t, 0, row[4], 300)
+	}
+	// An inside query of a clean wave is close to it.
+	require.InDelta(t, 10+math.Sin(2*6.05), s.truth.Values[2][0], 0.1)
+	b, err := os.ReadFile(picture)
+	require.NoError(t, err)
+	require.Contains(t, string(b), "pressure")
+	entries, err := os.ReadDir(dir)
+	require.NoError(t, err)
+	require.Len(t, entries, 4, "no temporary file is left")
+
+	// Standard input and output, compressed, with rates, give the same numbers.
+	var zipped bytes.Buffer
+	z := gzip.NewWriter(&zipped)
+	_, err = io.WriteString(z, text)
+	require.NoError(t, err)
+	require.NoError(t, z.Close())
+	code, stdout, errs = lassodeRun(t, zipped.String(), "forecast", "-in", "-", "-at", "12.5,-1,6.05,13", "-quantiles", "", "-rates")
+	require.Equal(t, exitOK, code, errs)
+	require.True(t, strings.HasPrefix(stdout, "t,pressure,pressure_rate,flow,flow_rate\n"), stdout)
+	again, err := readQuery(strings.NewReader(stdout), "stdout")
+	require.NoError(t, err)
+	for i := range again.times {
+		require.Equal(t, s.truth.Values[i][0], again.truth.Values[i][0])
+		require.Equal(t, s.truth.Values[i][4], again.truth.Values[i][2])
+	}
+}
+
+// TestForecastJSONL answers tasks of mixed sizes and directions, with bad
+// lines among them.
+func TestForecastJSONL(t *testing.T) {
+	const tasks = 40
+	var b strings.Builder
+	for i := range tasks {
+		if i%10 == 9 {
+			fmt.Fprintf(&b, `{"id":"task%d","t":[0,0],"x":[[1],[2]],"query":[3]}`+"\n", i)
+			continue
+		}
+		channels, rows := 1+i%8, 8<<(i%6)
+		var times, query []float64
+		var x [][]any
+		for k := range rows {
+			time := 0.1*float64(k) + 0.02*float64(k*i%3)
+			times = append(times, time)
+			row := make([]any, channels)
+			for c := range row {
+				row[c] = math.Sin(time*(1+0.3*float64(c)) + float64(i))
+				if (k*channels+c)%13 == 4 {
+					row[c] = nil
+				}
+			}
+			x = append(x, row)
+		}
+		end := times[rows-1]
+		for k := range 10 {
+			f := float64(k) / 10
+			query = append(query, [][]float64{{end * (1.01 + f/2)}, {-end * (0.01 + f/2)}, {end * f}}[i%3]...)
+		}
+		line, err := json.Marshal(map[string]any{"id": fmt.Sprintf("task%d", i), "t": times, "x": x, "query": query})
+		require.NoError(t, err)
+		b.Write(line)
+		b.WriteByte('\n')
+	}
+	dir := t.TempDir()
+	out := filepath.Join(dir, "answers.jsonl.gz")
+	code, _, errs := lassodeRun(t, b.String(), "forecast", "-in", "-", "-out", out, "-workers", "4")
+	require.Equal(t, exitOK, code, errs)
+	require.Contains(t, errs, "4 of 40 lines answered by an error")
+	f, err := os.Open(out)
+	require.NoError(t, err)
+	defer f.Close()
+	z, err := gzip.NewReader(f)
+	require.NoError(t, err)
+	answers, err := io.ReadAll(z)
+	require.NoError(t, err)
+	i := 0
+	for line := range bytes.Lines(answers) {
+		var a struct {
+			ID        string
+			T         []float64
+			Mean      [][]float64
+			Quantiles map[string][][]float64
+			Error     string
+			Line      int
+		}
+		require.NoError(t, json.Unmarshal(line, &a))
+		require.Equal(t, fmt.Sprintf("task%d", i), a.ID)
+		i++
+		if i%10 == 0 {
+			require.Equal(t, "t[1] is 0, want more than t[0] = 0", a.Error)
+			require.Equal(t, i, a.Line)
+			continue
+		}
+		require.Empty(t, a.Error)
+		require.Len(t, a.T, 10)
+		require.Len(t, a.Mean, 10)
+		require.Len(t, a.Mean[0], 1+(i-1)%8)
+		for r := range a.Mean {
+			for c, m := range a.Mean[r] {
+				require.LessOrEqual(t, a.Quantiles["0.1"][r][c], m)
+				require.Equal(t, a.Quantiles["0.5"][r][c], m)
+				require.GreaterOrEqual(t, a.Quantiles["0.9"][r][c], m)
+			}
+		}
+	}
+	require.Equal(t, tasks, i)
+
+	// The number of workers changes nothing.
+	few := strings.Join(strings.SplitAfter(b.String(), "\n")[:12], "")
+	code, single, errs := lassodeRun(t, few, "forecast", "-in", "-", "-workers", "1")
+	require.Equal(t, exitOK, code, errs)
+	require.Equal(t, strings.Join(strings.SplitAfter(string(answers), "\n")[:12], ""), single)
+}
+
+// TestUsableExtremes: odd but usable series get finite forecasts.
+func TestUsableExtremes(t *testing.T) {
+	rows := func(f func(i int) string) string {
+		var b strings.Builder
+		b.WriteString("t,x,y\n")
+		for i := range 30 {
+			fmt.Fprintf(&b, "%d,%s\n", i, f(i))
+		}
+		return b.String()
+	}
+	for name, text := range map[string]string{
+		"constant channel": rows(func(i int) string { return fmt.Sprintf("5,%v", math.Sin(float64(i))) }),
+		"huge values":      rows(func(i int) string { return fmt.Sprintf("%ve300,1", math.Sin(float64(i))) }),
+		"tiny values":      rows(func(i int) string { return fmt.Sprintf("%ve-300,1", math.Sin(float64(i))) }),
+		"one observation":  "t,x,y\n3,1,2\n",
+	} {
+		code, out, errs := lassodeRun(t, text, "forecast", "-in", "-", "-at", "31,40,1000000")
+		require.Equal(t, exitOK, code, "%s: %s", name, errs)
+		q, err := readQuery(strings.NewReader(out), name)
+		require.NoError(t, err)
+		for _, row := range q.truth.Values {
+			for c, v := range row {
+				require.False(t, math.IsNaN(v), "%s: %s", name, q.truth.Names[c])
+			}
+		}
+	}
+	// A channel that was never observed has no forecast; the other has.
+	code, out, errs := lassodeRun(t, rows(func(i int) string { return fmt.Sprintf(",%v", math.Sin(float64(i))) }), "forecast", "-in", "-", "-steps", "2")
+	require.Equal(t, exitOK, code, errs)
+	q, err := readQuery(strings.NewReader(out), "missing")
+	require.NoError(t, err)
+	require.False(t, math.IsNaN(q.truth.Values[0][4]))
+}
+
+func TestBadInputKeepsOldFile(t *testing.T) {
+	dir := t.TempDir()
+	out := filepath.Join(dir, "out.csv")
+	require.NoError(t, os.WriteFile(out, []byte("precious\n"), 0o640))
+	weights := filepath.Join(dir, "foreign.safetensors")
+	require.NoError(t, os.WriteFile(weights, append([]byte{0, 0, 0, 0, 0, 0, 0, 0x10}, "{}"...), 0o644))
+	good := write(t, "good.csv", waveCSV(20))
+	for name, c := range map[string]struct {
+		args []string
+		want string
+	}{
+		"no such file":    {[]string{"-in", filepath.Join(dir, "none.csv")}, "none.csv"},
+		"directory":       {[]string{"-in", dir}, "is a directory"},
+		"bad cell":        {[]string{"-in", write(t, "bad.csv", "t,x\n0,1\n1,oops\n")}, `line 3, column "x"`},
+		"cut off gz":      {[]string{"-in", write(t, "cut.csv.gz", "\x1f\x8b\x08\x00\x00")}, "cut.csv.gz"},
+		"header of 2^60":  {[]string{"-in", good, "-model", weights}, "header length"},
+		"empty weights":   {[]string{"-in", good, "-model", write(t, "w.safetensors", "")}, "w.safetensors"},
+		"until the past":  {[]string{"-in", good, "-until", "-3"}, "not after the last observation"},
+		"one observation": {[]string{"-in", write(t, "one.csv", "t,x\n0,1\n"), "-steps", "3"}, "does not tell the length of a step"},
+		"bad picture":     {[]string{"-in", good, "-plot", filepath.Join(dir, "none", "p.svg")}, "cannot write"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			code, _, errs := lassodeRun(t, "", append([]string{"forecast", "-out", out}, c.args...)...)
+			require.Equal(t, exitError, code, errs)
+			require.Contains(t, errs, c.want)
+			require.Equal(t, 1, strings.Count(errs, "\n"), errs)
+			b, err := os.ReadFile(out)
+			require.NoError(t, err)
+			require.Equal(t, "precious\n", string(b))
+			left, err := filepath.Glob(filepath.Join(dir, "*.tmp"))
+			require.NoError(t, err)
+			require.Empty(t, left)
+		})
+	}
+	code, _, errs := lassodeRun(t, "", "forecast", "-in", good, "-out", filepath.Join(dir, "none", "out.csv"))
+	require.Equal(t, exitError, code)
+	require.Contains(t, errs, "cannot write")
+}
+
+func TestOutput(t *testing.T) {
+	if runtime.GOOS == "windows" || runtime.GOOS == "js" {
+		t.Skip("links and modes of unix")
+	}
+	dir := t.TempDir()
+	env := &environment{stdout: io.Discard}
+	real, link := filepath.Join(dir, "real"), filepath.Join(dir, "link")
+	require.NoError(t, os.WriteFile(real, []byte("old"), 0o600))
+	require.NoError(t, os.Symlink(real, link))
+	require.NoError(t, writeFile(env, link, func(w io.Writer) error { _, err := io.WriteString(w, "new"); return err }))
+	info, err := os.Lstat(link)
+	require.NoError(t, err)
+	require.NotZero(t, info.Mode()&os.ModeSymlink, "the link stays a link")
+	info, err = os.Stat(real)
+	require.NoError(t, err)
+	require.Equal(t, os.FileMode(0o600), info.Mode().Perm())
+	b, err := os.ReadFile(real)
+	require.NoError(t, err)
+	require.Equal(t, "new", string(b))
+	require.NoError(t, writeFile(env, os.DevNull, func(w io.Writer) error { _, err := io.WriteString(w, "x"); return err }))
+	info, err = os.Stat(os.DevNull)
+	require.NoError(t, err)
+	require.False(t, info.Mode().IsRegular(), "a device is not replaced")
+	require.Error(t, writeFile(env, dir, nil))
+}
+
+func TestHorizonTimes(t *testing.T) {
+	s, err := readSeries(strings.NewReader("t,x\n0,1\n1,1\n2,1\n3,1\n10,1\n"), "f")
+	require.NoError(t, err)
+	nan := math.NaN()
+	for _, c := range []struct {
+		h    horizon
+		want []float64
+	}{
+		{horizon{until: nan, steps: 3}, []float64{11, 12, 13}},
+		{horizon{until: 12.5}, []float64{11, 12, 12.5}},
+		{horizon{until: 12}, []float64{11, 12}},
+		{horizon{until: 12, step: 1.5}, []float64{11.5, 12}},
+		{horizon{until: nan}, []float64{11, 12, 13, 14, 15}},
+		{horizon{until: nan, at: []float64{-1}}, []float64{-1}},
+	} {
+		got, err := c.h.times(s)
+		require.NoError(t, err)
+		require.Equal(t, c.want, got)
+	}
+	for _, h := range []horizon{{until: 10}, {until: 1e300, step: 1e-3}, {until: nan, step: 1e-300, steps: 2}, {until: nan, step: 1e308, steps: 3}} {
+		_, err := h.times(s)
+		require.Error(t, err)
+	}
+	list, err := parseTimes("1, 2:3:0.25,-5")
+	require.NoError(t, err)
+	require.Equal(t, []float64{1, 2, 2.25, 2.5, 2.75, 3, -5}, list)
+}
+
+func TestSizes(t *testing.T) {
+	for text, want := range map[string]int64{"40GB": 40e9, "1.5 kb": 1500, "2KiB": 2048, "7": 7, "3b": 3, "1g": 1e9} {
+		got, err := parseSize(text)
+		require.NoError(t, err)
+		require.Equal(t, want, got, text)
+	}
+	for _, text := range []string{"", "GB", "-1GB", "0", "1e30TB", "nanGB", "12 parsecs"} {
+		_, err := parseSize(text)
+		require.Error(t, err, text)
+	}
+	require.Equal(t, "40 GB", formatSize(40e9))
+	require.Equal(t, "999 B", formatSize(999))
+}
+
+func TestInspect(t *testing.T) {
+	code, out, errs := lassodeRun(t, "", "inspect", "-tensors")
+	require.Equal(t, exitOK, code, errs)
+	for _, word := range []string{"built-in weights", "provenance", "configuration", "width", "calibration", "F32"} {
+		require.Contains(t, out, word)
+	}
+	code, out, errs = lassodeRun(t, "", "inspect", "-json")
+	require.Equal(t, exitOK, code, errs)
+	require.True(t, json.Valid([]byte(out)))
+	in := write(t, "wave.csv", waveCSV(60))
+	code, out, errs = lassodeRun(t, "", "inspect", "-in", in)
+	require.Equal(t, exitOK, code, errs)
+	for _, word := range []string{"pressure", "flow", "observed", "unseen", "hub usage"} {
+		require.Contains(t, out, word)
+	}
+}
+
+// TestGenerateAndInspect writes a small collection, twice.
+func TestGenerateAndInspect(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "zoo")
+	code, out, errs := lassodeRun(t, "", "generate", "-out", dir, "-n", "8", "-seed", "5")
+	require.Equal(t, exitOK, code, errs)
+	require.Contains(t, out, "8 trajectories")
+	code, _, errs = lassodeRun(t, "", "generate", "-out", dir, "-n", "8", "-seed", "5")
+	require.Equal(t, exitError, code, "an existing collection is not touched without -resume")
+	require.NotEmpty(t, errs)
+	code, out, errs = lassodeRun(t, "", "generate", "-out", dir, "-n", "12", "-seed", "5", "-resume")
+	require.Equal(t, exitOK, code, errs)
+	require.Contains(t, out, "12 trajectories")
+	code, out, errs = lassodeRun(t, "", "inspect", dir, "-verify")
+	require.Equal(t, exitOK, code, errs)
+	require.Contains(t, out, "12 trajectories")
+	require.Contains(t, out, "all hashes agree")
+	series, err := loadSeries(context.Background(), &environment{}, dir, 5)
+	require.NoError(t, err)
+	require.Len(t, series, 5)
+}

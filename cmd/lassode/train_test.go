@@ -1,0 +1,158 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+func TestTrainingConfig(t *testing.T) {
+	code, out, errs := lassodeRun(t, "", "pretrain", "-print-config")
+	require.Equal(t, exitOK, code, errs)
+	c, err := readTraining(strings.NewReader(out), "c.json")
+	require.NoError(t, err)
+	require.Equal(t, defaultTraining(), c)
+	c, err = readTraining(strings.NewReader(`{"model":{"width":64},"train":{"steps":7}}`), "c.json")
+	require.NoError(t, err)
+	require.Equal(t, 64, c.Model.Width)
+	require.Equal(t, defaultTraining().Model.Blocks, c.Model.Blocks)
+	require.Equal(t, 7, c.Train.Steps)
+	for text, want := range map[string]string{
+		`{"model":{"widht":64}}`:  `unknown field "widht"`,
+		`{"model":{"width":-3}}`:  "width is -3",
+		`{"model":`:               "c.json",
+		`{"train":{"steps":"a"}}`: "steps",
+	} {
+		_, err := readTraining(strings.NewReader(text), "c.json")
+		require.ErrorContains(t, err, want)
+	}
+}
+
+func TestLossLog(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "w.loss.jsonl")
+	l, err := openLossLog(path, false)
+	require.NoError(t, err)
+	for step := 10; step <= 50; step += 10 {
+		l.add(lossEntry{Step: step, RunLoss: 1 / float64(step)})
+	}
+	require.NoError(t, l.Close())
+	// A kill in the middle of a line, then a run resumed from step 30.
+	f, err := os.OpenFile(path, os.O_APPEND|os.O_WRONLY, 0)
+	require.NoError(t, err)
+	_, err = f.WriteString("{\"step\":60,\"lo\n")
+	require.NoError(t, err)
+	require.NoError(t, f.Close())
+	l, err = openLossLog(path, true)
+	require.NoError(t, err)
+	require.Len(t, l.entries, 5)
+	l.add(lossEntry{Step: 40, RunLoss: 0.5})
+	require.NoError(t, l.Close())
+	require.Len(t, l.entries, 4)
+	b, err := os.ReadFile(path)
+	require.NoError(t, err)
+	again := readLossLog(bytes.NewReader(b))
+	require.Equal(t, l.entries, again)
+	require.Equal(t, 0.5, again[3].RunLoss)
+	var svg bytes.Buffer
+	require.NoError(t, lossFigure(again, "w").draw(&svg, "svg"))
+	require.Contains(t, svg.String(), "mixture of the guides")
+}
+
+func TestLoadSeries(t *testing.T) {
+	dir := t.TempDir()
+	env := &environment{stdin: strings.NewReader("")}
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "a.csv"), []byte(waveCSV(30)), 0o644))
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "b.jsonl"), []byte(`{"t":[0,1],"x":[[1],[2]]}`+"\n\n"+`{"t":[0],"x":[[1]]}`+"\n"), 0o644))
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "notes.txt"), []byte("hello"), 0o644))
+	all, err := loadSeries(context.Background(), env, dir, 100)
+	require.NoError(t, err)
+	require.Len(t, all, 3)
+	all, err = loadSeries(context.Background(), env, dir, 2)
+	require.NoError(t, err)
+	require.Len(t, all, 2)
+	_, err = loadSeries(context.Background(), env, write(t, "c.jsonl", `{"t":[0,0],"x":[[1],[2]]}`), 9)
+	require.ErrorContains(t, err, "c.jsonl line 1: t[1] is 0")
+	_, err = loadSeries(context.Background(), env, t.TempDir(), 9)
+	require.ErrorContains(t, err, "holds neither")
+}
+
+// TestTrainingCommands pretrains a toy, resumes it, inspects it, forecasts
+// with it and fine-tunes it.
+func TestTrainingCommands(t *testing.T) {
+	dir := t.TempDir()
+	config := filepath.Join(dir, "c.json")
+	require.NoError(t, os.WriteFile(config, []byte(`{"model":{"width":8,"blocks":1,"heads":2,"feed":8,"pairs":2,"hub_tokens":4,"phase_modes":2,"encoder":4,"mixer":4,"windows":8,"max_windows":16},"train":{"batch":64,"steps":4,"save_every":2}}`), 0o644))
+	weights := filepath.Join(dir, "w.safetensors")
+	code, out, errs := lassodeRun(t, "", "pretrain", "-data", "zoo", "-out", weights, "-config", config, "-log-every", "1")
+	require.Equal(t, exitOK, code, errs)
+	require.Contains(t, out, "step 4")
+	first, err := os.ReadFile(weights)
+	require.NoError(t, err)
+	b, err := os.ReadFile(weights + ".loss.jsonl")
+	require.NoError(t, err)
+	require.Len(t, readLossLog(bytes.NewReader(b)), 4)
+	require.FileExists(t, weights+".loss.svg")
+
+	code, _, errs = lassodeRun(t, "", "pretrain", "-out", weights, "-config", config)
+	require.Equal(t, exitError, code, "a finished run is not thrown away")
+	require.Contains(t, errs, "-resume")
+	code, _, errs = lassodeRun(t, "", "pretrain", "-out", weights, "-config", config, "-resume")
+	require.Equal(t, exitOK, code, errs)
+	again, err := os.ReadFile(weights)
+	require.NoError(t, err)
+	require.Equal(t, first, again)
+
+	code, out, errs = lassodeRun(t, "", "inspect", weights, "-json")
+	require.Equal(t, exitOK, code, errs)
+	var info struct {
+		Config     struct{ Width int }
+		Provenance struct {
+			Step    int
+			ZooHash string `json:"zoo_hash"`
+		}
+	}
+	require.NoError(t, json.Unmarshal([]byte(out), &info))
+	require.Equal(t, 8, info.Config.Width)
+	require.Equal(t, 4, info.Provenance.Step)
+	require.NotEmpty(t, info.Provenance.ZooHash)
+
+	csv := filepath.Join(dir, "wave.csv")
+	require.NoError(t, os.WriteFile(csv, []byte(waveCSV(60)), 0o644))
+	tuned := filepath.Join(dir, "tuned.safetensors")
+	code, _, errs = lassodeRun(t, "", "finetune", "-model", weights, "-data", csv, "-out", tuned, "-steps", "2")
+	require.Equal(t, exitOK, code, errs)
+	require.Contains(t, errs, "the last third of the series")
+	code, out, errs = lassodeRun(t, "", "forecast", "-model", tuned, "-in", csv, "-steps", "2")
+	require.Equal(t, exitOK, code, errs)
+	require.Equal(t, 3, strings.Count(out, "\n"))
+	code, _, errs = lassodeRun(t, "", "finetune", "-model", weights, "-data", csv, "-out", tuned, "-adapt", "0.5", "-bf16")
+	require.Equal(t, exitOK, code, errs)
+
+	// Cut off anywhere, weights are refused.
+	for _, n := range []int{0, 7, 8, 100, len(first) - 1} {
+		cut := filepath.Join(dir, "cut.safetensors")
+		require.NoError(t, os.WriteFile(cut, first[:n], 0o644))
+		code, _, errs = lassodeRun(t, "", "forecast", "-model", cut, "-in", csv)
+		require.Equal(t, exitError, code)
+		require.Contains(t, errs, "cut.safetensors")
+	}
+}
+
+func TestDemo(t *testing.T) {
+	picture := filepath.Join(t.TempDir(), "demo.png")
+	code, out, errs := lassodeRun(t, "", "demo", "-plot", picture)
+	require.Equal(t, exitOK, code, errs)
+	for _, scene := range demoScenes {
+		require.Contains(t, out, scene.family)
+	}
+	for _, m := range demoMethods {
+		require.Contains(t, out, m)
+	}
+	require.FileExists(t, picture)
+}

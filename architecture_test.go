@@ -4,6 +4,7 @@ import (
 	"go/parser"
 	"go/token"
 	"io/fs"
+	"os"
 	"path"
 	"path/filepath"
 	"slices"
@@ -102,4 +103,19 @@ func TestArchitecture(t *testing.T) {
 	for rule := range imports {
 		require.True(t, seen[rule], "package %s is in the architecture and not in the tree", rule)
 	}
+}
+
+// TestReadme: the program in the README is one that compiles.
+func TestReadme(t *testing.T) {
+	readme, err := os.ReadFile("README.md")
+	require.NoError(t, err)
+	_, rest, ok := strings.Cut(string(readme), "```go\n")
+	require.True(t, ok)
+	program, _, ok := strings.Cut(rest, "```")
+	require.True(t, ok)
+	file, err := os.ReadFile("examples/quickstart/main.go")
+	require.NoError(t, err)
+	_, code, ok := strings.Cut(string(file), "\npackage main\n")
+	require.True(t, ok)
+	require.Equal(t, "package main\n"+code, program)
 }

@@ -8,6 +8,7 @@ import (
 	"runtime"
 	"slices"
 
+	"github.com/lassode/lassode/classical"
 	"github.com/lassode/lassode/optim"
 	"github.com/lassode/lassode/tensor"
 )
@@ -59,11 +60,66 @@ type FineTuneReport struct {
 	Before, After float64
 	// Kept is "tuned" or "original".
 	Kept string
+	// LibraryWeight is the weight that the guides give to the series, relative
+	// to the context they are fitted to; 0 = none.
+	LibraryWeight float64
 	// Steps is the number of steps after which the returned weights were best.
 	Steps int
 	// ValidationTrajectories is the number of series kept apart; 0 when there
 	// was only one, whose last part was kept apart instead.
 	ValidationTrajectories int
+}
+
+// libraryWeights are the weights of the library that are tried.
+var libraryWeights = []float64{.01, .1, 1, 10}
+
+// fleet is what a fine-tuned model keeps of its training series: they inform
+// the guides that are fitted to each context.
+type fleet struct {
+	library *classical.Library
+	weight  float64
+	series  []Series // as stored with the weights: float32, times from 0
+}
+
+// newFleet makes a library of series, nil when their channels differ or too
+// little is left.
+func newFleet(series []Series) *fleet {
+	f := &fleet{}
+	channels := series[0].Channels()
+	f.library = classical.NewLibrary(channels)
+	for _, s := range series {
+		if s.Channels() != channels {
+			return nil
+		}
+		kept := Series{}
+		var flat []float64
+		for i, t := range s.Times {
+			at := float64(float32(t - s.Times[0]))
+			if n := len(kept.Times); n > 0 && at <= kept.Times[n-1] {
+				continue // closer than float32 can tell
+			}
+			row := make([]float64, channels)
+			for c, v := range s.Values[i] {
+				row[c] = float64(float32(v))
+				if math.IsInf(row[c], 0) {
+					return nil // beyond the range of the file format
+				}
+			}
+			kept.Times = append(kept.Times, at)
+			kept.Values = append(kept.Values, row)
+			flat = append(flat, row...)
+		}
+		if !f.library.Add(kept.Times, flat) {
+			return nil // every series keeps its index
+		}
+		f.series = append(f.series, kept)
+	}
+	return f
+}
+
+// weighted returns f with another weight.
+func (f *fleet) weighted(weight float64) *fleet {
+	return &fleet{library: f.library, weight: weight, series: f.series}
 }
 
 // fineTuneChecks is the number of times the validation part is looked at.
@@ -106,14 +162,32 @@ func (m *Model) FineTune(ctx context.Context, series []Series, opt FineTuneOptio
 		report.ValidationTrajectories = len(held)
 	}
 
-	tuned := m.copy()
-	groups := tuned.net.fineTuneGroups(opt.Scope, opt.LearningRate)
-	tr := newTrainer(tuned.net, sliceSource(train), taskOptions{hi: len(train), whole: true},
-		TrainOptions{Seed: opt.Seed, Workers: opt.Workers, Batch: 2048}, groups,
-		optim.Schedule{WarmUp: min(20, opt.Steps), Total: opt.Steps, Floor: .02})
 	report.Before = m.validationError(held, opt.Workers)
 	report.After, report.Kept = report.Before, "original"
 	best := m
+
+	// First the runs as a library for the guides: no weight changes, and often
+	// the larger gain.
+	library := newFleet(train)
+	for _, weight := range libraryWeights {
+		if library == nil || opt.Scope == "hub" {
+			break
+		}
+		candidate := *m
+		candidate.fleet = library.weighted(weight)
+		if e := candidate.validationError(held, opt.Workers); e < report.After {
+			report.After, report.Kept, report.LibraryWeight = e, "tuned", weight
+			best = &candidate
+		}
+	}
+
+	// Then the weights.
+	fleet := best.fleet
+	tuned := m.copy()
+	groups := tuned.net.fineTuneGroups(opt.Scope, opt.LearningRate)
+	tr := newTrainer(tuned.net, sliceSource(train), taskOptions{hi: len(train), whole: true, fleet: fleet},
+		TrainOptions{Seed: opt.Seed, Workers: opt.Workers, Batch: 2048}, groups,
+		optim.Schedule{WarmUp: min(20, opt.Steps), Total: opt.Steps, Floor: .02})
 	for tr.step < opt.Steps {
 		if err := ctx.Err(); err != nil {
 			return nil, report, err
@@ -133,7 +207,8 @@ func (m *Model) FineTune(ctx context.Context, series []Series, opt FineTuneOptio
 			continue
 		}
 		candidate := m.copy()
-		copy(candidate.net.params.Data(), tuned.net.params.Data())
+		copy(candidate.net.params.Data(), tr.average.Data())
+		candidate.fleet = fleet
 		if e := candidate.validationError(held, opt.Workers); e < report.After {
 			report.After, report.Kept, report.Steps = e, "tuned", tr.step
 			best = candidate
@@ -221,7 +296,7 @@ func (m *Model) validationError(series []Series, workers int) float64 {
 func (m *Model) copy() *Model {
 	net := newNetwork(m.net.cfg)
 	copy(net.params.Data(), m.net.params.Data())
-	return &Model{net: net, calibration: m.calibration, provenance: m.provenance}
+	return &Model{net: net, calibration: m.calibration, provenance: m.provenance, fleet: m.fleet}
 }
 
 // fineTuneGroups are the optimiser's groups for a scope: gentler rates than in

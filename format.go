@@ -264,7 +264,17 @@ func (m *Model) Save(w io.Writer, p Precision) error {
 		}
 		meta[name] = string(text)
 	}
-	return writeTensors(w, meta, parameterTensors(m.net.params, m.net.params.Data(), ""), p)
+	tensors := parameterTensors(m.net.params, m.net.params.Data(), "")
+	if m.fleet != nil {
+		library, header, err := m.fleet.tensors()
+		if err != nil {
+			return err
+		}
+		meta["library"] = header
+		tensors = append(tensors, library...)
+		p = Float32 // measurements lose more by rounding than weights do
+	}
+	return writeTensors(w, meta, tensors, p)
 }
 
 // decodeStrict reads JSON that may hold only known fields.
@@ -305,6 +315,9 @@ func Load(r io.Reader) (*Model, error) {
 	if err := m.calibration.validate(); err != nil {
 		return nil, err
 	}
+	if tensors, err = m.loadFleet(meta["library"], tensors); err != nil {
+		return nil, err
+	}
 	held := 0
 	for _, t := range tensors {
 		held += len(t.data)
@@ -317,6 +330,98 @@ func Load(r io.Reader) (*Model, error) {
 		return nil, err
 	}
 	return m, nil
+}
+
+// libraryHeader describes the library tensors of a fine-tuned model.
+type libraryHeader struct {
+	Weight  float64 `json:"weight"`
+	Offsets []int   `json:"offsets"` // first row of each run, and the end
+}
+
+// Names of the library tensors.
+const (
+	libraryTimes  = "library.times"
+	libraryValues = "library.values"
+)
+
+// tensors returns the runs of f as tensors [rows] and [rows, channels].
+func (f *fleet) tensors() ([]namedTensor, string, error) {
+	h := libraryHeader{Weight: f.weight, Offsets: []int{0}}
+	var times, values []float32
+	for _, s := range f.series {
+		for i, t := range s.Times {
+			times = append(times, float32(t))
+			for _, v := range s.Values[i] {
+				values = append(values, float32(v))
+			}
+		}
+		h.Offsets = append(h.Offsets, len(times))
+	}
+	text, err := json.Marshal(h)
+	return []namedTensor{
+		{name: libraryTimes, shape: []int{len(times)}, data: times},
+		{name: libraryValues, shape: []int{len(times), f.library.Channels()}, data: values},
+	}, string(text), err
+}
+
+// loadFleet takes the library, if there is one, out of tensors.
+func (m *Model) loadFleet(header string, tensors []namedTensor) ([]namedTensor, error) {
+	var times, values *namedTensor
+	var rest []namedTensor
+	for i := range tensors {
+		switch t := &tensors[i]; t.name {
+		case libraryTimes:
+			times = t
+		case libraryValues:
+			values = t
+		default:
+			rest = append(rest, *t)
+		}
+	}
+	if header == "" && times == nil && values == nil {
+		return rest, nil
+	}
+	var h libraryHeader
+	if err := decodeStrict(header, &h); err != nil {
+		return nil, &FormatError{"__metadata__.library", err.Error()}
+	}
+	bad := func(why string) error { return &FormatError{"library", why} }
+	if times == nil || values == nil || len(times.shape) != 1 || len(values.shape) != 2 || values.shape[0] != times.shape[0] {
+		return nil, bad("times [rows] and values [rows, channels] do not fit")
+	}
+	rows, channels := values.shape[0], values.shape[1]
+	if channels < 1 || channels > MaxChannels || rows > MaxRows || !(h.Weight > 0 && h.Weight <= 1e3) {
+		return nil, bad(fmt.Sprintf("%d rows of %d channels with weight %v", rows, channels, h.Weight))
+	}
+	if len(h.Offsets) < 2 || h.Offsets[0] != 0 || h.Offsets[len(h.Offsets)-1] != rows {
+		return nil, bad(fmt.Sprintf("offsets do not cover %d rows", rows))
+	}
+	var series []Series
+	for i, lo := range h.Offsets[:len(h.Offsets)-1] {
+		hi := h.Offsets[i+1]
+		if hi <= lo || hi > rows {
+			return nil, bad(fmt.Sprintf("run %d holds rows %d to %d", i, lo, hi))
+		}
+		s := Series{}
+		for r := lo; r < hi; r++ {
+			row := make([]float64, channels)
+			for c := range row {
+				row[c] = float64(values.data[r*channels+c])
+			}
+			s.Times = append(s.Times, float64(times.data[r]))
+			s.Values = append(s.Values, row)
+		}
+		if err := s.Validate(); err != nil {
+			return nil, fmt.Errorf("lassode: library run %d: %w", i, err)
+		}
+		series = append(series, s)
+	}
+	f := newFleet(series)
+	if f == nil {
+		return nil, bad("a run has a channel without enough values")
+	}
+	m.fleet = f.weighted(h.Weight)
+	return rest, nil
 }
 
 // writeFile replaces path by what write produces, or leaves it as it was: the

@@ -661,6 +661,57 @@ func TestFineTuneNeverHurts(t *testing.T) {
 	require.ErrorContains(t, err, "tail")
 }
 
+// TestLibraryOfRuns fine-tunes on runs of one nonlinear system and demands that
+// the runs themselves help on a fresh one, and that a saved model remembers
+// them.
+func TestLibraryOfRuns(t *testing.T) {
+	net := newNetwork(smallConfig())
+	net.initialise(3) // as before training: the guides' mixture decides
+	m := &Model{net: net, calibration: defaultCalibration(), provenance: Provenance{FormatVersion: formatVersion}}
+	var runs []Series
+	r := rand.New(rand.NewPCG(1, 9))
+	for range 9 {
+		x, v := 2*r.NormFloat64(), 2*r.NormFloat64()
+		var s Series
+		y := r.NormFloat64()
+		for i := range 60 {
+			s.Times = append(s.Times, 1000+.2*float64(i))
+			s.Values = append(s.Values, []float64{x, v, y})
+			for range 100 { // two coupled hardening springs, symplectic Euler
+				v += .002 * (-.1*v - x - x*x*x + y)
+				x += .002 * v
+				y += .002 * (.5*x - .3*y - y*v)
+			}
+		}
+		runs = append(runs, s)
+	}
+	tuned, report, err := m.FineTune(context.Background(), runs[1:], FineTuneOptions{Steps: 1})
+	require.NoError(t, err)
+	require.Equal(t, "tuned", report.Kept)
+	require.Positive(t, report.LibraryWeight, "%+v", report)
+	require.Less(t, report.After, .7*report.Before)
+	require.Less(t, tuned.validationError(runs[:1], 1), .8*m.validationError(runs[:1], 1))
+
+	var buf bytes.Buffer
+	require.NoError(t, tuned.Save(&buf, Float32))
+	loaded, err := Load(bytes.NewReader(buf.Bytes()))
+	require.NoError(t, err)
+	fresh := Series{Times: runs[0].Times[:30], Values: runs[0].Values[:30]}
+	at := []float64{999, 1006, 1002.01}
+	want, err := tuned.Forecast(fresh, at)
+	require.NoError(t, err)
+	got, err := loaded.Forecast(fresh, at)
+	require.NoError(t, err)
+	require.Equal(t, want.Mean, got.Mean)
+	for cut := 0; cut < buf.Len(); cut += 1 + buf.Len()/53 {
+		_, err := Load(bytes.NewReader(buf.Bytes()[:cut]))
+		require.Error(t, err)
+	}
+	// Another number of channels is answered as by the plain model.
+	_, err = tuned.Forecast(sine(20, 1), at[:1])
+	require.NoError(t, err)
+}
+
 func TestAdaptChangesOnlyTheHub(t *testing.T) {
 	m := smallModel(t)
 	before := append([]float32(nil), m.net.params.Data()...)

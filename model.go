@@ -18,6 +18,7 @@ type Model struct {
 	net         *network
 	calibration Calibration
 	provenance  Provenance
+	fleet       *fleet // runs that the model was fine-tuned on, or nil
 }
 
 // Provenance says where weights come from.
@@ -117,7 +118,7 @@ type engine struct {
 }
 
 func (m *Model) newEngine() *engine {
-	return &engine{m: m, tape: tensor.NewTape(m.net.params, false)}
+	return &engine{m: m, tape: tensor.NewTape(m.net.params, false), sys: system{fleet: m.fleet, own: -1}}
 }
 
 // checkQueries reports the first bad query time.
@@ -201,7 +202,7 @@ func (e *engine) forecast(s Series, at []float64, f *Forecast, segments bool) er
 			e.times[i] = -e.times[i]
 		}
 		reverseRows(e.values, w)
-		e.encode(-low)
+		e.encode(-low, -1)
 		e.answer(f, at, e.order[:before], -1)
 		if segments {
 			e.segments(f, -1, before == len(at))
@@ -215,7 +216,7 @@ func (e *engine) forecast(s Series, at []float64, f *Forecast, segments bool) er
 		}
 	}
 	if before < len(at) {
-		e.encode(max(high, last))
+		e.encode(max(high, last), 1)
 		e.answer(f, at, e.order[before:], 1)
 		if segments {
 			e.segments(f, 1, true)
@@ -242,11 +243,11 @@ func reverseRows(x []float64, width int) {
 }
 
 // encode runs the network over the series in e.times and e.values, with
-// windows up to time end.
-func (e *engine) encode(end float64) {
+// windows up to time end; sign is -1 when time has been reversed.
+func (e *engine) encode(end, sign float64) {
 	w := len(e.live)
 	geo := placeWindows(e.m.net.cfg, e.times[0], e.times[len(e.times)-1], end)
-	e.sys.prepare(geo, e.times, e.values, w)
+	e.sys.prepare(geo, e.times, e.values, w, sign)
 	e.in.reset(w, geo.count)
 	e.in.add(&e.sys)
 	e.tape.Reset()

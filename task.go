@@ -16,9 +16,10 @@ const sitesPerWindow = targetsPerWindow + 2
 
 // taskOptions says which forecasting tasks are drawn from trajectories.
 type taskOptions struct {
-	lo, hi   int  // range of trajectories of the source
-	whole    bool // keep all channels, the direction of time and most rows: fine-tuning
-	channels int  // most channels of a task
+	lo, hi   int    // range of trajectories of the source
+	whole    bool   // keep all channels, the direction of time and most rows: fine-tuning
+	channels int    // most channels of a task
+	fleet    *fleet // the trajectories themselves, as a library for each other; nil: none
 }
 
 // newTaskOptions describes general tasks from trajectories [lo, hi) of src.
@@ -89,6 +90,7 @@ func (t *tasks) draw(r *rand.Rand, cfg Config, src Source, opt taskOptions, budg
 		if err != nil {
 			return fmt.Errorf("lassode: trajectory %d: %w", i, err)
 		}
+		t.sys.fleet, t.sys.own = opt.fleet, i
 		if t.drawOne(r, s, channels, windows, opt.whole) {
 			made++
 		}
@@ -208,7 +210,11 @@ func (t *tasks) drawOne(r *rand.Rand, s Series, channels, windows int, whole boo
 			}
 		}
 	}
-	t.sys.prepare(geo, t.times, t.values, channels)
+	sign := 1.
+	if reversed {
+		sign = -1
+	}
+	t.sys.prepare(geo, t.times, t.values, channels, sign)
 	t.in.add(&t.sys)
 	t.drawTargets(r, geo, cols, row, lo, hi)
 	return true

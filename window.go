@@ -77,6 +77,9 @@ type system struct {
 	values []float64 // rows x channels, scaled; NaN = not observed
 	counts []int     // observations per channel
 
+	fleet *fleet // runs of like systems, nil for the general model
+	own   int    // run of the fleet that this system is, or -1
+
 	bank  *classical.Bank
 	noise []float64 // per channel: log10 of the noise estimate
 	best  []float64 // per channel: least log10 validation error of the guides
@@ -87,8 +90,9 @@ type system struct {
 }
 
 // prepare scales and cuts a series of n = len(times) rows (values row-major)
-// and fits its guides. Every channel must have at least one observation.
-func (s *system) prepare(geo geometry, times, values []float64, channels int) {
+// and fits its guides. Every channel must have at least one observation. sign
+// is -1 when time has been reversed.
+func (s *system) prepare(geo geometry, times, values []float64, channels int, sign float64) {
 	if s.bank == nil {
 		s.bank = classical.NewBank()
 	}
@@ -123,6 +127,11 @@ func (s *system) prepare(geo geometry, times, values []float64, channels int) {
 		for i := c; i < len(values); i += channels {
 			s.values[i] = (values[i] - mid) / half // NaN stays NaN
 		}
+	}
+	if s.fleet != nil {
+		s.bank.UseLibrary(s.fleet.library, s.fleet.weight, s.mid, s.half, sign*geo.width, s.own)
+	} else {
+		s.bank.UseLibrary(nil, 0, nil, nil, 0, -1)
 	}
 	s.bank.Fit(s.times, s.values, channels, float64(geo.count))
 	for c := range channels {

@@ -129,6 +129,7 @@ type Bank struct {
 	end     float64
 	horizon float64
 	c       int
+	library libraryUse
 }
 
 // NewBank returns an empty Bank.
@@ -183,7 +184,7 @@ func (b *Bank) Fit(times, values []float64, channels int, horizon float64) {
 	}
 	for i := 0; i < b.used; i++ {
 		c0 := i * maxGroup
-		b.groups[i].fit(&b.mem, &b.pr, times, values, channels, c0, min(maxGroup, channels-c0), b.end, b.horizon)
+		b.groups[i].fit(&b.mem, &b.pr, times, values, channels, c0, min(maxGroup, channels-c0), b.end, b.horizon, &b.library)
 	}
 }
 
@@ -284,7 +285,7 @@ func (b *Bank) Noise(c int) float64 {
 }
 
 // fit fits one group of channels [c0,c0+c) of all.
-func (g *group) fit(mem *arena, pr *prep, times, values []float64, all, c0, c int, end, horizon float64) {
+func (g *group) fit(mem *arena, pr *prep, times, values []float64, all, c0, c int, end, horizon float64, library *libraryUse) {
 	pr.scale(mem, times, values, all, c0, c)
 	g.c, g.mid, g.half = c, pr.mid, pr.half
 	for i := range g.inside {
@@ -311,6 +312,8 @@ func (g *group) fit(mem *arena, pr *prep, times, values []float64, all, c0, c in
 	}
 	g.native.setScales(mem)
 	g.smooth.setScales(mem)
+	library.blocks(mem, &g.native, g.mid, g.half, all == c)
+	library.blocks(mem, &g.smooth, g.mid, g.half, all == c)
 	bad := 0
 	for _, ok := range g.smooth.ok {
 		if !ok {

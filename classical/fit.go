@@ -25,6 +25,10 @@ type grid struct {
 	// they bring differences to the size of the values, which makes one ridge
 	// fit all sampling rates.
 	s1, s2 [4][]float64
+	// Stretches of a library on the same step and in the same units, and the
+	// weight of all of them relative to the n rows.
+	library       [][]float64
+	libraryWeight float64
 }
 
 // form is the shape of one regression: which features predict the next row.
@@ -139,10 +143,34 @@ func (a *arena) fit(f form, g *grid, ends []int, ridges []float64, out *[maxRidg
 	if rmax < 0 {
 		rmax = 0
 	}
-	var rows [folds]int // rows of each fold
-	phi := a.raw(rmax*p + 1)
-	y := a.raw(rmax*c + 1)
+	var rows [folds]int // rows of each fold, those of the library included
+	fleet := g.libraryRows(f)
+	phi := a.raw((fleet+rmax)*p + 1)
+	y := a.raw((fleet+rmax)*c + 1)
 	r := 0
+	if fleet > 0 {
+		// Library rows come first and so belong to every fold.
+		scale := math.Sqrt(g.libraryWeight * float64(g.n) / float64(fleet))
+		for _, x := range g.library {
+			for t := lag; t < len(x)/c; t++ {
+				f.lift(phi[r*p:r*p+p], x, t, c, g)
+				for i := range p {
+					phi[r*p+i] *= scale
+				}
+				for i := 0; i < c; i++ {
+					v := x[t*c+i]
+					if f.poly {
+						v -= x[(t-f.stride)*c+i]
+					}
+					y[r*c+i] = scale * v
+				}
+				r++
+			}
+		}
+		for k := range rows {
+			rows[k] = r
+		}
+	}
 	for t := lag; t < total; t++ {
 		if g.gaps && !rowOK(g.ok, t, f) {
 			continue

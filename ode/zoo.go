@@ -164,13 +164,33 @@ func InDomain(seed uint64, n int) []Trajectory {
 // in the systems' own units and over the families' own spans from time 0.
 // Draws that fail to integrate or do not move are replaced.
 func HeldOutTrajectories(seed uint64, perFamily int) []Trajectory {
+	return heldOut(seed, perFamily, false)
+}
+
+// HeldOutRuns is like HeldOutTrajectories, but all trajectories of a family
+// are runs of one system: the parameters are drawn once, the initial states
+// anew for each run. It is the data a user has of one machine.
+func HeldOutRuns(seed uint64, perFamily int) []Trajectory {
+	return heldOut(seed, perFamily, true)
+}
+
+func heldOut(seed uint64, perFamily int, oneSystem bool) []Trajectory {
 	var out []Trajectory
 	g := generators.Get().(*generator)
 	defer generators.Put(g)
 	for k, f := range HeldOut() {
 		r := rand.New(rand.NewPCG(seed^heldOutStream<<32, uint64(k)))
+		var machine System
 		for kept, tries := 0, 0; kept < perFamily && tries < 200*perFamily; tries++ {
 			s := f.Sample(r)
+			if oneSystem {
+				if kept == 0 {
+					machine = s // replaced until it moves from its own initial state
+				} else {
+					machine.X0 = s.X0
+					s = machine
+				}
+			}
 			if !g.coarse(&s, s.Span, coarseRows) || !g.fine(&s, 0, s.Span, EvalSamples) {
 				continue
 			}

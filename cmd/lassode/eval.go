@@ -157,7 +157,7 @@ func runEval(ctx context.Context, env *environment, c *command, args []string) e
 }
 
 func evalTune(ctx context.Context, w io.Writer, bar *progress, model *lassode.Model, report *evalReport, n, steps int, seed uint64, workers int) error {
-	set := ode.HeldOutTrajectories(seed, tuneTrajectories+n)
+	set := ode.HeldOutRuns(seed, tuneTrajectories+n)
 	var medians, clipped []float64
 	for lo := 0; lo < len(set); {
 		hi := lo

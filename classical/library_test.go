@@ -1,0 +1,100 @@
+package classical
+
+import (
+	"math"
+	"math/rand/v2"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// swing integrates a driven, damped, hardening oscillator with the midpoint
+// rule: a system whose behaviour a short context does not determine.
+func swing(x, v float64, rows int) (times, values []float64) {
+	const dt, inner = .1, 20
+	for i := range rows {
+		t := dt * float64(i)
+		times = append(times, t)
+		values = append(values, x, v)
+		for k := range inner {
+			h := dt / inner
+			s := t + h*float64(k)
+			acc := func(x, v, s float64) float64 { return -.1*v - x - .5*x*x*x + .1*math.Sin(.3*s) }
+			mx, mv := x+h/2*v, v+h/2*acc(x, v, s)
+			x, v = x+h*mv, v+h*acc(mx, mv, s+h/2)
+		}
+	}
+	return times, values
+}
+
+// TestLibraryHelps fits a short context with and without the runs of the same
+// system, in other units of value and time.
+func TestLibraryHelps(t *testing.T) {
+	r := rand.New(rand.NewPCG(1, 9))
+	lib := NewLibrary(2)
+	for range 8 {
+		times, values := swing(2*r.NormFloat64(), 2*r.NormFloat64(), 120)
+		require.True(t, lib.Add(times, values))
+	}
+	times, values := swing(1.5, -.5, 120)
+	const seen = 24
+	mid, half, unit := []float64{.3, -.2}, []float64{2, 3}, .5
+	var ct, cv []float64
+	for i := range seen {
+		ct = append(ct, times[i]/unit)
+		for c := range 2 {
+			cv = append(cv, (values[i*2+c]-mid[c])/half[c])
+		}
+	}
+	b := NewBank()
+	least := func() (best float64) {
+		b.Fit(ct, cv, 2, times[80]/unit)
+		value, errs := make([]float64, NumGuides), make([]float32, NumGuides)
+		b.LogError(0, errs)
+		pick := 0
+		for i, e := range errs {
+			if e < errs[pick] {
+				pick = i
+			}
+		}
+		for i := seen; i < 80; i++ {
+			b.Eval(value, nil, 0, times[i]/unit)
+			best = max(best, math.Abs(mid[0]+half[0]*value[pick]-values[i*2]))
+		}
+		return best
+	}
+	alone := least()
+	b.UseLibrary(lib, 1, mid, half, unit, -1)
+	helped := least()
+	require.Less(t, helped, .1)
+	require.Less(t, helped, alone/3, "without library %v", alone)
+	b.UseLibrary(nil, 0, nil, nil, 0, -1)
+	require.Equal(t, alone, least(), "a library must leave no trace")
+
+	// The same context run backwards in time, with the sign of the unit.
+	for i := range ct {
+		ct[i] = -times[seen-1-i] / unit
+	}
+	for i := 0; i < seen/2; i++ {
+		for c := range 2 {
+			j := seen - 1 - i
+			cv[i*2+c], cv[j*2+c] = cv[j*2+c], cv[i*2+c]
+		}
+	}
+	b.UseLibrary(lib, 1, mid, half, -unit, 3)
+	b.Fit(ct, cv, 2, 0)
+	for j, x := range b.groups[0].smooth.library {
+		require.NotEmpty(t, x, "block %d", j)
+	}
+}
+
+func TestLibraryRefusesEmptyRuns(t *testing.T) {
+	lib := NewLibrary(1)
+	nan := math.NaN()
+	require.False(t, lib.Add(nil, nil))
+	require.False(t, lib.Add([]float64{1, 2, 3, 4, 5}, []float64{1, nan, 2, nan, 3}))
+	require.Panics(t, func() { lib.Add([]float64{1, 2}, []float64{1}) })
+	b := NewBank()
+	b.UseLibrary(lib, 1, []float64{0}, []float64{1}, 1, -1)
+	b.Fit([]float64{1, 2, 3}, []float64{1, 2, 3}, 1, 5) // an empty library is none
+}

@@ -48,6 +48,15 @@ type namedTensor struct {
 	name  string
 	shape []int
 	data  []float32
+	exact bool // float32 whatever the precision of the file
+}
+
+// format returns the name and the bytes of the number format of t.
+func (t *namedTensor) format(p Precision) (string, int) {
+	if p == BFloat16 && !t.exact {
+		return "BF16", 2
+	}
+	return "F32", 4
 }
 
 type tensorEntry struct {
@@ -59,13 +68,10 @@ type tensorEntry struct {
 // writeTensors writes a safetensors file: the length of the header, the header
 // as JSON, the data.
 func writeTensors(w io.Writer, metadata map[string]string, tensors []namedTensor, p Precision) error {
-	size, dtype := 4, "F32"
-	if p == BFloat16 {
-		size, dtype = 2, "BF16"
-	}
 	header := map[string]any{"__metadata__": metadata}
 	offset := 0
 	for _, t := range tensors {
+		dtype, size := t.format(p)
 		header[t.name] = tensorEntry{DType: dtype, Shape: t.shape, Offsets: [2]int{offset, offset + size*len(t.data)}}
 		offset += size * len(t.data)
 	}
@@ -84,9 +90,10 @@ func writeTensors(w io.Writer, metadata map[string]string, tensors []namedTensor
 	}
 	buf := make([]byte, 0, 1<<16)
 	for _, t := range tensors {
+		_, size := t.format(p)
 		for i, v := range t.data {
 			bits := math.Float32bits(v)
-			if p == BFloat16 {
+			if size == 2 {
 				// Round to nearest even; NaN would become infinity.
 				if v == v {
 					bits += 0x7fff + bits>>16&1
@@ -251,7 +258,8 @@ func fillTensors(want, got []namedTensor) error {
 }
 
 // Save writes the model as a safetensors file, with configuration, provenance
-// and calibration as JSON strings in __metadata__.
+// and calibration as JSON strings in __metadata__. The runs that a fine-tuned
+// model keeps as a library are stored in float32 at either precision.
 func (m *Model) Save(w io.Writer, p Precision) error {
 	if p != Float32 && p != BFloat16 {
 		return inputError("precision", "Float32 or BFloat16", "%d", p)
@@ -272,7 +280,6 @@ func (m *Model) Save(w io.Writer, p Precision) error {
 		}
 		meta["library"] = header
 		tensors = append(tensors, library...)
-		p = Float32 // measurements lose more by rounding than weights do
 	}
 	return writeTensors(w, meta, tensors, p)
 }
@@ -359,8 +366,8 @@ func (f *fleet) tensors() ([]namedTensor, string, error) {
 	}
 	text, err := json.Marshal(h)
 	return []namedTensor{
-		{name: libraryTimes, shape: []int{len(times)}, data: times},
-		{name: libraryValues, shape: []int{len(times), f.library.Channels()}, data: values},
+		{name: libraryTimes, shape: []int{len(times)}, data: times, exact: true},
+		{name: libraryValues, shape: []int{len(times), f.library.Channels()}, data: values, exact: true},
 	}, string(text), err
 }
 

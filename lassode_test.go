@@ -707,6 +707,12 @@ func TestLibraryOfRuns(t *testing.T) {
 		_, err := Load(bytes.NewReader(buf.Bytes()[:cut]))
 		require.Error(t, err)
 	}
+	var half bytes.Buffer
+	require.NoError(t, tuned.Save(&half, BFloat16))
+	require.Less(t, half.Len(), buf.Len())
+	rounded, err := Load(&half)
+	require.NoError(t, err)
+	require.Equal(t, loaded.fleet.series, rounded.fleet.series)
 	// Another number of channels is answered as by the plain model.
 	_, err = tuned.Forecast(sine(20, 1), at[:1])
 	require.NoError(t, err)

@@ -23,8 +23,8 @@ func evalCommand() *command {
 Suites (several are separated by commas):
   in-domain  systems of the kinds that were trained on, new draws
   zero-shot  ten kinds of systems that were never trained on
-  fine-tune  for each of those ten, fine-tune on 16 trajectories and measure on
-             fresh ones, before and after
+  fine-tune  one system of each of those ten kinds: fine-tune on 16 of its runs,
+             measure on fresh runs of the same system, before and after
 
 Each trajectory has 400 rows. The first two suites run under three conditions:
 the first 50 % of the rows seen, clean; the first 30 % seen, clean; the first

@@ -358,8 +358,8 @@ func scoreSuite(suite string, c condition, trials []trial, seed uint64) suiteSco
 	return out
 }
 
-// tuneScore is the effect of fine-tuning on one family, measured on fresh
-// trajectories of which the first half is seen, clean.
+// tuneScore is the effect of fine-tuning on one system, measured on fresh
+// runs of it of which the first half is seen, clean.
 type tuneScore struct {
 	Family        string  `json:"family"`
 	Fresh         int     `json:"fresh_trajectories"`
@@ -381,8 +381,7 @@ func reduction(before, after float64) float64 {
 // tuneTrajectories is the number of trajectories that fine-tuning sees.
 const tuneTrajectories = 16
 
-// runTune fine-tunes on the first trajectories of one family and measures on
-// the rest.
+// runTune fine-tunes on the first runs of one system and measures on the rest.
 func runTune(ctx context.Context, model *lassode.Model, set []ode.Trajectory, steps int, seed uint64, workers int) (tuneScore, error) {
 	out := tuneScore{Family: set[0].Family}
 	var series []lassode.Series

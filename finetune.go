@@ -122,6 +122,9 @@ func (f *fleet) weighted(weight float64) *fleet {
 	return &fleet{library: f.library, weight: weight, series: f.series}
 }
 
+// fineTuneBatch is about the number of systems of a step.
+const fineTuneBatch = 24
+
 // fineTuneChecks is the number of times the validation part is looked at.
 const fineTuneChecks = 8
 
@@ -186,7 +189,7 @@ func (m *Model) FineTune(ctx context.Context, series []Series, opt FineTuneOptio
 	tuned := m.copy()
 	groups := tuned.net.fineTuneGroups(opt.Scope, opt.LearningRate)
 	tr := newTrainer(tuned.net, sliceSource(train), taskOptions{hi: len(train), whole: true, fleet: fleet},
-		TrainOptions{Seed: opt.Seed, Workers: opt.Workers, Batch: 2048}, groups,
+		TrainOptions{Seed: opt.Seed, Workers: opt.Workers, Batch: fineTuneBatch * train[0].Channels() * m.net.cfg.Windows}, groups,
 		optim.Schedule{WarmUp: min(20, opt.Steps), Total: opt.Steps, Floor: .02})
 	for tr.step < opt.Steps {
 		if err := ctx.Err(); err != nil {

@@ -643,7 +643,7 @@ func TestFineTuneNeverHurts(t *testing.T) {
 		}
 	}
 	for _, scope := range []string{"all", "head", "hub"} {
-		tuned, report, err := m.FineTune(context.Background(), series[1:], FineTuneOptions{Steps: 16, Scope: scope})
+		tuned, report, err := m.FineTune(context.Background(), series[1:], FineTuneOptions{Steps: 8, Scope: scope})
 		require.NoError(t, err)
 		require.LessOrEqual(t, report.After, report.Before)
 		if report.Kept == "original" {

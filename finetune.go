@@ -15,7 +15,7 @@ import (
 
 // FineTuneOptions control [Model.FineTune]. The zero value is sensible.
 type FineTuneOptions struct {
-	// Steps is the number of optimiser steps; 0 means 400.
+	// Steps is the number of optimiser steps; 0 means 100.
 	Steps int
 	// Scope is what may change: "all" weights (also the meaning of ""), the
 	// "head" with the mixer of the guides, or the "hub" alone.
@@ -152,7 +152,7 @@ func (m *Model) FineTune(ctx context.Context, series []Series, opt FineTuneOptio
 		return nil, report, inputError("FineTuneOptions.Scope", `"all" or "head" for a model without a hub`, "%q", opt.Scope)
 	}
 	if opt.Steps == 0 {
-		opt.Steps = 400
+		opt.Steps = 100
 	}
 	if opt.ValidationShare == 0 {
 		opt.ValidationShare = .25

@@ -69,7 +69,7 @@ func runEval(ctx context.Context, env *environment, c *command, args []string) e
 	seed := fs.Uint64("seed", 1, "`seed` of the systems, the noise and the bootstrap")
 	jsonFile := fs.String("json", "", "also write the figures, with those of each kind of system, to this `file`")
 	families := fs.Bool("families", false, "also print the medians of each kind of system")
-	steps := fs.Int("steps", 0, "fine-tune: `number` of steps (default 400)")
+	steps := fs.Int("steps", 0, "fine-tune: `number` of steps (default 100)")
 	workers := fs.Int("workers", 0, "`number` of goroutines (default: all processors); does not change the result")
 	positional, err := parse(fs, args)
 	if err != nil {

@@ -358,7 +358,7 @@ func runFinetune(ctx context.Context, env *environment, c *command, args []strin
 	data := fs.String("data", "", "CSV or JSON Lines `file`, folder of CSV files, or collection")
 	out := fs.String("out", "", "weights `file` to write")
 	modelFile := fs.String("model", "", "weights `file` to start from (default: the built-in weights)")
-	steps := fs.Int("steps", 0, "`number` of optimiser steps (default 400)")
+	steps := fs.Int("steps", 0, "`number` of optimiser steps (default 100)")
 	scope := fs.String("scope", "all", "what may change: all, head or hub")
 	share := fs.Float64("validation", 0, "`share` of the series kept apart (default a quarter)")
 	seed := fs.Uint64("seed", 1, "`seed` of everything random")

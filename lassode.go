@@ -92,9 +92,13 @@ const (
 	MaxRows = 1 << 20
 	// MaxChannels is the largest number of channels of a series.
 	MaxChannels = 1024
+	// MaxTime is the largest magnitude of a time: beyond it, spans overflow.
+	MaxTime = 1e300
 	// MaxQueries is the largest number of query times of one call.
 	MaxQueries = 1 << 22
 )
+
+const wantTime = "a finite number of magnitude at most 1e300"
 
 // InputError reports a bad value that a caller supplied: a series, query times
 // or an option.
@@ -135,8 +139,8 @@ func (s Series) Validate() error {
 		return inputError("Names", fmt.Sprintf("%d names, one for each channel", channels), "%d long", len(s.Names))
 	}
 	for i, t := range s.Times {
-		if math.IsNaN(t) || math.IsInf(t, 0) {
-			return inputError(fmt.Sprintf("Times[%d]", i), "a finite number", "%v", t)
+		if !(math.Abs(t) <= MaxTime) {
+			return inputError(fmt.Sprintf("Times[%d]", i), wantTime, "%v", t)
 		}
 		if i > 0 && t <= s.Times[i-1] {
 			return inputError(fmt.Sprintf("Times[%d]", i), fmt.Sprintf("more than Times[%d] = %v", i-1, s.Times[i-1]), "%v", t)

@@ -336,8 +336,10 @@ func TestTrainingAndInferenceAgree(t *testing.T) {
 			for q := range targetsPerWindow {
 				tau := float64(tk.tau[token*sitesPerWindow+2+q])
 				v, _, ls := e.window(c, k, tau)
-				left, right := e.jump(c, k)
+				left, right := jump(e.edges, c, k, geo.count)
 				v += (1-tau)*left + tau*right
+				left, right = jump(e.scales, c, k, geo.count)
+				ls += (1-tau)*left + tau*right
 				require.InDelta(t, state.Data[token*targetsPerWindow+q], v, 1e-3)
 				require.InDelta(t, logScale.Data[token*targetsPerWindow+q], ls, 1e-4)
 			}
@@ -419,7 +421,9 @@ func TestBadInput(t *testing.T) {
 	_, err := m.Forecast(Series{Times: []float64{1}, Values: [][]float64{{math.NaN()}}}, []float64{1})
 	require.ErrorContains(t, err, "NaN everywhere")
 	_, err = m.Forecast(Series{Times: []float64{-1e308, 1e308}, Values: [][]float64{{1}, {2}}}, []float64{1})
-	require.ErrorContains(t, err, "span of times")
+	require.ErrorContains(t, err, "at most 1e300")
+	_, err = m.Forecast(Series{Times: []float64{0, 5e-324}, Values: [][]float64{{1}, {2}}}, []float64{1})
+	require.ErrorContains(t, err, "a span of at least")
 }
 
 func TestSession(t *testing.T) {

@@ -47,6 +47,9 @@ func (m *Model) Info() Info {
 // after the observations of s, in any order. It returns an [InputError] that
 // names the field, the value and what was expected.
 //
+// Rows closer in time than 1e-10 of the observed span count as one, of which the
+// first value of each channel is taken.
+//
 // A channel without any observation gets NaN. A channel that never changes, or
 // a single observation, is continued as it is. Times more than MaxWindows/4
 // times the observed span away from it are answered by the mean and spread of
@@ -111,7 +114,7 @@ type engine struct {
 	values []float64
 
 	guide, guideRate [guideSlots]float64
-	edges            []float64 // [rows*windows, 2]
+	edges, scales    []float64 // [rows, windows, 2]: state and log scale of the error at the edges
 	own, ownRate     [1]float32
 	tau              [1]float32
 	usage            []float32
@@ -120,6 +123,14 @@ type engine struct {
 func (m *Model) newEngine() *engine {
 	return &engine{m: m, tape: tensor.NewTape(m.net.params, false), sys: system{fleet: m.fleet, own: -1}}
 }
+
+// minSpan is the shortest span of observations: the widths of windows and
+// rates of change must stay within float64.
+const minSpan = 1e-280
+
+// minStep is the shortest step between two rows, as a share of the observed
+// span; rows that are closer are one.
+const minStep = 1e-10
 
 // checkQueries reports the first bad query time.
 func checkQueries(at []float64) error {
@@ -130,8 +141,8 @@ func checkQueries(at []float64) error {
 		return inputError("at", "at most 4194304 query times", "%d long", len(at))
 	}
 	for i, t := range at {
-		if math.IsNaN(t) || math.IsInf(t, 0) {
-			return inputError(fmt.Sprintf("at[%d]", i), "a finite time", "%v", t)
+		if !(math.Abs(t) <= MaxTime) {
+			return inputError(fmt.Sprintf("at[%d]", i), wantTime, "%v", t)
 		}
 	}
 	return nil
@@ -160,7 +171,17 @@ func (e *engine) forecast(s Series, at []float64, f *Forecast, segments bool) er
 		return inputError("Values", "at least one observation", "NaN everywhere")
 	}
 	e.times, e.values = e.times[:0], e.values[:0]
+	apart := (s.Times[len(s.Times)-1] - s.Times[0]) * minStep
 	for i, row := range s.Values {
+		if n := len(e.times); n > 0 && s.Times[i]-e.times[n-1] <= apart {
+			// One instant: the first value of each channel counts.
+			for j, c := range e.live {
+				if v := &e.values[(n-1)*len(e.live)+j]; *v != *v {
+					*v = row[c]
+				}
+			}
+			continue
+		}
 		seen := false
 		for _, c := range e.live {
 			seen = seen || row[c] == row[c]
@@ -175,8 +196,8 @@ func (e *engine) forecast(s Series, at []float64, f *Forecast, segments bool) er
 	}
 	first, last := e.times[0], e.times[len(e.times)-1]
 	low, high := slices.Min(at), slices.Max(at)
-	if span := max(high, last) - min(low, first); math.IsInf(span, 0) {
-		return inputError("at", "a span of times that a float64 can hold", "from %v to %v", min(low, first), max(high, last))
+	if span := last - first; span > 0 && span < minSpan {
+		return inputError("Times", fmt.Sprintf("a span of at least %v", minSpan), "spread over %v", span)
 	}
 
 	f.shape(at, channels)
@@ -259,11 +280,12 @@ func (e *engine) encode(end, sign float64) {
 func (e *engine) fillEdges() {
 	channels, windows := e.sys.channels, e.sys.geo.count
 	e.edges = resize(e.edges, 2*channels*windows)
+	e.scales = resize(e.scales, 2*channels*windows)
 	for c := range channels {
 		for k := range windows {
 			for side := range 2 {
-				v, _, _ := e.window(c, k, float64(side))
-				e.edges[(c*windows+k)*2+side] = v
+				v, _, l := e.window(c, k, float64(side))
+				e.edges[(c*windows+k)*2+side], e.scales[(c*windows+k)*2+side] = v, l
 			}
 		}
 	}
@@ -334,9 +356,11 @@ func (e *engine) answer(f *Forecast, at []float64, order []int, sign float64) {
 			}
 			tau := u - float64(k)
 			value, rate, logScale := e.window(c, k, tau)
-			left, right := e.jump(c, k)
+			left, right := jump(e.edges, c, k, geo.count)
 			value += (1-tau)*left + tau*right
 			rate += right - left
+			left, right = jump(e.scales, c, k, geo.count)
+			logScale += (1-tau)*left + tau*right
 			f.Mean[i][column] = finite(mid + half*value)
 			f.Rate[i][column] = finite(sign * rate * half / geo.width)
 			f.Scale[i][column] = finite(half * math.Exp(logScale))
@@ -345,14 +369,15 @@ func (e *engine) answer(f *Forecast, at []float64, order []int, sign float64) {
 }
 
 // jump returns what the straight line that joins window k of channel c to its
-// neighbours adds at its two edges.
-func (e *engine) jump(c, k int) (left, right float64) {
-	at := (c*e.sys.geo.count + k) * 2
+// neighbours adds at its two edges, of which edges has the values [rows,
+// windows, 2].
+func jump(edges []float64, c, k, windows int) (left, right float64) {
+	at := (c*windows + k) * 2
 	if k > 0 {
-		left = (e.edges[at-1] - e.edges[at]) / 2
+		left = (edges[at-1] - edges[at]) / 2
 	}
-	if k+1 < e.sys.geo.count {
-		right = (e.edges[at+2] - e.edges[at+1]) / 2
+	if k+1 < windows {
+		right = (edges[at+2] - edges[at+1]) / 2
 	}
 	return left, right
 }

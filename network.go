@@ -430,13 +430,11 @@ func (n *network) decodeSites(t *tensor.Tape, in *inputs, enc *encoded, guides, 
 	q := s - 2
 	state = t.Reshape(join(t, t.Reshape(y, in.rows, in.windows, s), tau), tokens, q)
 	mixture = t.Reshape(join(t, t.Reshape(mixed, in.rows, in.windows, s), tau), tokens, q)
-	left, right := t.New(tokens, q), t.New(tokens, q)
-	for i := range tokens {
-		for j := range q {
-			u := tau[i*s+2+j]
-			left.Data[i*q+j], right.Data[i*q+j] = 1-u, u
-		}
+	left, right := t.New(tokens, s), t.New(tokens, s)
+	for i, u := range tau {
+		left.Data[i], right.Data[i] = 1-u, u
 	}
 	logScale = t.Add(t.Mul(left, t.Slice(enc.scale, 1, 0, 1)), t.Mul(right, t.Slice(enc.scale, 1, 1, 2)))
+	logScale = t.Reshape(join(t, t.Reshape(logScale, in.rows, in.windows, s), tau), tokens, q)
 	return state, mixture, logScale
 }

@@ -27,8 +27,8 @@ func (s *Session) Reset() { s.times, s.rows = s.times[:0], s.rows[:0] }
 // must increase. The latest 1024 rows are kept. A row that is refused with an
 // [InputError] leaves the session as it was. row is copied.
 func (s *Session) Observe(t float64, row []float64) error {
-	if math.IsNaN(t) || math.IsInf(t, 0) {
-		return inputError("t", "a finite time", "%v", t)
+	if !(math.Abs(t) <= MaxTime) {
+		return inputError("t", wantTime, "%v", t)
 	}
 	n := len(s.times)
 	if n > 0 && t <= s.times[n-1] {

@@ -44,7 +44,7 @@ func placeWindows(cfg Config, first, last, end float64) geometry {
 	seenSpan := last - first
 	if seenSpan <= 0 { // a single observation: one window before it
 		width := max(end-last, 0) / float64(cfg.Windows-1)
-		if !(width > 0) {
+		if !(width > minSpan) {
 			width = 1
 		}
 		return geometry{start: last - width, width: width, seen: 1, count: cfg.Windows}

@@ -161,11 +161,14 @@ func (m *Model) FineTune(ctx context.Context, series []Series, opt FineTuneOptio
 		opt.LearningRate = 1
 	}
 	train, held := splitSeries(series, opt)
+	shares := []float64{.3, .5, .7}
 	if len(series) > 1 {
 		report.ValidationTrajectories = len(held)
+	} else {
+		shares = []float64{singleShare} // the part behind it was not trained on
 	}
 
-	report.Before = m.validationError(held, opt.Workers)
+	report.Before = m.validationError(held, shares, opt.Workers)
 	report.After, report.Kept = report.Before, "original"
 	best := m
 
@@ -178,7 +181,7 @@ func (m *Model) FineTune(ctx context.Context, series []Series, opt FineTuneOptio
 		}
 		candidate := *m
 		candidate.fleet = library.weighted(weight)
-		if e := candidate.validationError(held, opt.Workers); e < report.After {
+		if e := candidate.validationError(held, shares, opt.Workers); e < report.After {
 			report.After, report.Kept, report.LibraryWeight = e, "tuned", weight
 			best = &candidate
 		}
@@ -212,7 +215,7 @@ func (m *Model) FineTune(ctx context.Context, series []Series, opt FineTuneOptio
 		candidate := m.copy()
 		copy(candidate.net.params.Data(), tr.average.Data())
 		candidate.fleet = fleet
-		if e := candidate.validationError(held, opt.Workers); e < report.After {
+		if e := candidate.validationError(held, shares, opt.Workers); e < report.After {
 			report.After, report.Kept, report.Steps = e, "tuned", tr.step
 			best = candidate
 		}
@@ -223,11 +226,14 @@ func (m *Model) FineTune(ctx context.Context, series []Series, opt FineTuneOptio
 	return best, report, nil
 }
 
+// singleShare is the part of a single series that is trained on.
+const singleShare = 2. / 3
+
 // splitSeries divides series into a part to train on and one to validate on.
 // A single series is cut in time.
 func splitSeries(series []Series, opt FineTuneOptions) (train, held []Series) {
 	if len(series) == 1 {
-		n := len(series[0].Times) * 2 / 3
+		n := int(singleShare * float64(len(series[0].Times)))
 		return []Series{{Times: series[0].Times[:n], Values: series[0].Values[:n]}}, series
 	}
 	order := rand.New(rand.NewPCG(opt.Seed, 1)).Perm(len(series))
@@ -243,9 +249,8 @@ func splitSeries(series []Series, opt FineTuneOptions) (train, held []Series) {
 }
 
 // validationError measures forecasts of the later part of every series from
-// several lengths of context.
-func (m *Model) validationError(series []Series, workers int) float64 {
-	shares := []float64{.3, .5, .7}
+// contexts of the given shares of its rows.
+func (m *Model) validationError(series []Series, shares []float64, workers int) float64 {
 	errs := make([]float64, len(series)*len(shares))
 	if workers == 0 {
 		workers = runtime.GOMAXPROCS(0)

@@ -70,6 +70,7 @@ func runEval(ctx context.Context, env *environment, c *command, args []string) e
 	jsonFile := fs.String("json", "", "also write the figures, with those of each kind of system, to this `file`")
 	families := fs.Bool("families", false, "also print the medians of each kind of system")
 	steps := fs.Int("steps", 0, "fine-tune: `number` of steps (default 100)")
+	redraw := fs.Bool("redraw", false, "fine-tune: draw the parameters anew for every run, instead of runs of one system")
 	workers := fs.Int("workers", 0, "`number` of goroutines (default: all processors); does not change the result")
 	positional, err := parse(fs, args)
 	if err != nil {
@@ -119,7 +120,7 @@ func runEval(ctx context.Context, env *environment, c *command, args []string) e
 	defer bar.done()
 	for _, name := range chosen {
 		if name == "fine-tune" {
-			if err := evalTune(ctx, text, bar, model, &report, *n, *steps, *seed, *workers); err != nil {
+			if err := evalTune(ctx, text, bar, model, &report, *n, *steps, *redraw, *seed, *workers); err != nil {
 				return err
 			}
 			continue
@@ -156,8 +157,11 @@ func runEval(ctx context.Context, env *environment, c *command, args []string) e
 	return file.Commit()
 }
 
-func evalTune(ctx context.Context, w io.Writer, bar *progress, model *lassode.Model, report *evalReport, n, steps int, seed uint64, workers int) error {
+func evalTune(ctx context.Context, w io.Writer, bar *progress, model *lassode.Model, report *evalReport, n, steps int, redraw bool, seed uint64, workers int) error {
 	set := ode.HeldOutRuns(seed, tuneTrajectories+n)
+	if redraw {
+		set = ode.HeldOutTrajectories(seed, tuneTrajectories+n)
+	}
 	var medians, clipped []float64
 	for lo := 0; lo < len(set); {
 		hi := lo

@@ -10,10 +10,14 @@ import (
 // take at most about 30 microseconds.
 const maxCall = 1 << 14
 
-// Tier names the bodies in use: "avx2" or "reference".
+// Tier names the best bodies in use: "avx512", "avx2", "neon" or "reference". A
+// kernel without a body of that tier uses the next one down.
 func Tier() string {
-	if useAVX2 {
-		return "avx2"
+	switch {
+	case useAVX512:
+		return "avx512"
+	case useSIMD:
+		return simdTier
 	}
 	return "reference"
 }
@@ -40,7 +44,7 @@ func dims(op string, rows, cols int) {
 func Add(dst, a, b []float32) {
 	same("Add", "dst", len(dst), "a", len(a))
 	same("Add", "dst", len(dst), "b", len(b))
-	if !useAVX2 {
+	if !useSIMD {
 		addGo(dst, a, b)
 		return
 	}
@@ -49,7 +53,7 @@ func Add(dst, a, b []float32) {
 	raceWrite(dst)
 	for len(dst) > 0 {
 		n := min(len(dst), maxCall)
-		addAVX2(&dst[0], &a[0], &b[0], n)
+		addSIMD(&dst[0], &a[0], &b[0], n)
 		dst, a, b = dst[n:], a[n:], b[n:]
 	}
 }
@@ -58,7 +62,7 @@ func Add(dst, a, b []float32) {
 func Sub(dst, a, b []float32) {
 	same("Sub", "dst", len(dst), "a", len(a))
 	same("Sub", "dst", len(dst), "b", len(b))
-	if !useAVX2 {
+	if !useSIMD {
 		subGo(dst, a, b)
 		return
 	}
@@ -67,7 +71,7 @@ func Sub(dst, a, b []float32) {
 	raceWrite(dst)
 	for len(dst) > 0 {
 		n := min(len(dst), maxCall)
-		subAVX2(&dst[0], &a[0], &b[0], n)
+		subSIMD(&dst[0], &a[0], &b[0], n)
 		dst, a, b = dst[n:], a[n:], b[n:]
 	}
 }
@@ -76,7 +80,7 @@ func Sub(dst, a, b []float32) {
 func Mul(dst, a, b []float32) {
 	same("Mul", "dst", len(dst), "a", len(a))
 	same("Mul", "dst", len(dst), "b", len(b))
-	if !useAVX2 {
+	if !useSIMD {
 		mulGo(dst, a, b)
 		return
 	}
@@ -85,7 +89,7 @@ func Mul(dst, a, b []float32) {
 	raceWrite(dst)
 	for len(dst) > 0 {
 		n := min(len(dst), maxCall)
-		mulAVX2(&dst[0], &a[0], &b[0], n)
+		mulSIMD(&dst[0], &a[0], &b[0], n)
 		dst, a, b = dst[n:], a[n:], b[n:]
 	}
 }
@@ -101,7 +105,7 @@ func AddTo(dst, a []float32) {
 func MulAdd(dst, a, b []float32) {
 	same("MulAdd", "dst", len(dst), "a", len(a))
 	same("MulAdd", "dst", len(dst), "b", len(b))
-	if !useAVX2 {
+	if !useSIMD {
 		mulAddGo(dst, a, b)
 		return
 	}
@@ -110,7 +114,7 @@ func MulAdd(dst, a, b []float32) {
 	raceWrite(dst)
 	for len(dst) > 0 {
 		n := min(len(dst), maxCall)
-		mulAddAVX2(&dst[0], &a[0], &b[0], n)
+		mulAddSIMD(&dst[0], &a[0], &b[0], n)
 		dst, a, b = dst[n:], a[n:], b[n:]
 	}
 }
@@ -118,7 +122,7 @@ func MulAdd(dst, a, b []float32) {
 // Axpy computes y += alpha * x; the product is rounded before the addition.
 func Axpy(alpha float32, x, y []float32) {
 	same("Axpy", "x", len(x), "y", len(y))
-	if !useAVX2 {
+	if !useSIMD {
 		axpyGo(alpha, x, y)
 		return
 	}
@@ -126,21 +130,21 @@ func Axpy(alpha float32, x, y []float32) {
 	raceWrite(y)
 	for len(y) > 0 {
 		n := min(len(y), maxCall)
-		axpyAVX2(&y[0], &x[0], n, alpha)
+		axpySIMD(&y[0], &x[0], n, alpha)
 		x, y = x[n:], y[n:]
 	}
 }
 
 // Scale computes x *= alpha in place.
 func Scale(alpha float32, x []float32) {
-	if !useAVX2 {
+	if !useSIMD {
 		scaleGo(alpha, x)
 		return
 	}
 	raceWrite(x)
 	for len(x) > 0 {
 		n := min(len(x), maxCall)
-		scaleAVX2(&x[0], n, alpha)
+		scaleSIMD(&x[0], n, alpha)
 		x = x[n:]
 	}
 }
@@ -154,14 +158,14 @@ const sumBlock = maxCall
 // (modulo 8 after the last whole 32), and the 32 partial sums are added pairwise.
 // The sum of an empty slice is 0.
 func Sum(x []float32) float32 {
-	if useAVX2 {
+	if useSIMD {
 		raceRead(x)
 	}
 	var s float32
 	for len(x) > 0 {
 		n := min(len(x), sumBlock)
-		if useAVX2 {
-			s += sumAVX2(&x[0], n)
+		if useSIMD {
+			s += sumSIMD(&x[0], n)
 		} else {
 			s += sumGo(x[:n])
 		}
@@ -174,15 +178,15 @@ func Sum(x []float32) float32 {
 // float32 first: the same bits on every tier.
 func Dot(a, b []float32) float32 {
 	same("Dot", "a", len(a), "b", len(b))
-	if useAVX2 {
+	if useSIMD {
 		raceRead(a)
 		raceRead(b)
 	}
 	var s float32
 	for len(a) > 0 {
 		n := min(len(a), sumBlock)
-		if useAVX2 {
-			s += dotAVX2(&a[0], &b[0], n)
+		if useSIMD {
+			s += dotSIMD(&a[0], &b[0], n)
 		} else {
 			s += dotGo(a[:n], b[:n])
 		}
@@ -195,7 +199,7 @@ func Dot(a, b []float32) float32 {
 // steps). Overflow gives +Inf, underflow 0.
 func Exp(dst, x []float32) {
 	same("Exp", "dst", len(dst), "x", len(x))
-	if !useAVX2 {
+	if !useSIMD {
 		expGo(dst, x)
 		return
 	}
@@ -203,7 +207,7 @@ func Exp(dst, x []float32) {
 	raceWrite(dst)
 	for len(dst) > 0 {
 		n := min(len(dst), maxCall)
-		expAVX2(&dst[0], &x[0], n)
+		expSIMD(&dst[0], &x[0], n)
 		dst, x = dst[n:], x[n:]
 	}
 }
@@ -211,7 +215,7 @@ func Exp(dst, x []float32) {
 // Tanh computes dst = tanh(x) within 4 ulp; odd, and relatively accurate at 0.
 func Tanh(dst, x []float32) {
 	same("Tanh", "dst", len(dst), "x", len(x))
-	if !useAVX2 {
+	if !useSIMD {
 		tanhGo(dst, x)
 		return
 	}
@@ -219,7 +223,7 @@ func Tanh(dst, x []float32) {
 	raceWrite(dst)
 	for len(dst) > 0 {
 		n := min(len(dst), maxCall)
-		tanhAVX2(&dst[0], &x[0], n)
+		tanhSIMD(&dst[0], &x[0], n)
 		dst, x = dst[n:], x[n:]
 	}
 }
@@ -227,7 +231,7 @@ func Tanh(dst, x []float32) {
 // Sigmoid computes dst = 1/(1+e^-x) within 4 ulp, also on the lower tail.
 func Sigmoid(dst, x []float32) {
 	same("Sigmoid", "dst", len(dst), "x", len(x))
-	if !useAVX2 {
+	if !useSIMD {
 		sigmoidGo(dst, x)
 		return
 	}
@@ -235,7 +239,7 @@ func Sigmoid(dst, x []float32) {
 	raceWrite(dst)
 	for len(dst) > 0 {
 		n := min(len(dst), maxCall)
-		sigmoidAVX2(&dst[0], &x[0], n)
+		sigmoidSIMD(&dst[0], &x[0], n)
 		dst, x = dst[n:], x[n:]
 	}
 }
@@ -246,7 +250,7 @@ func Sigmoid(dst, x []float32) {
 // with the exponent (within 256 ulp while the result is a normal number).
 func Gelu(dst, x []float32) {
 	same("Gelu", "dst", len(dst), "x", len(x))
-	if !useAVX2 {
+	if !useSIMD {
 		geluGo(dst, x)
 		return
 	}
@@ -254,7 +258,7 @@ func Gelu(dst, x []float32) {
 	raceWrite(dst)
 	for len(dst) > 0 {
 		n := min(len(dst), maxCall)
-		geluAVX2(&dst[0], &x[0], n)
+		geluSIMD(&dst[0], &x[0], n)
 		dst, x = dst[n:], x[n:]
 	}
 }
@@ -264,7 +268,7 @@ func Gelu(dst, x []float32) {
 func GeluGrad(dx, x, dy []float32, acc bool) {
 	same("GeluGrad", "dx", len(dx), "x", len(x))
 	same("GeluGrad", "dx", len(dx), "dy", len(dy))
-	if !useAVX2 {
+	if !useSIMD {
 		geluGradGo(dx, x, dy, acc)
 		return
 	}
@@ -273,7 +277,7 @@ func GeluGrad(dx, x, dy []float32, acc bool) {
 	raceWrite(dx)
 	for len(dx) > 0 {
 		n := min(len(dx), maxCall)
-		geluGradAVX2(&dx[0], &x[0], &dy[0], n, accMask(acc))
+		geluGradSIMD(&dx[0], &x[0], &dy[0], n, accMask(acc))
 		dx, x, dy = dx[n:], x[n:], dy[n:]
 	}
 }
@@ -292,7 +296,7 @@ func accMask(acc bool) uint32 {
 func SinCos(sin, cos, x []float32) {
 	same("SinCos", "sin", len(sin), "x", len(x))
 	same("SinCos", "cos", len(cos), "x", len(x))
-	if !useAVX2 {
+	if !useSIMD {
 		sinCosGo(sin, cos, x)
 		return
 	}
@@ -303,7 +307,7 @@ func SinCos(sin, cos, x []float32) {
 		n := min(len(x), maxCall)
 		// The kernel stops in front of a group of 8 with an argument beyond its
 		// reduction (or Inf, NaN).
-		if done := sinCosAVX2(&sin[0], &cos[0], &x[0], n); done < n {
+		if done := sinCosSIMD(&sin[0], &cos[0], &x[0], n); done < n {
 			n = min(done+8, n)
 			sinCosGo(sin[done:n], cos[done:n], x[done:n])
 		}
@@ -315,7 +319,7 @@ func SinCos(sin, cos, x []float32) {
 // x: the numerator is never formed by subtraction of nearly equal numbers.
 func Expm1OverX(dst, x []float32) {
 	same("Expm1OverX", "dst", len(dst), "x", len(x))
-	if !useAVX2 {
+	if !useSIMD {
 		expm1OverXGo(dst, x)
 		return
 	}
@@ -323,7 +327,7 @@ func Expm1OverX(dst, x []float32) {
 	raceWrite(dst)
 	for len(dst) > 0 {
 		n := min(len(dst), maxCall)
-		expm1OverXAVX2(&dst[0], &x[0], n)
+		expm1OverXSIMD(&dst[0], &x[0], n)
 		dst, x = dst[n:], x[n:]
 	}
 }
@@ -338,14 +342,14 @@ func SoftmaxRows(dst, x []float32, rows, cols int) {
 	if cols == 0 {
 		return
 	}
-	asm := useAVX2 && cols <= maxCall
+	asm := useSIMD && cols <= maxCall
 	if asm {
 		raceRead(x[:rows*cols])
 		raceWrite(dst[:rows*cols])
 	}
 	for i := range rows {
 		// The kernel declines, before it writes, rows whose maximum is not finite.
-		if !asm || softmaxRowAVX2(&dst[i*cols], &x[i*cols], cols) == 0 {
+		if !asm || softmaxRowSIMD(&dst[i*cols], &x[i*cols], cols) == 0 {
 			softmaxRowGo(dst[i*cols:][:cols], x[i*cols:][:cols])
 		}
 	}
@@ -362,7 +366,7 @@ func SoftmaxRowsGrad(dx, y, dy []float32, rows, cols int, acc bool) {
 	if cols == 0 {
 		return
 	}
-	asm := useAVX2 && cols <= maxCall
+	asm := useSIMD && cols <= maxCall
 	if asm {
 		raceRead(y[:rows*cols])
 		raceRead(dy[:rows*cols])
@@ -371,8 +375,8 @@ func SoftmaxRowsGrad(dx, y, dy []float32, rows, cols int, acc bool) {
 	for i := range rows {
 		yi, di := y[i*cols:][:cols], dy[i*cols:][:cols]
 		if asm {
-			s := dotAVX2(&yi[0], &di[0], cols)
-			softmaxGradAVX2(&dx[i*cols], &yi[0], &di[0], cols, s, accMask(acc))
+			s := dotSIMD(&yi[0], &di[0], cols)
+			softmaxGradSIMD(&dx[i*cols], &yi[0], &di[0], cols, s, accMask(acc))
 			continue
 		}
 		softmaxGradRowGo(dx[i*cols:][:cols], yi, di, Dot(yi, di), acc)
@@ -397,7 +401,7 @@ func RMSNormRows(dst, x, gain []float32, rstd []float32, rows, cols int, eps flo
 	if cols == 0 {
 		return
 	}
-	asm := useAVX2 && cols <= maxCall
+	asm := useSIMD && cols <= maxCall
 	if asm {
 		raceRead(x[:rows*cols])
 		raceRead(gain[:cols])
@@ -407,7 +411,7 @@ func RMSNormRows(dst, x, gain []float32, rstd []float32, rows, cols int, eps flo
 		xi := x[i*cols:][:cols]
 		var ss float32
 		if asm {
-			ss = dotAVX2(&xi[0], &xi[0], cols)
+			ss = dotSIMD(&xi[0], &xi[0], cols)
 		} else {
 			ss = Dot(xi, xi)
 		}
@@ -416,7 +420,7 @@ func RMSNormRows(dst, x, gain []float32, rstd []float32, rows, cols int, eps flo
 			rstd[i] = s
 		}
 		if asm {
-			scaleMulAVX2(&dst[i*cols], &xi[0], &gain[0], cols, s)
+			scaleMulSIMD(&dst[i*cols], &xi[0], &gain[0], cols, s)
 		} else {
 			scaleMulGo(dst[i*cols:][:cols], xi, gain, s)
 		}
@@ -457,7 +461,7 @@ func LayerNormRows(dst, x, gain, bias, mean, rstd []float32, rows, cols int, eps
 	if cols == 0 {
 		return
 	}
-	asm := useAVX2 && cols <= maxCall
+	asm := useSIMD && cols <= maxCall
 	if asm {
 		raceRead(x[:rows*cols])
 		raceRead(gain[:cols])
@@ -468,8 +472,8 @@ func LayerNormRows(dst, x, gain, bias, mean, rstd []float32, rows, cols int, eps
 		xi := x[i*cols:][:cols]
 		var mu, ss float32
 		if asm {
-			mu = sumAVX2(&xi[0], cols) / float32(cols)
-			ss = sqDevAVX2(&xi[0], cols, mu)
+			mu = sumSIMD(&xi[0], cols) / float32(cols)
+			ss = sqDevSIMD(&xi[0], cols, mu)
 		} else {
 			mu = Sum(xi) / float32(cols)
 			ss = sqDev(xi, mu)
@@ -482,7 +486,7 @@ func LayerNormRows(dst, x, gain, bias, mean, rstd []float32, rows, cols int, eps
 			rstd[i] = s
 		}
 		if asm {
-			affineAVX2(&dst[i*cols], &xi[0], &gain[0], &bias[0], cols, mu, s)
+			affineSIMD(&dst[i*cols], &xi[0], &gain[0], &bias[0], cols, mu, s)
 		} else {
 			affineGo(dst[i*cols:][:cols], xi, gain, bias, mu, s)
 		}
@@ -530,7 +534,7 @@ func normGrad(op string, dx, dgain, dbias, x, gain, mean, rstd, dy []float32, ro
 	if cols == 0 {
 		return
 	}
-	asm := useAVX2 && cols <= maxCall && dx != nil && dgain != nil
+	asm := useSIMD && cols <= maxCall && dx != nil && dgain != nil
 	if asm {
 		raceRead(x[:rows*cols])
 		raceRead(gain[:cols])
@@ -546,14 +550,14 @@ func normGrad(op string, dx, dgain, dbias, x, gain, mean, rstd, dy []float32, ro
 			mu = mean[i]
 		}
 		if asm {
-			g := dotAVX2(&di[0], &gain[0], cols)
+			g := dotSIMD(&di[0], &gain[0], cols)
 			if centred {
 				c1 = g / float32(cols)
 			} else {
 				g = 0
 			}
-			c2 = normCoef(dot3AVX2(&di[0], &gain[0], &xi[0], cols), mu, g, s, cols)
-			normGradAVX2(&dx[i*cols], &dgain[0], &xi[0], &gain[0], &di[0], cols, mu, s, c1, c2)
+			c2 = normCoef(dot3SIMD(&di[0], &gain[0], &xi[0], cols), mu, g, s, cols)
+			normGradSIMD(&dx[i*cols], &dgain[0], &xi[0], &gain[0], &di[0], cols, mu, s, c1, c2)
 		} else {
 			var g float32
 			if centred {
@@ -621,7 +625,7 @@ func GRUGates(hNew, gi, gh, hPrev []float32, save []float32, rows, h int) {
 	if h == 0 || rows == 0 {
 		return
 	}
-	asm := useAVX2 && h <= maxCall
+	asm := useSIMD && h <= maxCall
 	if asm {
 		raceRead(gi[:rows*3*h])
 		raceRead(gh[:rows*3*h])
@@ -641,7 +645,7 @@ func GRUGates(hNew, gi, gh, hPrev []float32, save []float32, rows, h int) {
 			if si != nil {
 				sp = &si[0]
 			}
-			gruRowAVX2(&hNew[i*h], &gi[i*3*h], &gh[i*3*h], &hPrev[i*h], sp, h)
+			gruRowSIMD(&hNew[i*h], &gi[i*3*h], &gh[i*3*h], &hPrev[i*h], sp, h)
 			continue
 		}
 		gruRowGo(hNew[i*h:][:h], gi[i*3*h:][:3*h], gh[i*3*h:][:3*h], hPrev[i*h:][:h], si)
@@ -663,7 +667,7 @@ func GRUGatesGrad(dgi, dgh, dhPrev, dhNew, save, hPrev []float32, rows, h int) {
 	if h == 0 || rows == 0 {
 		return
 	}
-	asm := useAVX2 && h <= maxCall
+	asm := useSIMD && h <= maxCall
 	if asm {
 		raceRead(save[:rows*4*h])
 		raceRead(dhNew[:rows*h])
@@ -674,7 +678,7 @@ func GRUGatesGrad(dgi, dgh, dhPrev, dhNew, save, hPrev []float32, rows, h int) {
 	}
 	for i := range rows {
 		if asm {
-			gruGradRowAVX2(&dgi[i*3*h], &dgh[i*3*h], &dhPrev[i*h], &dhNew[i*h], &save[i*4*h], &hPrev[i*h], h)
+			gruGradRowSIMD(&dgi[i*3*h], &dgh[i*3*h], &dhPrev[i*h], &dhNew[i*h], &save[i*4*h], &hPrev[i*h], h)
 			continue
 		}
 		gruGradRowGo(dgi[i*3*h:][:3*h], dgh[i*3*h:][:3*h], dhPrev[i*h:][:h], dhNew[i*h:][:h], save[i*4*h:][:4*h], hPrev[i*h:][:h])
@@ -697,7 +701,7 @@ func AdamW(w, g, m, v []float32, lr, beta1, beta2, eps, decay, corr1, corr2 floa
 		beta1: beta1, beta1c: 1 - beta1, beta2: beta2, beta2c: 1 - beta2,
 		rate: lr / corr1, icorr2: 1 / corr2, eps: eps, keep: 1 - float32(lr*decay),
 	}
-	if !useAVX2 {
+	if !useSIMD {
 		adamWGo(w, g, m, v, &c)
 		return
 	}
@@ -707,7 +711,7 @@ func AdamW(w, g, m, v []float32, lr, beta1, beta2, eps, decay, corr1, corr2 floa
 	raceWrite(v)
 	for len(w) > 0 {
 		n := min(len(w), maxCall)
-		adamWAVX2(&w[0], &g[0], &m[0], &v[0], n, &c)
+		adamWSIMD(&w[0], &g[0], &m[0], &v[0], n, &c)
 		w, g, m, v = w[n:], g[n:], m[n:], v[n:]
 	}
 }

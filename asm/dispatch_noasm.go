@@ -2,4 +2,9 @@
 
 package asm
 
-const useAVX2 = false
+const useSIMD = false
+
+const (
+	useAVX512 = false
+	simdTier  = ""
+)

@@ -222,43 +222,43 @@ done: \
 	VZEROUPPER; \
 	RET
 
-// func expAVX2(dst, x *float32, n int)
-TEXT ·expAVX2(SB), NOSPLIT, $0-24
+// func expSIMD(dst, x *float32, n int)
+TEXT ·expSIMD(SB), NOSPLIT, $0-24
 	MOVQ dst+0(FP), DI
 	MOVQ x+8(FP), SI
 	MOVQ n+16(FP), CX
 	MAP(EXPX)
 
-// func tanhAVX2(dst, x *float32, n int)
-TEXT ·tanhAVX2(SB), NOSPLIT, $0-24
+// func tanhSIMD(dst, x *float32, n int)
+TEXT ·tanhSIMD(SB), NOSPLIT, $0-24
 	MOVQ dst+0(FP), DI
 	MOVQ x+8(FP), SI
 	MOVQ n+16(FP), CX
 	MAP(TANH)
 
-// func sigmoidAVX2(dst, x *float32, n int)
-TEXT ·sigmoidAVX2(SB), NOSPLIT, $0-24
+// func sigmoidSIMD(dst, x *float32, n int)
+TEXT ·sigmoidSIMD(SB), NOSPLIT, $0-24
 	MOVQ dst+0(FP), DI
 	MOVQ x+8(FP), SI
 	MOVQ n+16(FP), CX
 	MAP(SIGMOID)
 
-// func geluAVX2(dst, x *float32, n int)
-TEXT ·geluAVX2(SB), NOSPLIT, $0-24
+// func geluSIMD(dst, x *float32, n int)
+TEXT ·geluSIMD(SB), NOSPLIT, $0-24
 	MOVQ dst+0(FP), DI
 	MOVQ x+8(FP), SI
 	MOVQ n+16(FP), CX
 	MAP(GELU)
 
-// func expm1OverXAVX2(dst, x *float32, n int)
-TEXT ·expm1OverXAVX2(SB), NOSPLIT, $0-24
+// func expm1OverXSIMD(dst, x *float32, n int)
+TEXT ·expm1OverXSIMD(SB), NOSPLIT, $0-24
 	MOVQ dst+0(FP), DI
 	MOVQ x+8(FP), SI
 	MOVQ n+16(FP), CX
 	MAP(PHI1)
 
-// func geluGradAVX2(dx, x, dy *float32, n int, acc uint32)
-TEXT ·geluGradAVX2(SB), NOSPLIT, $0-36
+// func geluGradSIMD(dx, x, dy *float32, n int, acc uint32)
+TEXT ·geluGradSIMD(SB), NOSPLIT, $0-36
 	MOVQ         dx+0(FP), DI
 	MOVQ         x+8(FP), SI
 	MOVQ         dy+16(FP), DX
@@ -348,8 +348,8 @@ done:
 	CMPL      AX, $255; \
 	JNE       bad
 
-// func sinCosAVX2(sin, cos, x *float32, n int) int
-TEXT ·sinCosAVX2(SB), NOSPLIT, $0-40
+// func sinCosSIMD(sin, cos, x *float32, n int) int
+TEXT ·sinCosSIMD(SB), NOSPLIT, $0-40
 	MOVQ sin+0(FP), DI
 	MOVQ cos+8(FP), R8
 	MOVQ x+16(FP), SI
@@ -396,8 +396,8 @@ bad:
 	VZEROUPPER
 	RET
 
-// func softmaxRowAVX2(dst, x *float32, n int) int
-TEXT ·softmaxRowAVX2(SB), NOSPLIT, $0-32
+// func softmaxRowSIMD(dst, x *float32, n int) int
+TEXT ·softmaxRowSIMD(SB), NOSPLIT, $0-32
 	MOVQ    x+8(FP), SI
 	MOVQ    n+16(FP), CX
 	VMOVUPS minusInf<>(SB), Y4
@@ -520,8 +520,8 @@ declined:
 	VMULPS  Y9, Y0, Y0; \
 	VADDPS  Y10, Y0, Y0
 
-// func gruRowAVX2(hNew, gi, gh, hPrev, save *float32, h int)
-TEXT ·gruRowAVX2(SB), NOSPLIT, $0-48
+// func gruRowSIMD(hNew, gi, gh, hPrev, save *float32, h int)
+TEXT ·gruRowSIMD(SB), NOSPLIT, $0-48
 	MOVQ hNew+0(FP), DI
 	MOVQ gi+8(FP), SI
 	MOVQ gh+16(FP), DX

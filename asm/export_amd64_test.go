@@ -6,12 +6,16 @@ import "testing"
 
 // eachTier runs f once per tier that this machine has, with that tier active.
 func eachTier(t testing.TB, f func(tier string)) {
-	was := useAVX2
-	t.Cleanup(func() { useAVX2 = was })
-	if was {
+	simd, wide := useSIMD, useAVX512
+	t.Cleanup(func() { useSIMD, useAVX512 = simd, wide })
+	if wide {
 		f(Tier())
+		useAVX512 = false
 	}
-	useAVX2 = false
+	if simd {
+		f(Tier())
+		useSIMD = false
+	}
 	f(Tier())
-	useAVX2 = was
+	useSIMD, useAVX512 = simd, wide
 }

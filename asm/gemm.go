@@ -23,8 +23,8 @@ func Gemm(transA, transB bool, m, n, k int, a []float32, lda int, b []float32, l
 	checkMatrix("a", len(a), ar, ac, lda)
 	checkMatrix("b", len(b), br, bc, ldb)
 	checkMatrix("c", len(c), m, n, ldc)
-	if useAVX2 && k > 0 {
-		gemmAVX2(transA, transB, m, n, k, a, lda, b, ldb, c, ldc, acc)
+	if useSIMD && k > 0 {
+		gemmSIMD(transA, transB, m, n, k, a, lda, b, ldb, c, ldc, acc)
 		return
 	}
 	gemmGo(transA, transB, m, n, k, a, lda, b, ldb, c, ldc, acc)

@@ -36,10 +36,10 @@ func grow(s []float32, n int) []float32 {
 	return s[:n]
 }
 
-// gemmAVX2 is Gemm for m, n, k >= 1. Each element of C is summed over the steps of a
+// gemmSIMD is Gemm for m, n, k >= 1. Each element of C is summed over the steps of a
 // depth block in order, whichever tile it falls into; the depth blocks depend on k
 // alone.
-func gemmAVX2(transA, transB bool, m, n, k int, a []float32, lda int, b []float32, ldb int, c []float32, ldc int, acc bool) {
+func gemmSIMD(transA, transB bool, m, n, k int, a []float32, lda int, b []float32, ldb int, c []float32, ldc int, acc bool) {
 	if transA {
 		raceRead(a[:(k-1)*lda+m])
 	} else {

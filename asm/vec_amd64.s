@@ -69,32 +69,32 @@ done: \
 	VZEROUPPER; \
 	RET
 
-// func addAVX2(dst, a, b *float32, n int)
-TEXT ·addAVX2(SB), NOSPLIT, $0-32
+// func addSIMD(dst, a, b *float32, n int)
+TEXT ·addSIMD(SB), NOSPLIT, $0-32
 	MOVQ dst+0(FP), DI
 	MOVQ a+8(FP), SI
 	MOVQ b+16(FP), DX
 	MOVQ n+24(FP), CX
 	BINARY(VADDPS)
 
-// func subAVX2(dst, a, b *float32, n int)
-TEXT ·subAVX2(SB), NOSPLIT, $0-32
+// func subSIMD(dst, a, b *float32, n int)
+TEXT ·subSIMD(SB), NOSPLIT, $0-32
 	MOVQ dst+0(FP), DI
 	MOVQ a+8(FP), SI
 	MOVQ b+16(FP), DX
 	MOVQ n+24(FP), CX
 	BINARY(VSUBPS)
 
-// func mulAVX2(dst, a, b *float32, n int)
-TEXT ·mulAVX2(SB), NOSPLIT, $0-32
+// func mulSIMD(dst, a, b *float32, n int)
+TEXT ·mulSIMD(SB), NOSPLIT, $0-32
 	MOVQ dst+0(FP), DI
 	MOVQ a+8(FP), SI
 	MOVQ b+16(FP), DX
 	MOVQ n+24(FP), CX
 	BINARY(VMULPS)
 
-// func mulAddAVX2(dst, a, b *float32, n int)
-TEXT ·mulAddAVX2(SB), NOSPLIT, $0-32
+// func mulAddSIMD(dst, a, b *float32, n int)
+TEXT ·mulAddSIMD(SB), NOSPLIT, $0-32
 	MOVQ dst+0(FP), DI
 	MOVQ a+8(FP), SI
 	MOVQ b+16(FP), DX
@@ -144,8 +144,8 @@ done:
 	VZEROUPPER
 	RET
 
-// func axpyAVX2(y, x *float32, n int, alpha float32)
-TEXT ·axpyAVX2(SB), NOSPLIT, $0-28
+// func axpySIMD(y, x *float32, n int, alpha float32)
+TEXT ·axpySIMD(SB), NOSPLIT, $0-28
 	MOVQ         y+0(FP), DI
 	MOVQ         x+8(FP), SI
 	MOVQ         n+16(FP), CX
@@ -198,8 +198,8 @@ done:
 	VZEROUPPER
 	RET
 
-// func scaleAVX2(x *float32, n int, alpha float32)
-TEXT ·scaleAVX2(SB), NOSPLIT, $0-20
+// func scaleSIMD(x *float32, n int, alpha float32)
+TEXT ·scaleSIMD(SB), NOSPLIT, $0-20
 	MOVQ         x+0(FP), DI
 	MOVQ         n+8(FP), CX
 	VBROADCASTSS alpha+16(FP), Y14
@@ -260,8 +260,8 @@ done:
 	VXORPS Y2, Y2, Y2; \
 	VXORPS Y3, Y3, Y3
 
-// func sumAVX2(x *float32, n int) float32
-TEXT ·sumAVX2(SB), NOSPLIT, $0-20
+// func sumSIMD(x *float32, n int) float32
+TEXT ·sumSIMD(SB), NOSPLIT, $0-20
 	MOVQ x+0(FP), SI
 	MOVQ n+8(FP), CX
 	ZERO4
@@ -300,8 +300,8 @@ done:
 	VZEROUPPER
 	RET
 
-// func dotAVX2(a, b *float32, n int) float32
-TEXT ·dotAVX2(SB), NOSPLIT, $0-28
+// func dotSIMD(a, b *float32, n int) float32
+TEXT ·dotSIMD(SB), NOSPLIT, $0-28
 	MOVQ a+0(FP), SI
 	MOVQ b+8(FP), DX
 	MOVQ n+16(FP), CX
@@ -355,8 +355,8 @@ done:
 	VZEROUPPER
 	RET
 
-// func dot3AVX2(a, b, c *float32, n int) float32
-TEXT ·dot3AVX2(SB), NOSPLIT, $0-36
+// func dot3SIMD(a, b, c *float32, n int) float32
+TEXT ·dot3SIMD(SB), NOSPLIT, $0-36
 	MOVQ a+0(FP), SI
 	MOVQ b+8(FP), DX
 	MOVQ c+16(FP), BX
@@ -420,8 +420,8 @@ done:
 	VZEROUPPER
 	RET
 
-// func sqDevAVX2(x *float32, n int, mean float32) float32
-TEXT ·sqDevAVX2(SB), NOSPLIT, $0-28
+// func sqDevSIMD(x *float32, n int, mean float32) float32
+TEXT ·sqDevSIMD(SB), NOSPLIT, $0-28
 	MOVQ         x+0(FP), SI
 	MOVQ         n+8(FP), CX
 	VBROADCASTSS mean+16(FP), Y14
@@ -479,8 +479,8 @@ done:
 	VZEROUPPER
 	RET
 
-// func softmaxGradAVX2(dx, y, dy *float32, n int, s float32, acc uint32)
-TEXT ·softmaxGradAVX2(SB), NOSPLIT, $0-40
+// func softmaxGradSIMD(dx, y, dy *float32, n int, s float32, acc uint32)
+TEXT ·softmaxGradSIMD(SB), NOSPLIT, $0-40
 	MOVQ         dx+0(FP), DI
 	MOVQ         y+8(FP), SI
 	MOVQ         dy+16(FP), DX
@@ -520,8 +520,8 @@ done:
 	VZEROUPPER
 	RET
 
-// func scaleMulAVX2(dst, x, gain *float32, n int, s float32)
-TEXT ·scaleMulAVX2(SB), NOSPLIT, $0-36
+// func scaleMulSIMD(dst, x, gain *float32, n int, s float32)
+TEXT ·scaleMulSIMD(SB), NOSPLIT, $0-36
 	MOVQ         dst+0(FP), DI
 	MOVQ         x+8(FP), SI
 	MOVQ         gain+16(FP), DX
@@ -554,8 +554,8 @@ done:
 	VZEROUPPER
 	RET
 
-// func affineAVX2(dst, x, gain, bias *float32, n int, mean, s float32)
-TEXT ·affineAVX2(SB), NOSPLIT, $0-48
+// func affineSIMD(dst, x, gain, bias *float32, n int, mean, s float32)
+TEXT ·affineSIMD(SB), NOSPLIT, $0-48
 	MOVQ         dst+0(FP), DI
 	MOVQ         x+8(FP), SI
 	MOVQ         gain+16(FP), DX
@@ -610,8 +610,8 @@ done:
 	VMULPS Y0, Y1, Y1; \
 	VADDPS Y1, Y4, Y4
 
-// func normGradAVX2(dx, dgain, x, gain, dy *float32, n int, mu, s, c1, c2 float32)
-TEXT ·normGradAVX2(SB), NOSPLIT, $0-64
+// func normGradSIMD(dx, dgain, x, gain, dy *float32, n int, mu, s, c1, c2 float32)
+TEXT ·normGradSIMD(SB), NOSPLIT, $0-64
 	MOVQ         dx+0(FP), DI
 	MOVQ         dgain+8(FP), R8
 	MOVQ         x+16(FP), SI
@@ -677,8 +677,8 @@ done:
 	VMULPS  Y13, Y0, Y0; \
 	VSUBPS  Y5, Y0, Y0
 
-// func adamWAVX2(w, grad, m, v *float32, n int, c *adamCoef)
-TEXT ·adamWAVX2(SB), NOSPLIT, $0-48
+// func adamWSIMD(w, grad, m, v *float32, n int, c *adamCoef)
+TEXT ·adamWSIMD(SB), NOSPLIT, $0-48
 	MOVQ         w+0(FP), DI
 	MOVQ         grad+8(FP), SI
 	MOVQ         m+16(FP), DX
@@ -749,8 +749,8 @@ done:
 	VMULPS Y1, Y4, Y7; \
 	VADDPS Y7, Y6, Y6
 
-// func gruGradRowAVX2(dgi, dgh, dhPrev, dhNew, save, hPrev *float32, h int)
-TEXT ·gruGradRowAVX2(SB), NOSPLIT, $0-56
+// func gruGradRowSIMD(dgi, dgh, dhPrev, dhNew, save, hPrev *float32, h int)
+TEXT ·gruGradRowSIMD(SB), NOSPLIT, $0-56
 	MOVQ         dgi+0(FP), DI
 	MOVQ         dgh+8(FP), SI
 	MOVQ         dhPrev+16(FP), DX

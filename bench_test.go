@@ -8,6 +8,9 @@ import (
 	"github.com/lassode/lassode/optim"
 )
 
+// RaceEnabled is for the tests of package lassode_test.
+const RaceEnabled = raceEnabled
+
 // benchModel has the shape of the embedded model; its weights do not matter
 // for time.
 func benchModel() *Model {

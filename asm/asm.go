@@ -150,12 +150,13 @@ func Scale(alpha float32, x []float32) {
 }
 
 // sumBlock is the length of the blocks of ordered sums. Blocks are added in
-// increasing order. A multiple of 32, and small enough for one assembly call.
+// increasing order. A multiple of 64, and small enough for one assembly call.
 const sumBlock = maxCall
 
 // Sum returns the sum of x. The order is the same on every tier, so are the bits:
-// within a block of 16384 elements, element i goes to partial sum i modulo 32
-// (modulo 8 after the last whole 32), and the 32 partial sums are added pairwise.
+// within a block of 16384 elements, element i goes to partial sum i modulo 64 (after
+// the last whole 64: modulo 32, and after the last whole 32 modulo 8), and the 64
+// partial sums are added pairwise.
 // The sum of an empty slice is 0.
 func Sum(x []float32) float32 {
 	if useSIMD {
@@ -207,7 +208,11 @@ func Exp(dst, x []float32) {
 	raceWrite(dst)
 	for len(dst) > 0 {
 		n := min(len(dst), maxCall)
-		expSIMD(&dst[0], &x[0], n)
+		if useAVX512 {
+			expAVX512(&dst[0], &x[0], n)
+		} else {
+			expSIMD(&dst[0], &x[0], n)
+		}
 		dst, x = dst[n:], x[n:]
 	}
 }
@@ -223,7 +228,11 @@ func Tanh(dst, x []float32) {
 	raceWrite(dst)
 	for len(dst) > 0 {
 		n := min(len(dst), maxCall)
-		tanhSIMD(&dst[0], &x[0], n)
+		if useAVX512 {
+			tanhAVX512(&dst[0], &x[0], n)
+		} else {
+			tanhSIMD(&dst[0], &x[0], n)
+		}
 		dst, x = dst[n:], x[n:]
 	}
 }
@@ -239,7 +248,11 @@ func Sigmoid(dst, x []float32) {
 	raceWrite(dst)
 	for len(dst) > 0 {
 		n := min(len(dst), maxCall)
-		sigmoidSIMD(&dst[0], &x[0], n)
+		if useAVX512 {
+			sigmoidAVX512(&dst[0], &x[0], n)
+		} else {
+			sigmoidSIMD(&dst[0], &x[0], n)
+		}
 		dst, x = dst[n:], x[n:]
 	}
 }
@@ -258,7 +271,11 @@ func Gelu(dst, x []float32) {
 	raceWrite(dst)
 	for len(dst) > 0 {
 		n := min(len(dst), maxCall)
-		geluSIMD(&dst[0], &x[0], n)
+		if useAVX512 {
+			geluAVX512(&dst[0], &x[0], n)
+		} else {
+			geluSIMD(&dst[0], &x[0], n)
+		}
 		dst, x = dst[n:], x[n:]
 	}
 }
@@ -277,7 +294,11 @@ func GeluGrad(dx, x, dy []float32, acc bool) {
 	raceWrite(dx)
 	for len(dx) > 0 {
 		n := min(len(dx), maxCall)
-		geluGradSIMD(&dx[0], &x[0], &dy[0], n, accMask(acc))
+		if useAVX512 {
+			geluGradAVX512(&dx[0], &x[0], &dy[0], n, accMask(acc))
+		} else {
+			geluGradSIMD(&dx[0], &x[0], &dy[0], n, accMask(acc))
+		}
 		dx, x, dy = dx[n:], x[n:], dy[n:]
 	}
 }
@@ -290,9 +311,9 @@ func accMask(acc bool) uint32 {
 	return 0
 }
 
-// SinCos computes sin = sin(x) and cos = cos(x), x in radians. The argument is
-// reduced in float64, so the error is at most 2 ulp or 1e-7 absolute, whichever is
-// greater, for every finite x. sin or cos may be x itself but not each other.
+// SinCos computes sin = sin(x) and cos = cos(x), x in radians, with an error of at
+// most 2 ulp or 1e-7 absolute, whichever is greater, for every finite x. Arguments
+// beyond about 1e5 take a slow path. sin or cos may be x itself but not each other.
 func SinCos(sin, cos, x []float32) {
 	same("SinCos", "sin", len(sin), "x", len(x))
 	same("SinCos", "cos", len(cos), "x", len(x))
@@ -305,14 +326,25 @@ func SinCos(sin, cos, x []float32) {
 	raceWrite(cos)
 	for len(x) > 0 {
 		n := min(len(x), maxCall)
-		// The kernel stops in front of a group of 8 with an argument beyond its
-		// reduction (or Inf, NaN).
-		if done := sinCosSIMD(&sin[0], &cos[0], &x[0], n); done < n {
-			n = min(done+8, n)
-			sinCosGo(sin[done:n], cos[done:n], x[done:n])
+		if done := sinCosKernel(&sin[0], &cos[0], &x[0], n); done < n {
+			// The kernel stops in front of a group of at most 16 with an argument beyond
+			// its reduction (or Inf, NaN). One by one, so that the others keep their values.
+			n = min(done+16, n)
+			for i := done; i < n; i++ {
+				if sinCosKernel(&sin[i], &cos[i], &x[i], 1) == 0 {
+					sinCosGo(sin[i:i+1], cos[i:i+1], x[i:i+1])
+				}
+			}
 		}
 		sin, cos, x = sin[n:], cos[n:], x[n:]
 	}
+}
+
+func sinCosKernel(sin, cos, x *float32, n int) int {
+	if useAVX512 {
+		return sinCosAVX512(sin, cos, x, n)
+	}
+	return sinCosSIMD(sin, cos, x, n)
 }
 
 // Expm1OverX computes dst = phi1(x) = (e^x - 1)/x, 1 at x = 0, within 4 ulp for every
@@ -327,9 +359,78 @@ func Expm1OverX(dst, x []float32) {
 	raceWrite(dst)
 	for len(dst) > 0 {
 		n := min(len(dst), maxCall)
-		expm1OverXSIMD(&dst[0], &x[0], n)
+		if useAVX512 {
+			expm1OverXAVX512(&dst[0], &x[0], n)
+		} else {
+			expm1OverXSIMD(&dst[0], &x[0], n)
+		}
 		dst, x = dst[n:], x[n:]
 	}
+}
+
+// Softplus computes dst = log(1+e^x) without overflow, within 4 ulp, also on the
+// lower tail.
+func Softplus(dst, x []float32) {
+	same("Softplus", "dst", len(dst), "x", len(x))
+	if !useSIMD {
+		softplusGo(dst, x)
+		return
+	}
+	raceRead(x)
+	raceWrite(dst)
+	for len(dst) > 0 {
+		n := min(len(dst), maxCall)
+		if useAVX512 {
+			softplusAVX512(&dst[0], &x[0], n)
+		} else {
+			softplusSIMD(&dst[0], &x[0], n)
+		}
+		dst, x = dst[n:], x[n:]
+	}
+}
+
+// TanhGrad computes dx = dy*(1-y*y), the gradient of Tanh from its output y, or adds
+// it to dx when acc is true.
+func TanhGrad(dx, y, dy []float32, acc bool) {
+	same("TanhGrad", "dx", len(dx), "y", len(y))
+	same("TanhGrad", "dx", len(dx), "dy", len(dy))
+	if !useSIMD {
+		tanhGradGo(dx, y, dy, acc)
+		return
+	}
+	raceRead(y)
+	raceRead(dy)
+	raceWrite(dx)
+	for len(dx) > 0 {
+		n := min(len(dx), maxCall)
+		tanhGradSIMD(&dx[0], &y[0], &dy[0], n, accMask(acc))
+		dx, y, dy = dx[n:], y[n:], dy[n:]
+	}
+}
+
+// SigmoidGrad computes dx = dy*(y*(1-y)), the gradient of Sigmoid from its output y,
+// or adds it to dx when acc is true.
+func SigmoidGrad(dx, y, dy []float32, acc bool) {
+	same("SigmoidGrad", "dx", len(dx), "y", len(y))
+	same("SigmoidGrad", "dx", len(dx), "dy", len(dy))
+	if !useSIMD {
+		sigmoidGradGo(dx, y, dy, acc)
+		return
+	}
+	raceRead(y)
+	raceRead(dy)
+	raceWrite(dx)
+	for len(dx) > 0 {
+		n := min(len(dx), maxCall)
+		sigmoidGradSIMD(&dx[0], &y[0], &dy[0], n, accMask(acc))
+		dx, y, dy = dx[n:], y[n:], dy[n:]
+	}
+}
+
+// rowsPerCall is how many rows of cols elements go into one assembly call when an
+// element costs about as much as weight plain ones; cols is at most maxCall.
+func rowsPerCall(rows, cols, weight int) int {
+	return min(rows, max(1, maxCall/(cols*weight)))
 }
 
 // SoftmaxRows computes dst[i] = exp(x[i]-max) / sum for each of rows rows of cols
@@ -339,18 +440,30 @@ func SoftmaxRows(dst, x []float32, rows, cols int) {
 	dims("SoftmaxRows", rows, cols)
 	atLeast("SoftmaxRows", "dst", len(dst), rows*cols)
 	atLeast("SoftmaxRows", "x", len(x), rows*cols)
-	if cols == 0 {
+	if rows == 0 || cols == 0 {
 		return
 	}
-	asm := useSIMD && cols <= maxCall
-	if asm {
-		raceRead(x[:rows*cols])
-		raceWrite(dst[:rows*cols])
-	}
-	for i := range rows {
-		// The kernel declines, before it writes, rows whose maximum is not finite.
-		if !asm || softmaxRowSIMD(&dst[i*cols], &x[i*cols], cols) == 0 {
+	if !useSIMD || cols > maxCall {
+		for i := range rows {
 			softmaxRowGo(dst[i*cols:][:cols], x[i*cols:][:cols])
+		}
+		return
+	}
+	raceRead(x[:rows*cols])
+	raceWrite(dst[:rows*cols])
+	for i := 0; i < rows; {
+		n := rowsPerCall(rows-i, cols, 1)
+		var done int
+		if useAVX512 {
+			done = softmaxRowsAVX512(&dst[i*cols], &x[i*cols], n, cols)
+		} else {
+			done = softmaxRowsSIMD(&dst[i*cols], &x[i*cols], n, cols)
+		}
+		i += done
+		if done < n {
+			// The kernel stops in front of a row whose maximum is not finite.
+			softmaxRowGo(dst[i*cols:][:cols], x[i*cols:][:cols])
+			i++
 		}
 	}
 }
@@ -363,23 +476,22 @@ func SoftmaxRowsGrad(dx, y, dy []float32, rows, cols int, acc bool) {
 	atLeast(op, "dx", len(dx), rows*cols)
 	atLeast(op, "y", len(y), rows*cols)
 	atLeast(op, "dy", len(dy), rows*cols)
-	if cols == 0 {
+	if rows == 0 || cols == 0 {
 		return
 	}
-	asm := useSIMD && cols <= maxCall
-	if asm {
-		raceRead(y[:rows*cols])
-		raceRead(dy[:rows*cols])
-		raceWrite(dx[:rows*cols])
-	}
-	for i := range rows {
-		yi, di := y[i*cols:][:cols], dy[i*cols:][:cols]
-		if asm {
-			s := dotSIMD(&yi[0], &di[0], cols)
-			softmaxGradSIMD(&dx[i*cols], &yi[0], &di[0], cols, s, accMask(acc))
-			continue
+	if !useSIMD || cols > maxCall {
+		for i := range rows {
+			softmaxGradRowGo(dx[i*cols:][:cols], y[i*cols:][:cols], dy[i*cols:][:cols], acc)
 		}
-		softmaxGradRowGo(dx[i*cols:][:cols], yi, di, Dot(yi, di), acc)
+		return
+	}
+	raceRead(y[:rows*cols])
+	raceRead(dy[:rows*cols])
+	raceWrite(dx[:rows*cols])
+	for i := 0; i < rows; {
+		n := rowsPerCall(rows-i, cols, 1)
+		softmaxGradRowsSIMD(&dx[i*cols], &y[i*cols], &dy[i*cols], n, cols, accMask(acc))
+		i += n
 	}
 }
 
@@ -398,38 +510,41 @@ func RMSNormRows(dst, x, gain []float32, rstd []float32, rows, cols int, eps flo
 	if rstd != nil {
 		atLeast(op, "rstd", len(rstd), rows)
 	}
-	if cols == 0 {
+	if rows == 0 || cols == 0 {
 		return
 	}
-	asm := useSIMD && cols <= maxCall
-	if asm {
-		raceRead(x[:rows*cols])
-		raceRead(gain[:cols])
-		raceWrite(dst[:rows*cols])
+	if !useSIMD || cols > maxCall {
+		for i := range rows {
+			s := rmsNormRowGo(dst[i*cols:][:cols], x[i*cols:][:cols], gain, eps)
+			if rstd != nil {
+				rstd[i] = s
+			}
+		}
+		return
 	}
-	for i := range rows {
-		xi := x[i*cols:][:cols]
-		var ss float32
-		if asm {
-			ss = dotSIMD(&xi[0], &xi[0], cols)
+	raceRead(x[:rows*cols])
+	raceRead(gain[:cols])
+	raceWrite(dst[:rows*cols])
+	if rstd != nil {
+		raceWrite(rstd[:rows])
+	}
+	for i := 0; i < rows; {
+		n := rowsPerCall(rows-i, cols, 1)
+		if useAVX512 {
+			rmsNormRowsAVX512(&dst[i*cols], &x[i*cols], &gain[0], at(rstd, i), n, cols, eps)
 		} else {
-			ss = Dot(xi, xi)
+			rmsNormRowsSIMD(&dst[i*cols], &x[i*cols], &gain[0], at(rstd, i), n, cols, eps)
 		}
-		s := invStd(ss, cols, eps)
-		if rstd != nil {
-			rstd[i] = s
-		}
-		if asm {
-			scaleMulSIMD(&dst[i*cols], &xi[0], &gain[0], cols, s)
-		} else {
-			scaleMulGo(dst[i*cols:][:cols], xi, gain, s)
-		}
+		i += n
 	}
 }
 
-// invStd is 1/sqrt(ss/n + eps), in float64 so that all tiers and platforms agree.
-func invStd(ss float32, n int, eps float32) float32 {
-	return float32(1 / math.Sqrt(float64(ss)/float64(n)+float64(eps)))
+// at is the address of x[i], or nil if x is.
+func at(x []float32, i int) *float32 {
+	if x == nil {
+		return nil
+	}
+	return &x[i]
 }
 
 // RMSNormRowsGrad adds the gradients of RMSNormRows to dx (rows x cols) and dgain
@@ -458,50 +573,40 @@ func LayerNormRows(dst, x, gain, bias, mean, rstd []float32, rows, cols int, eps
 	if rstd != nil {
 		atLeast(op, "rstd", len(rstd), rows)
 	}
-	if cols == 0 {
+	if rows == 0 || cols == 0 {
 		return
 	}
-	asm := useSIMD && cols <= maxCall
-	if asm {
-		raceRead(x[:rows*cols])
-		raceRead(gain[:cols])
-		raceRead(bias[:cols])
-		raceWrite(dst[:rows*cols])
+	if !useSIMD || cols > maxCall {
+		for i := range rows {
+			mu, s := layerNormRowGo(dst[i*cols:][:cols], x[i*cols:][:cols], gain, bias, eps)
+			if mean != nil {
+				mean[i] = mu
+			}
+			if rstd != nil {
+				rstd[i] = s
+			}
+		}
+		return
 	}
-	for i := range rows {
-		xi := x[i*cols:][:cols]
-		var mu, ss float32
-		if asm {
-			mu = sumSIMD(&xi[0], cols) / float32(cols)
-			ss = sqDevSIMD(&xi[0], cols, mu)
+	raceRead(x[:rows*cols])
+	raceRead(gain[:cols])
+	raceRead(bias[:cols])
+	raceWrite(dst[:rows*cols])
+	if mean != nil {
+		raceWrite(mean[:rows])
+	}
+	if rstd != nil {
+		raceWrite(rstd[:rows])
+	}
+	for i := 0; i < rows; {
+		n := rowsPerCall(rows-i, cols, 1)
+		if useAVX512 {
+			layerNormRowsAVX512(&dst[i*cols], &x[i*cols], &gain[0], &bias[0], at(mean, i), at(rstd, i), n, cols, eps)
 		} else {
-			mu = Sum(xi) / float32(cols)
-			ss = sqDev(xi, mu)
+			layerNormRowsSIMD(&dst[i*cols], &x[i*cols], &gain[0], &bias[0], at(mean, i), at(rstd, i), n, cols, eps)
 		}
-		s := invStd(ss, cols, eps)
-		if mean != nil {
-			mean[i] = mu
-		}
-		if rstd != nil {
-			rstd[i] = s
-		}
-		if asm {
-			affineSIMD(&dst[i*cols], &xi[0], &gain[0], &bias[0], cols, mu, s)
-		} else {
-			affineGo(dst[i*cols:][:cols], xi, gain, bias, mu, s)
-		}
+		i += n
 	}
-}
-
-// sqDev is sqDevGo in blocks, the long-row companion of Sum.
-func sqDev(x []float32, mean float32) float32 {
-	var s float32
-	for len(x) > 0 {
-		n := min(len(x), sumBlock)
-		s += sqDevGo(x[:n], mean)
-		x = x[n:]
-	}
-	return s
 }
 
 // LayerNormRowsGrad adds the gradients of LayerNormRows to dx (rows x cols), dgain
@@ -531,76 +636,137 @@ func normGrad(op string, dx, dgain, dbias, x, gain, mean, rstd, dy []float32, ro
 	atLeast(op, "gain", len(gain), cols)
 	atLeast(op, "rstd", len(rstd), rows)
 	atLeast(op, "dy", len(dy), rows*cols)
-	if cols == 0 {
+	if rows == 0 || cols == 0 {
 		return
 	}
-	asm := useSIMD && cols <= maxCall && dx != nil && dgain != nil
-	if asm {
+	if !useSIMD || cols > maxCall || dx == nil || dgain == nil {
+		for i := range rows {
+			var mu float32
+			if centred {
+				mu = mean[i]
+			}
+			xi, di := x[i*cols:][:cols], dy[i*cols:][:cols]
+			if dx != nil {
+				normGradRowGo(dx[i*cols:][:cols], xi, gain, di, mu, rstd[i], centred)
+			}
+			if dgain != nil {
+				for j := range xi {
+					dgain[j] += float32(di[j] * float32((xi[j]-mu)*rstd[i]))
+				}
+			}
+		}
+	} else {
 		raceRead(x[:rows*cols])
 		raceRead(gain[:cols])
+		raceRead(rstd[:rows])
 		raceRead(dy[:rows*cols])
 		raceWrite(dx[:rows*cols])
 		raceWrite(dgain[:cols])
-	}
-	for i := range rows {
-		xi, di := x[i*cols:][:cols], dy[i*cols:][:cols]
-		s := rstd[i]
-		var mu, c1, c2 float32
 		if centred {
-			mu = mean[i]
+			raceRead(mean[:rows])
 		}
-		if asm {
-			g := dotSIMD(&di[0], &gain[0], cols)
+		for i := 0; i < rows; {
+			n := rowsPerCall(rows-i, cols, 2)
+			var mp *float32
 			if centred {
-				c1 = g / float32(cols)
-			} else {
-				g = 0
+				mp = &mean[i]
 			}
-			c2 = normCoef(dot3SIMD(&di[0], &gain[0], &xi[0], cols), mu, g, s, cols)
-			normGradSIMD(&dx[i*cols], &dgain[0], &xi[0], &gain[0], &di[0], cols, mu, s, c1, c2)
+			normGradRowsSIMD(&dx[i*cols], &dgain[0], &x[i*cols], &gain[0], mp, &rstd[i], &dy[i*cols], n, cols)
+			i += n
+		}
+	}
+	if dbias != nil {
+		AddColumnSums(dbias[:cols], dy, rows, cols)
+	}
+}
+
+// AddColumnSums adds to dst (cols) each of the rows rows of x, in increasing order:
+// the gradient of a bias.
+func AddColumnSums(dst, x []float32, rows, cols int) {
+	const op = "AddColumnSums"
+	dims(op, rows, cols)
+	atLeast(op, "dst", len(dst), cols)
+	atLeast(op, "x", len(x), rows*cols)
+	if rows == 0 || cols == 0 {
+		return
+	}
+	if !useSIMD || cols > maxCall {
+		for i := range rows {
+			AddTo(dst[:cols], x[i*cols:][:cols])
+		}
+		return
+	}
+	raceRead(x[:rows*cols])
+	raceWrite(dst[:cols])
+	for i := 0; i < rows; {
+		n := rowsPerCall(rows-i, cols, 1)
+		addColumnSumsSIMD(&dst[0], &x[i*cols], n, cols)
+		i += n
+	}
+}
+
+// GluRows computes the gated unit dst = gelu(u)*v, where the rows of x are (u, v):
+// x is rows x 2h, dst rows x h (Shazeer, arXiv 2002.05202). gelu is that of [Gelu].
+func GluRows(dst, x []float32, rows, h int) {
+	const op = "GluRows"
+	dims(op, rows, h)
+	atLeast(op, "dst", len(dst), rows*h)
+	atLeast(op, "x", len(x), rows*2*h)
+	if rows == 0 || h == 0 {
+		return
+	}
+	if !useSIMD || h > maxCall {
+		for i := range rows {
+			gluRowGo(dst[i*h:][:h], x[i*2*h:][:2*h])
+		}
+		return
+	}
+	raceRead(x[:rows*2*h])
+	raceWrite(dst[:rows*h])
+	for i := 0; i < rows; {
+		n := rowsPerCall(rows-i, h, 1)
+		if useAVX512 {
+			gluRowsAVX512(&dst[i*h], &x[i*2*h], n, h)
 		} else {
-			var g float32
-			if centred {
-				g = Dot(di, gain[:cols])
-				c1 = g / float32(cols)
-			}
-			c2 = normCoef(dot3(di, gain, xi), mu, g, s, cols)
-			switch {
-			case dx != nil && dgain != nil:
-				normGradGo(dx[i*cols:][:cols], dgain, xi, gain, di, mu, s, c1, c2)
-			case dx != nil:
-				for j := range xi {
-					t := float32(di[j]*gain[j]) - c1
-					t -= float32(float32((xi[j]-mu)*s) * c2)
-					dx[i*cols+j] += float32(s * t)
-				}
-			case dgain != nil:
-				for j := range xi {
-					dgain[j] += float32(di[j] * float32((xi[j]-mu)*s))
-				}
-			}
+			gluRowsSIMD(&dst[i*h], &x[i*2*h], n, h)
 		}
-		if dbias != nil {
-			AddTo(dbias[:cols], di)
-		}
+		i += n
 	}
 }
 
-// normCoef is mean(dy*gain*xhat) with xhat = (x-mu)*s, from the sums of dy*gain*x and
-// dy*gain. In float64, since the two terms cancel when |mu| is large.
-func normCoef(gx, mu, g, s float32, n int) float32 {
-	return float32((float64(gx) - float64(mu)*float64(g)) * float64(s) / float64(n))
-}
-
-// dot3 is dot3Go in blocks.
-func dot3(a, b, c []float32) float32 {
-	var s float32
-	for len(a) > 0 {
-		n := min(len(a), sumBlock)
-		s += dot3Go(a[:n], b[:n], c[:n])
-		a, b, c = a[n:], b[n:], c[n:]
+// GluRowsGrad adds the gradient of GluRows to dx (rows x 2h): with (u, v) the row of
+// its input x and dy that of the gradient of its output (rows x h),
+//
+//	du += dy*v*gelu'(u),  dv += dy*gelu(u)
+//
+// The errors are those of [GeluGrad] and [Gelu].
+func GluRowsGrad(dx, x, dy []float32, rows, h int) {
+	const op = "GluRowsGrad"
+	dims(op, rows, h)
+	atLeast(op, "dx", len(dx), rows*2*h)
+	atLeast(op, "x", len(x), rows*2*h)
+	atLeast(op, "dy", len(dy), rows*h)
+	if rows == 0 || h == 0 {
+		return
 	}
-	return s
+	if !useSIMD || h > maxCall {
+		for i := range rows {
+			gluGradRowGo(dx[i*2*h:][:2*h], x[i*2*h:][:2*h], dy[i*h:][:h])
+		}
+		return
+	}
+	raceRead(x[:rows*2*h])
+	raceRead(dy[:rows*h])
+	raceWrite(dx[:rows*2*h])
+	for i := 0; i < rows; {
+		n := rowsPerCall(rows-i, h, 1)
+		if useAVX512 {
+			gluGradRowsAVX512(&dx[i*2*h], &x[i*2*h], &dy[i*h], n, h)
+		} else {
+			gluGradRowsSIMD(&dx[i*2*h], &x[i*2*h], &dy[i*h], n, h)
+		}
+		i += n
+	}
 }
 
 // GRUGates fuses the gates of a GRU cell (Cho et al., arXiv 1406.1078, in PyTorch's
@@ -625,30 +791,31 @@ func GRUGates(hNew, gi, gh, hPrev []float32, save []float32, rows, h int) {
 	if h == 0 || rows == 0 {
 		return
 	}
-	asm := useSIMD && h <= maxCall
-	if asm {
-		raceRead(gi[:rows*3*h])
-		raceRead(gh[:rows*3*h])
-		raceRead(hPrev[:rows*h])
-		raceWrite(hNew[:rows*h])
-		if save != nil {
-			raceWrite(save[:rows*4*h])
-		}
-	}
-	for i := range rows {
-		var si []float32
-		if save != nil {
-			si = save[i*4*h:][:4*h]
-		}
-		if asm {
-			var sp *float32
-			if si != nil {
-				sp = &si[0]
+	if !useSIMD || h > maxCall {
+		for i := range rows {
+			var si []float32
+			if save != nil {
+				si = save[i*4*h:][:4*h]
 			}
-			gruRowSIMD(&hNew[i*h], &gi[i*3*h], &gh[i*3*h], &hPrev[i*h], sp, h)
-			continue
+			gruRowGo(hNew[i*h:][:h], gi[i*3*h:][:3*h], gh[i*3*h:][:3*h], hPrev[i*h:][:h], si)
 		}
-		gruRowGo(hNew[i*h:][:h], gi[i*3*h:][:3*h], gh[i*3*h:][:3*h], hPrev[i*h:][:h], si)
+		return
+	}
+	raceRead(gi[:rows*3*h])
+	raceRead(gh[:rows*3*h])
+	raceRead(hPrev[:rows*h])
+	raceWrite(hNew[:rows*h])
+	if save != nil {
+		raceWrite(save[:rows*4*h])
+	}
+	for i := 0; i < rows; {
+		n := rowsPerCall(rows-i, h, 2)
+		if useAVX512 {
+			gruRowsAVX512(&hNew[i*h], &gi[i*3*h], &gh[i*3*h], &hPrev[i*h], at(save, i*4*h), n, h)
+		} else {
+			gruRowsSIMD(&hNew[i*h], &gi[i*3*h], &gh[i*3*h], &hPrev[i*h], at(save, i*4*h), n, h)
+		}
+		i += n
 	}
 }
 
@@ -667,21 +834,22 @@ func GRUGatesGrad(dgi, dgh, dhPrev, dhNew, save, hPrev []float32, rows, h int) {
 	if h == 0 || rows == 0 {
 		return
 	}
-	asm := useSIMD && h <= maxCall
-	if asm {
-		raceRead(save[:rows*4*h])
-		raceRead(dhNew[:rows*h])
-		raceRead(hPrev[:rows*h])
-		raceWrite(dgi[:rows*3*h])
-		raceWrite(dgh[:rows*3*h])
-		raceWrite(dhPrev[:rows*h])
-	}
-	for i := range rows {
-		if asm {
-			gruGradRowSIMD(&dgi[i*3*h], &dgh[i*3*h], &dhPrev[i*h], &dhNew[i*h], &save[i*4*h], &hPrev[i*h], h)
-			continue
+	if !useSIMD || h > maxCall {
+		for i := range rows {
+			gruGradRowGo(dgi[i*3*h:][:3*h], dgh[i*3*h:][:3*h], dhPrev[i*h:][:h], dhNew[i*h:][:h], save[i*4*h:][:4*h], hPrev[i*h:][:h])
 		}
-		gruGradRowGo(dgi[i*3*h:][:3*h], dgh[i*3*h:][:3*h], dhPrev[i*h:][:h], dhNew[i*h:][:h], save[i*4*h:][:4*h], hPrev[i*h:][:h])
+		return
+	}
+	raceRead(save[:rows*4*h])
+	raceRead(dhNew[:rows*h])
+	raceRead(hPrev[:rows*h])
+	raceWrite(dgi[:rows*3*h])
+	raceWrite(dgh[:rows*3*h])
+	raceWrite(dhPrev[:rows*h])
+	for i := 0; i < rows; {
+		n := rowsPerCall(rows-i, h, 2)
+		gruGradRowsSIMD(&dgi[i*3*h], &dgh[i*3*h], &dhPrev[i*h], &dhNew[i*h], &save[i*4*h], &hPrev[i*h], n, h)
+		i += n
 	}
 }
 

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"os"
+	"strconv"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -72,6 +74,8 @@ func phi1(x float64) float64 {
 	return math.Expm1(x) / x
 }
 
+func softplusNaive(x float64) float64 { return max(x, 0) + math.Log1p(math.Exp(-math.Abs(x))) }
+
 // geluArg is 2*sqrt(2/pi)*(x + 0.044715 x^3).
 func geluArg(x float64) float64 { return 2 * math.Sqrt(2/math.Pi) * (x + 0.044715*x*x*x) }
 
@@ -129,7 +133,15 @@ func mapCases() []mapCase {
 				return 1e-6*math.Abs(x[1]) + 2*ulp(w)
 			}}
 	}
+	// The gradients from an output are exact: the bits of the reference suffice.
+	fromOutput := func(name string, acc bool, f, g func(dx, y, dy []float32, acc bool)) mapCase {
+		return mapCase{fmt.Sprintf("%s/acc=%v", name, acc), 1, 2,
+			func(o, x [][]float32) { f(o[0], x[0], x[1], acc) },
+			func(o, x [][]float32) { g(o[0], x[0], x[1], acc) }, nil, nil}
+	}
 	return []mapCase{
+		fromOutput("TanhGrad", false, TanhGrad, tanhGradGo), fromOutput("TanhGrad", true, TanhGrad, tanhGradGo),
+		fromOutput("SigmoidGrad", false, SigmoidGrad, sigmoidGradGo), fromOutput("SigmoidGrad", true, SigmoidGrad, sigmoidGradGo),
 		binary("Add", Add, addGo, func(_, a, b float64) float64 { return a + b }),
 		binary("Sub", Sub, subGo, func(_, a, b float64) float64 { return a - b }),
 		binary("Mul", Mul, mulGo, func(_, a, b float64) float64 { return a * b }),
@@ -160,6 +172,7 @@ func mapCases() []mapCase {
 			return 256 * ulp(w)
 		}),
 		unary("Expm1OverX", Expm1OverX, expm1OverXGo, phi1, ulps(4)),
+		unary("Softplus", Softplus, softplusGo, softplusNaive, ulps(4)),
 		geluGrad(false), geluGrad(true),
 		{"SinCos", 2, 1,
 			func(o, x [][]float32) { SinCos(o[0], o[1], x[0]) }, func(o, x [][]float32) { sinCosGo(o[0], o[1], x[0]) },
@@ -171,7 +184,7 @@ func mapCases() []mapCase {
 var specials = []float32{
 	0, float32(math.Copysign(0, -1)), inf32, -inf32, nan32, 1, -1, 1e-45, -1e-45, 1e-39, -3e-39, 1.2e-38,
 	math.MaxFloat32, -math.MaxFloat32, 88.7, 88.72283, 88.73, 89, 92, 93, 94, 96, 120, -87, -87.4, -88, -100, -103.9, -104, -105,
-	-20, -19.9, 20, 1e-8, -1e-8, 3e-8, 1e-4, -1e-4, 0.3466, 0.3465, 1e9, 1.1e9, 1e15, -1e9, 1e30, -1e30, 3.1415927, 1.5707964,
+	-20, -19.9, 20, 87, 87.1, -87.1, 60, 61, -125, 150, 1e-8, -1e-8, 3e-8, 1e-4, -1e-4, 0.3466, 0.3465, 131072, 131072.02, -131080, 130000, 1e9, 1.1e9, 1e15, -1e9, 1e30, -1e30, 3.1415927, 1.5707964,
 	-3e-30, 9, 9.01, -9.02, 10, -15, 6.5e4, 1e37,
 }
 
@@ -325,16 +338,20 @@ func TestMapSpecials(t *testing.T) {
 	})
 }
 
-// A dense sweep of the range where each function does something; also reports the
-// greatest error seen.
+// A dense sweep of the range where each function does something, of small magnitudes
+// and of all bit patterns; also reports the greatest error seen. With
+// LASSODE_SWEEP=n the sweeps have n points each.
 func TestElementaryAccuracy(t *testing.T) {
-	n := 40000
+	n := 30000
+	if v, err := strconv.Atoi(os.Getenv("LASSODE_SWEEP")); err == nil {
+		n = v
+	}
 	if testing.Short() || raceEnabled {
 		n = 2000
 	}
 	ranges := map[string][2]float64{
 		"Exp": {-104, 89}, "Tanh": {-12, 12}, "Sigmoid": {-100, 40}, "Gelu": {-6, 8},
-		"Expm1OverX": {-40, 94}, "SinCos": {-5000, 5000},
+		"Expm1OverX": {-40, 94}, "SinCos": {-5000, 5000}, "Softplus": {-104, 40},
 	}
 	eachTier(t, func(tier string) {
 		for _, c := range mapCases() {
@@ -343,8 +360,9 @@ func TestElementaryAccuracy(t *testing.T) {
 				continue
 			}
 			t.Run(tier+"/"+c.name, func(t *testing.T) {
-				x := make([]float32, 2*n)
+				x := make([]float32, 3*n)
 				for i := range n {
+					x[2*n+i] = math.Float32frombits(uint32(float64(i) / float64(n) * (1 << 32)))
 					x[i] = float32(lim[0] + (lim[1]-lim[0])*float64(i)/float64(n-1))
 					x[n+i] = float32(math.Copysign(math.Exp(-25+27*float64(i)/float64(n-1)), float64(i&1)-0.5))
 				}
@@ -372,6 +390,14 @@ func TestElementaryAccuracy(t *testing.T) {
 	})
 }
 
+// unaryMaps are the kernels of one operand; two more of the same form stand for those
+// with two outputs or more operands.
+var unaryMaps = map[string]func(dst, x []float32){
+	"Exp": Exp, "Tanh": Tanh, "Sigmoid": Sigmoid, "Gelu": Gelu, "Softplus": Softplus, "Expm1OverX": Expm1OverX,
+	"Sin": func(dst, x []float32) { SinCos(dst, make([]float32, len(x)), x) },
+	"Cos": func(dst, x []float32) { SinCos(make([]float32, len(x)), dst, x) },
+}
+
 // In place and out of place must give the same bits.
 func TestMapAliasing(t *testing.T) {
 	eachTier(t, func(tier string) {
@@ -386,7 +412,7 @@ func TestMapAliasing(t *testing.T) {
 					require.True(t, sameBits(dst[i], inPlace[i]), "%s/%s n=%d at %d", tier, name, n, i)
 				}
 			}
-			for name, f := range map[string]func(dst, x []float32){"Exp": Exp, "Tanh": Tanh, "Sigmoid": Sigmoid, "Gelu": Gelu, "Expm1OverX": Expm1OverX} {
+			for name, f := range unaryMaps {
 				copy(inPlace, x)
 				f(dst, x)
 				f(inPlace, inPlace)
@@ -408,6 +434,15 @@ func TestMapAliasing(t *testing.T) {
 			copy(inPlace, y)
 			GeluGrad(inPlace, x, inPlace, false)
 			equal("GeluGrad dy")
+			for name, f := range map[string]func(dx, y, dy []float32, acc bool){"TanhGrad": TanhGrad, "SigmoidGrad": SigmoidGrad} {
+				f(dst, x, y, false)
+				copy(inPlace, x)
+				f(inPlace, inPlace, y, false)
+				equal(name + " y")
+				copy(inPlace, y)
+				f(inPlace, x, inPlace, false)
+				equal(name + " dy")
+			}
 			c := make([]float32, n)
 			SinCos(dst, c, x)
 			copy(inPlace, x)
@@ -421,17 +456,19 @@ func TestMapAliasing(t *testing.T) {
 	})
 }
 
-// The value at an element does not depend on where it stands.
+// The value at an element does not depend on where it stands, nor on its neighbours.
 func TestMapPosition(t *testing.T) {
 	eachTier(t, func(tier string) {
 		r := rand.New(rand.NewPCG(5, 6))
-		x, whole, single := make([]float32, 61), make([]float32, 61), make([]float32, 1)
-		randomInput(r, x, true)
-		for name, f := range map[string]func(dst, x []float32){"Exp": Exp, "Tanh": Tanh, "Sigmoid": Sigmoid, "Gelu": Gelu, "Expm1OverX": Expm1OverX} {
-			f(whole, x)
-			for i := range x {
-				f(single, x[i:i+1])
-				require.True(t, sameBits(whole[i], single[0]), "%s/%s(%g)", tier, name, x[i])
+		for range 20 {
+			x, whole, single := make([]float32, 125), make([]float32, 125), make([]float32, 1)
+			randomInput(r, x, true)
+			for name, f := range unaryMaps {
+				f(whole, x)
+				for i := range x {
+					f(single, x[i:i+1])
+					require.True(t, sameBits(whole[i], single[0]), "%s/%s(%g)", tier, name, x[i])
+				}
 			}
 		}
 	})
@@ -520,6 +557,8 @@ func TestLengthPanics(t *testing.T) {
 		"MulAdd": func() { MulAdd(a, b, b) }, "Exp": func() { Exp(a, b) }, "Tanh": func() { Tanh(a, b) }, "Sigmoid": func() { Sigmoid(a, b) },
 		"Gelu": func() { Gelu(a, b) }, "GeluGrad": func() { GeluGrad(a, a, b, false) }, "SinCos": func() { SinCos(a, a, b) },
 		"Expm1OverX": func() { Expm1OverX(a, b) }, "AdamW": func() { AdamW(a, a, a, b, 1, 1, 1, 1, 1, 1, 1) },
+		"Softplus": func() { Softplus(a, b) }, "TanhGrad": func() { TanhGrad(a, a, b, false) }, "SigmoidGrad": func() { SigmoidGrad(a, b, a, true) },
+		"AddColumnSums": func() { AddColumnSums(a, b, 1, 4) }, "GluRows": func() { GluRows(a, b, 1, 3) }, "GluRowsGrad": func() { GluRowsGrad(a, b, b, 1, 2) },
 		"SoftmaxRowsGrad": func() { SoftmaxRowsGrad(b, b, a, 1, 4, false) }, "RMSNormRows": func() { RMSNormRows(b, b, a, nil, 1, 4, 0) },
 		"RMSNormRowsGrad": func() { RMSNormRowsGrad(b, b, b, b, nil, b, 1, 4) }, "LayerNormRows": func() { LayerNormRows(b, b, b, a, nil, nil, 1, 4, 0) },
 		"LayerNormRowsGrad": func() { LayerNormRowsGrad(b, b, b, b, b, nil, b, b, 1, 4) },

@@ -2,11 +2,12 @@
 // element-wise maps, reductions, normalisation and softmax rows, the gate
 // arithmetic of a GRU cell and the AdamW update.
 //
-// Every kernel has a readable Go body (the reference, compiled everywhere) and,
-// on amd64 with AVX2 and FMA, an assembly body. The exported function checks the
-// lengths once and picks the body. The build tag noasm removes the assembly;
-// GODEBUG=cpu.avx2=off (or cpu.fma=off) switches it off at start. [Tier] tells
-// which one runs. The package is exported for the engine's own use and carries
+// Every kernel has a readable Go body (the reference, compiled everywhere) and
+// assembly bodies: AVX2 with FMA on amd64, NEON on arm64, and AVX-512 where it
+// pays. The exported function checks the lengths once and picks the body. The
+// build tag noasm removes the assembly; GODEBUG=cpu.avx2=off (or cpu.fma=off)
+// switches it off at start, cpu.avx512f=off its widest bodies. [Tier] tells which
+// one runs. The package is exported for the engine's own use and carries
 // no promise of stability.
 //
 // # Lengths
@@ -22,22 +23,24 @@
 // RMSNormRows and LayerNormRows may be called in place: an output may be exactly
 // the same slice as an input. A partial, shifted overlap is never allowed. The
 // output of Gemm and of the *Grad row kernels must not overlap any input, except
-// that SoftmaxRowsGrad allows dx to be y or dy, and GeluGrad allows dx to be x or dy.
+// that SoftmaxRowsGrad, TanhGrad and SigmoidGrad allow dx to be y or dy, and GeluGrad
+// allows dx to be x or dy. GluRows and AddColumnSums take no operand twice.
 //
 // # Rounding
 //
 // Kernels fall in four classes:
 //
-//   - exact: Add, Sub, Mul, AddTo, Axpy, Scale, MulAdd, AdamW, GRUGatesGrad.
+//   - exact: Add, Sub, Mul, AddTo, Axpy, Scale, MulAdd, AddColumnSums,
+//     TanhGrad, SigmoidGrad, AdamW, GRUGatesGrad.
 //     Each multiplication and addition is rounded to float32, none is fused: the
 //     same bits on every tier and platform.
 //   - ordered sums: Sum, Dot, and through them RMSNormRows, LayerNormRows and
 //     their gradients and SoftmaxRowsGrad. The order of summation is fixed (see
 //     [Sum]) and nothing is fused: the same bits on every tier and platform.
-//   - elementary functions: Exp, Tanh, Sigmoid, Gelu, GeluGrad, SinCos, Expm1OverX,
-//     SoftmaxRows, GRUGates. Errors are stated at each function; tiers differ in the
-//     last bits. The value at one element never depends on its position or on the
-//     length of the slice.
+//   - elementary functions: Exp, Tanh, Sigmoid, Gelu, GeluGrad, Softplus, SinCos,
+//     Expm1OverX, SoftmaxRows, GluRows, GluRowsGrad, GRUGates. Errors are stated at
+//     each function; tiers differ in the last bits. The value at one element never
+//     depends on its position or on the length of the slice.
 //   - Gemm: each element of C is one sum over k in increasing order (in blocks of
 //     at most 384), so it depends only on its row of A, its column of B, its own
 //     old value, k and the tier: not on m, n, the strides or the modes.

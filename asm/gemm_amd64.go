@@ -2,246 +2,237 @@
 
 package asm
 
-import "sync"
+import "math"
 
-// Blocking of Gemm after Goto and van de Geijn (ACM TOMS 34, 2008), in float32 elements. The
-// sums of a tile of 6 x 16 fill 12 of 16 vector registers.
-const (
-	tileM = 6
-	tileN = 16
-	// gemmKC steps of a panel of B (16 columns) take 24 KiB and stay in the L1 cache
-	// while the tiles of A pass by.
-	gemmKC = 384
-	// gemmMC rows of A at that depth take 184 KiB, within L2.
-	gemmMC = 20 * tileM
-	// gemmB is the size of the packed block of B: 512 KiB, within L2 or the near L3.
-	gemmB = 128 << 10
-	// Up to gemmDirectM rows B is read where it lies, as too few tiles share a panel to
-	// pay for the copy; beyond, if B as a whole is not within gemmDirectB.
-	gemmDirectM = 12
-	gemmDirectB = 4 << 10
-	// From gemmPackAN columns on, a transposed A is copied.
-	gemmPackAN = 33
-)
-
-// gemmScratch holds the packed blocks of one call.
-type gemmScratch struct{ a, b []float32 }
-
-var gemmPool = sync.Pool{New: func() any { return new(gemmScratch) }}
-
-func grow(s []float32, n int) []float32 {
-	if cap(s) < n {
-		return make([]float32, n, n+n/4)
+func gemmTile() tile {
+	if useAVX512 {
+		return tile{rows: 14, cols: 32, run: math.MaxInt}
 	}
-	return s[:n]
+	// A panel of 16 columns and 384 steps takes 24 KiB of the L1 cache, 20 tiles of A
+	// 180 KiB of L2.
+	return tile{rows: 6, cols: 16, slot: 8, run: 20, byPanel: true}
 }
 
-// gemmSIMD is Gemm for m, n, k >= 1. Each element of C is summed over the steps of a
-// depth block in order, whichever tile it falls into; the depth blocks depend on k
-// alone.
-func gemmSIMD(transA, transB bool, m, n, k int, a []float32, lda int, b []float32, ldb int, c []float32, ldc int, acc bool) {
-	if transA {
-		raceRead(a[:(k-1)*lda+m])
-	} else {
-		raceRead(a[:(m-1)*lda+k])
-	}
-	if transB {
-		raceRead(b[:(n-1)*ldb+k])
-	} else {
-		raceRead(b[:(k-1)*ldb+n])
-	}
-	for i := range m {
-		raceWrite(c[i*ldc:][:n])
-	}
-
-	// B can be read in place where a panel of 16 columns exists in memory.
-	packB := transB || (m > gemmDirectM && k*n > gemmDirectB)
-	packA := transA && n >= gemmPackAN
-	blocks := (k + gemmKC - 1) / gemmKC
-	kc := (k + blocks - 1) / blocks
-	nc := n
-	if packB {
-		nc = min(n, max(gemmB/kc, tileN)&^(tileN-1))
-	}
-
-	var scratch *gemmScratch
-	if packA || packB || n%tileN != 0 {
-		scratch = gemmPool.Get().(*gemmScratch)
-		if packB {
-			scratch.b = grow(scratch.b, (nc+tileN-1)&^(tileN-1)*kc)
-		} else {
-			scratch.b = grow(scratch.b, tileN*kc)
-		}
-		if packA {
-			scratch.a = grow(scratch.a, min(m, gemmMC)*kc+8)
-		}
-	}
-
-	as, ak := 4*lda, 4
-	if transA {
-		as, ak = 4, 4*lda
-	}
-	for p0 := 0; p0 < k; p0 += kc {
-		kb := min(kc, k-p0)
-		add := 0
-		if acc || p0 > 0 {
-			add = 1
-		}
-		for j0 := 0; j0 < n; j0 += nc {
-			nb := min(nc, n-j0)
-			if packB {
-				for j := 0; j < nb; j += tileN {
-					packPanel(scratch.b[j*kb:], transB, b, ldb, p0, j0+j, kb, min(tileN, nb-j))
-				}
-			} else if w := nb % tileN; w != 0 {
-				packPanel(scratch.b, false, b, ldb, p0, j0+nb-w, kb, w)
-			}
-			for i0 := 0; i0 < m; i0 += gemmMC {
-				mb := min(gemmMC, m-i0)
-				if packA {
-					packBlockA(scratch.a, a, lda, p0, i0, kb, mb)
-				}
-				j := 0
-				if mb == 1 && !packA && !packB {
-					var ap *float32
-					if transA {
-						ap = &a[p0*lda+i0]
-					} else {
-						ap = &a[i0*lda+p0]
-					}
-					for ; j+64 <= nb; j += 64 {
-						gemmRow64(kb, ap, ak, &b[p0*ldb+j0+j], 4*ldb, &c[i0*ldc+j0+j], add)
-					}
-				}
-				for ; j < nb; j += tileN {
-					w := min(tileN, nb-j)
-					var bp *float32
-					bs := 4 * tileN
-					switch {
-					case packB:
-						bp = &scratch.b[j*kb]
-					case w < tileN:
-						bp = &scratch.b[0]
-					default:
-						bp, bs = &b[p0*ldb+j0+j], 4*ldb
-					}
-					cp := c[i0*ldc+j0+j:]
-					six, rest := splitRows(mb)
-					if packA {
-						if six > 0 {
-							gemmTile6(kb, six, &scratch.a[0], 4, 4*tileM, 4*tileM*kb, bp, bs, &cp[0], 4*ldc, w, add)
-						}
-						i := six * tileM
-						for _, r := range rest {
-							if r > 0 {
-								gemmTile(r, kb, &scratch.a[i*kb], 4, 4*r, bp, bs, &cp[i*ldc], 4*ldc, w, add)
-								i += r
-							}
-						}
-						continue
-					}
-					ap, step := a, 1
-					if transA {
-						ap = a[p0*lda+i0:]
-					} else {
-						ap, step = a[i0*lda+p0:], lda
-					}
-					if six > 0 {
-						gemmTile6(kb, six, &ap[0], as, ak, tileM*as, bp, bs, &cp[0], 4*ldc, w, add)
-					}
-					i := six * tileM
-					for _, r := range rest {
-						if r > 0 {
-							gemmTile(r, kb, &ap[i*step], as, ak, bp, bs, &cp[i*ldc], 4*ldc, w, add)
-							i += r
-						}
-					}
-				}
-			}
-		}
-	}
-	if scratch != nil {
-		gemmPool.Put(scratch)
-	}
+// packsB says whether B, not transposed, is copied.
+func packsB(t tile, m, n, k, ldb int) bool {
+	return m > 2*t.rows && k*n > 4<<10
 }
 
-// splitRows covers m rows by six tiles of 6 rows and at most two smaller ones, as
-// equal as possible, since a tile of few rows leaves the multipliers idle.
-func splitRows(m int) (six int, rest [2]int) {
-	six = m / tileM
-	r := m % tileM
-	switch {
-	case r == 0:
-	case six == 0:
-		rest[0] = r
-	default:
-		six--
-		r += tileM
-		rest[0] = (r + 1) / 2
-		rest[1] = r / 2
-	}
-	return six, rest
+// packsA says whether a transposed A is copied. The tall tiles of AVX-512 read a step of
+// it, 56 bytes, as fast where it lies, whatever the stride.
+func packsA(t tile, m, n, k, lda int) bool {
+	return t.byPanel && n > 2*t.cols
 }
 
-func gemmTile(rows, k int, a *float32, as, ak int, b *float32, bs int, c *float32, cs, w, acc int) {
-	switch rows {
-	case 6:
-		gemmTile6(k, 1, a, as, ak, 0, b, bs, c, cs, w, acc)
-	case 5:
-		gemmTile5(k, 1, a, as, ak, 0, b, bs, c, cs, w, acc)
-	case 4:
-		gemmTile4(k, 1, a, as, ak, 0, b, bs, c, cs, w, acc)
-	case 3:
-		gemmTile3(k, 1, a, as, ak, 0, b, bs, c, cs, w, acc)
-	case 2:
-		gemmTile2(k, 1, a, as, ak, 0, b, bs, c, cs, w, acc)
-	case 1:
-		gemmTile1(k, 1, a, as, ak, 0, b, bs, c, cs, w, acc)
-	}
+// copiesA says whether a strip of A, not transposed, is copied: rows that lie a multiple
+// of the page apart fall into the same 8 lines of the L1 cache.
+func copiesA(t tile, m, n, k, lda int) bool {
+	return !t.byPanel && lda%1024 == 0 && m > 4 && n > t.cols
 }
 
-// packPanel copies steps p0..p0+k of columns j0..j0+w of op(B) to rows of 16, padded
-// with zeros.
-func packPanel(dst []float32, trans bool, b []float32, ldb, p0, j0, k, w int) {
-	if !trans {
-		packRows16(&dst[0], &b[p0*ldb+j0], 4*ldb, k, w)
+// copyRows copies rows rows of k elements, lda elements apart, to rows step apart.
+func copyRows(dst []float32, step int, src []float32, lda, rows, k int) {
+	copyRowsAVX2(&dst[0], 4*step, &src[0], 4*lda, rows, k)
+}
+
+// gemmTiles runs the kernel for tiles of rows rows.
+func gemmTiles(t tile, rows int, args *gemmArgs) {
+	if t.cols == 32 {
+		switch rows {
+		case 1:
+			gemmAVX512x1(args)
+		case 2:
+			gemmAVX512x2(args)
+		case 3:
+			gemmAVX512x3(args)
+		case 4:
+			gemmAVX512x4(args)
+		case 5:
+			gemmAVX512x5(args)
+		case 6:
+			gemmAVX512x6(args)
+		case 7:
+			gemmAVX512x7(args)
+		case 8:
+			gemmAVX512x8(args)
+		case 9:
+			gemmAVX512x9(args)
+		case 10:
+			gemmAVX512x10(args)
+		case 11:
+			gemmAVX512x11(args)
+		case 12:
+			gemmAVX512x12(args)
+		case 13:
+			gemmAVX512x13(args)
+		case 14:
+			gemmAVX512x14(args)
+		}
 		return
 	}
-	dst = dst[:tileN*k]
-	for h := 0; h < tileN; h += 8 {
+	switch rows {
+	case 1:
+		gemmAVX2x1(args)
+	case 2:
+		gemmAVX2x2(args)
+	case 3:
+		gemmAVX2x3(args)
+	case 4:
+		gemmAVX2x4(args)
+	case 5:
+		gemmAVX2x5(args)
+	case 6:
+		gemmAVX2x6(args)
+	}
+}
+
+// packRows copies k rows of w <= t.cols elements, src ld elements apart, to rows of
+// t.cols padded with zeros.
+func packRows(t tile, dst, src []float32, ld, k, w int) {
+	if t.cols == 32 {
+		packRowsAVX512(&dst[0], &src[0], 4*ld, k, w)
+		return
+	}
+	packRowsAVX2(&dst[0], &src[0], 4*ld, k, w)
+}
+
+// packTransposed copies w <= t.cols rows of k elements to k rows of t.cols.
+func packTransposed(t tile, dst, src []float32, ld, k, w int) {
+	if t.cols == 32 {
+		transposeAVX512(&dst[0], &src[0], 4*ld, min(w, 16), k, 128)
+		if w > 16 {
+			transposeAVX512(&dst[16], &src[16*ld], 4*ld, w-16, k, 128)
+		}
+		return
+	}
+	for h := 0; h < t.cols; h += 8 {
 		done := 0
 		if w-h >= 8 && k >= 8 {
-			transpose8(&dst[h], &b[(j0+h)*ldb+p0], 4*ldb, k/8)
+			transposeAVX2(&dst[h], &src[h*ld], 4*ld, k/8)
 			done = k &^ 7
 		}
 		for j := h; j < h+8; j++ {
 			if j >= w {
 				for p := range k {
-					dst[p*tileN+j] = 0
+					dst[p*t.cols+j] = 0
 				}
 				continue
 			}
-			src := b[(j0+j)*ldb+p0:][:k]
+			row := src[j*ld:][:k]
 			for p := done; p < k; p++ {
-				dst[p*tileN+j] = src[p]
+				dst[p*t.cols+j] = row[p]
 			}
 		}
 	}
 }
 
-// packBlockA copies steps p0..p0+k of rows i0..i0+m of a transposed A to tiles of
-// consecutive steps, in the partition of splitRows.
-func packBlockA(dst, a []float32, lda, p0, i0, k, m int) {
-	six, rest := splitRows(m)
+// packTiles copies k steps of a transposed A to tiles of t.slot elements per step: tall
+// tiles of r+1 rows, then short ones of r.
+func packTiles(t tile, dst, src []float32, ld, k, tall, short, r int) {
 	i := 0
-	for range six {
-		packRows8(&dst[i*k], &a[p0*lda+i0+i], 4*lda, k, tileM)
-		i += tileM
-	}
-	for _, r := range rest {
-		if r > 0 {
-			packRows8(&dst[i*k], &a[p0*lda+i0+i], 4*lda, k, r)
-			i += r
+	for q := range tall + short {
+		rows := r
+		if q < tall {
+			rows++
 		}
+		packRows8AVX2(&dst[q*k*t.slot], &src[i], 4*ld, k, rows)
+		i += rows
 	}
 }
+
+// The tile kernels, see gemmArgs. Masked columns of B are not read.
+
+//go:noescape
+func gemmAVX512x1(args *gemmArgs)
+
+//go:noescape
+func gemmAVX512x2(args *gemmArgs)
+
+//go:noescape
+func gemmAVX512x3(args *gemmArgs)
+
+//go:noescape
+func gemmAVX512x4(args *gemmArgs)
+
+//go:noescape
+func gemmAVX512x5(args *gemmArgs)
+
+//go:noescape
+func gemmAVX512x6(args *gemmArgs)
+
+//go:noescape
+func gemmAVX512x7(args *gemmArgs)
+
+//go:noescape
+func gemmAVX512x8(args *gemmArgs)
+
+//go:noescape
+func gemmAVX512x9(args *gemmArgs)
+
+//go:noescape
+func gemmAVX512x10(args *gemmArgs)
+
+//go:noescape
+func gemmAVX512x11(args *gemmArgs)
+
+//go:noescape
+func gemmAVX512x12(args *gemmArgs)
+
+//go:noescape
+func gemmAVX512x13(args *gemmArgs)
+
+//go:noescape
+func gemmAVX512x14(args *gemmArgs)
+
+//go:noescape
+func gemmAVX2x1(args *gemmArgs)
+
+//go:noescape
+func gemmAVX2x2(args *gemmArgs)
+
+//go:noescape
+func gemmAVX2x3(args *gemmArgs)
+
+//go:noescape
+func gemmAVX2x4(args *gemmArgs)
+
+//go:noescape
+func gemmAVX2x5(args *gemmArgs)
+
+//go:noescape
+func gemmAVX2x6(args *gemmArgs)
+
+// packRowsAVX512 copies rows rows of w <= 32 elements, stride bytes apart, to rows of 32
+// padded with zeros.
+//
+//go:noescape
+func packRowsAVX512(dst, src *float32, stride, rows, w int)
+
+// transposeAVX512 copies rows = 1..16 rows of k elements, stride bytes apart, to k rows
+// of 16 elements, step bytes apart. Columns beyond rows repeat the last.
+//
+//go:noescape
+func transposeAVX512(dst, src *float32, stride, rows, k, step int)
+
+// packRowsAVX2 copies rows rows of w <= 16 elements, stride bytes apart, to rows of 16
+// padded with zeros.
+//
+//go:noescape
+func packRowsAVX2(dst, src *float32, stride, rows, w int)
+
+// packRows8AVX2 copies rows rows of w <= 8 elements to rows of 8 padded with zeros.
+//
+//go:noescape
+func packRows8AVX2(dst, src *float32, stride, rows, w int)
+
+// transposeAVX2 copies 8 rows of 8*blocks elements, stride bytes apart, to 8*blocks rows
+// of 8 elements, 64 bytes apart.
+//
+//go:noescape
+func transposeAVX2(dst, src *float32, stride, blocks int)
+
+// copyRowsAVX2 copies rows rows of k elements, stride bytes apart, to rows step bytes
+// apart.
+//
+//go:noescape
+func copyRowsAVX2(dst *float32, step int, src *float32, stride, rows, k int)

@@ -1,5 +1,6 @@
 //go:build amd64 && !noasm
 
+#include "go_asm.h"
 #include "textflag.h"
 
 // Sixteen ones and sixteen zeros: loaded at offset 4*(16-w), the first w lanes of two
@@ -22,141 +23,86 @@ DATA colMask<>+112(SB)/8, $0
 DATA colMask<>+120(SB)/8, $0
 GLOBL colMask<>(SB), RODATA|NOPTR, $128
 
-// Registers of the tile kernels:
-//   AX  a at row 0, step p      R9  a at row 3, step p     R13 a of the tile
-//   R8  as   R10 ak   BX b at step p   R11 bs
-//   DI  c    R12 cs   CX steps left   DX tiles left   SI scratch
-//   Y0 Y1 a row of B, Y2 an element of A, Y4..Y15 the sums, two per row of C
+// Strips of C by AVX2 and FMA: R = 1..6 rows, panel after panel of 16 columns, two
+// registers per row. The 12 sums of the tallest tile leave two registers for a step of
+// B and one for an element of A. A last panel of up to 8 columns uses one register per
+// row. Masks cut off the columns that do not exist: masked lanes are not read.
+//
+// Registers:
+//   DX arguments   SI columns left   CX steps left
+//   AX, R12  A at rows 0, 3 of the step   R8 as   R10 ak
+//   BX B at the step   R11 bs   DI C at the panel   R13, R15 scratch
+//   Y0, Y1 a step of B   Y2 an element of A   Y3 the column mask in the masked loops
+//   Y4..Y15 the sums, two per row
 
-#define ROW(addr, lo, hi) \
+#define ROWWIDE(addr, lo, hi) \
 	VBROADCASTSS addr, Y2; \
 	VFMADD231PS  Y0, Y2, lo; \
 	VFMADD231PS  Y1, Y2, hi
 
-#define STEP1 \
-	VMOVUPS (BX), Y0; \
-	VMOVUPS 32(BX), Y1; \
-	ADDQ    R11, BX; \
-	ROW((AX), Y4, Y5)
+#define ROWNARROW(addr, lo) \
+	VBROADCASTSS addr, Y2; \
+	VFMADD231PS  Y0, Y2, lo
 
-#define STEP2 STEP1; \
-	ROW((AX)(R8*1), Y6, Y7)
-
-#define STEP3 STEP2; \
-	ROW((AX)(R8*2), Y8, Y9)
-
-#define STEP4 STEP3; \
-	ROW((R9), Y10, Y11)
-
-#define STEP5 STEP4; \
-	ROW((R9)(R8*1), Y12, Y13)
-
-#define STEP6 STEP5; \
-	ROW((R9)(R8*2), Y14, Y15)
-
-#define ADVANCE \
-	ADDQ R10, AX; \
-	ADDQ R10, R9
-
-#define ZERO2(lo, hi) \
+#define ZERO(lo, hi) \
 	VXORPS lo, lo, lo; \
 	VXORPS hi, hi, hi
 
-#define LOADARGS \
-	MOVQ tiles+8(FP), DX; \
-	MOVQ a+16(FP), R13; \
-	MOVQ as+24(FP), R8; \
-	MOVQ ak+32(FP), R10; \
-	MOVQ bs+56(FP), R11; \
-	MOVQ c+64(FP), DI; \
-	MOVQ cs+72(FP), R12
+// One row of C from the sums: whole, added, and the same with column masks.
+#define OUT(lo, hi) \
+	VMOVUPS lo, (R15); \
+	VMOVUPS hi, 32(R15); \
+	ADDQ    CX, R15
 
-#define TILESTART \
-	MOVQ R13, AX; \
-	LEAQ (AX)(R8*2), R9; \
-	ADDQ R8, R9; \
-	MOVQ b+48(FP), BX; \
-	MOVQ k+0(FP), CX
+#define OUTADD(lo, hi) \
+	VADDPS  (R15), lo, lo; \
+	VADDPS  32(R15), hi, hi; \
+	VMOVUPS lo, (R15); \
+	VMOVUPS hi, 32(R15); \
+	ADDQ    CX, R15
 
-// Stores of one row of C and the step to the next.
-#define STORE(lo, hi) \
-	VMOVUPS lo, (DI); \
-	VMOVUPS hi, 32(DI); \
-	ADDQ    R12, DI
+#define OUTMASK(lo, hi) \
+	VMASKMOVPS lo, Y2, (R15); \
+	VMASKMOVPS hi, Y3, 32(R15); \
+	ADDQ       CX, R15
 
-#define STOREACC(lo, hi) \
-	VADDPS  (DI), lo, lo; \
-	VADDPS  32(DI), hi, hi; \
-	VMOVUPS lo, (DI); \
-	VMOVUPS hi, 32(DI); \
-	ADDQ    R12, DI
-
-// Y2, Y3 are the column masks, Y1 is zero or all ones: whether the old C counts.
-#define STOREMASK(lo, hi) \
-	VMASKMOVPS (DI), Y2, Y0; \
-	VANDPS     Y1, Y0, Y0; \
+#define OUTMASKADD(lo, hi) \
+	VMASKMOVPS (R15), Y2, Y0; \
+	VMASKMOVPS 32(R15), Y3, Y1; \
 	VADDPS     Y0, lo, lo; \
-	VMASKMOVPS lo, Y2, (DI); \
-	VMASKMOVPS 32(DI), Y3, Y0; \
-	VANDPS     Y1, Y0, Y0; \
-	VADDPS     Y0, hi, hi; \
-	VMASKMOVPS hi, Y3, 32(DI); \
-	ADDQ       R12, DI
+	VADDPS     Y1, hi, hi; \
+	VMASKMOVPS lo, Y2, (R15); \
+	VMASKMOVPS hi, Y3, 32(R15); \
+	ADDQ       CX, R15
 
-#define MASKS \
-	MOVQ         w+80(FP), CX; \
-	NEGQ         CX; \
-	LEAQ         colMask<>+64(SB), SI; \
-	VMOVUPS      (SI)(CX*4), Y2; \
-	VMOVUPS      32(SI)(CX*4), Y3; \
-	MOVQ         acc+88(FP), CX; \
-	NEGQ         CX; \
-	MOVQ         CX, X1; \
-	VPBROADCASTD X1, Y1
+#define WIDE1 \
+	ROWWIDE((AX), Y4, Y5)
+#define WIDE2 WIDE1; \
+	ROWWIDE((AX)(R8*1), Y6, Y7)
+#define WIDE3 WIDE2; \
+	ROWWIDE((AX)(R8*2), Y8, Y9)
+#define WIDE4 WIDE3; \
+	ROWWIDE((R12), Y10, Y11)
+#define WIDE5 WIDE4; \
+	ROWWIDE((R12)(R8*1), Y12, Y13)
+#define WIDE6 WIDE5; \
+	ROWWIDE((R12)(R8*2), Y14, Y15)
 
-// The frame of all tile kernels: zero, loop over k in twos, store, next tile.
-#define KERNEL(CLEAR, STEP, OUT, OUTACC, OUTMASK) \
-	LOADARGS; \
-tile: \
-	TILESTART; \
-	CLEAR; \
-	SUBQ $2, CX; \
-	JLT  one; \
-	PCALIGN $32; \
-two: \
-	STEP; \
-	ADVANCE; \
-	STEP; \
-	ADVANCE; \
-	SUBQ $2, CX; \
-	JGE  two; \
-one: \
-	ADDQ $2, CX; \
-	JZ   out; \
-	STEP; \
-out: \
-	MOVQ w+80(FP), CX; \
-	CMPQ CX, $16; \
-	JNE  masked; \
-	MOVQ acc+88(FP), CX; \
-	TESTQ CX, CX; \
-	JNZ  add; \
-	OUT; \
-	JMP  next; \
-add: \
-	OUTACC; \
-	JMP  next; \
-masked: \
-	MASKS; \
-	OUTMASK; \
-next: \
-	ADDQ at+40(FP), R13; \
-	DECQ DX; \
-	JNZ  tile; \
-	VZEROUPPER; \
-	RET
+#define NARROW1 \
+	ROWNARROW((AX), Y4)
+#define NARROW2 NARROW1; \
+	ROWNARROW((AX)(R8*1), Y6)
+#define NARROW3 NARROW2; \
+	ROWNARROW((AX)(R8*2), Y8)
+#define NARROW4 NARROW3; \
+	ROWNARROW((R12), Y10)
+#define NARROW5 NARROW4; \
+	ROWNARROW((R12)(R8*1), Y12)
+#define NARROW6 NARROW5; \
+	ROWNARROW((R12)(R8*2), Y14)
 
-#define EACH1(OP) OP(Y4, Y5)
+#define EACH1(OP) \
+	OP(Y4, Y5)
 #define EACH2(OP) EACH1(OP); \
 	OP(Y6, Y7)
 #define EACH3(OP) EACH2(OP); \
@@ -168,85 +114,142 @@ next: \
 #define EACH6(OP) EACH5(OP); \
 	OP(Y14, Y15)
 
-// func gemmTile6(k, tiles int, a *float32, as, ak, at int, b *float32, bs int, c *float32, cs, w, acc int)
-TEXT ·gemmTile6(SB), NOSPLIT, $0-96
-	KERNEL(EACH6(ZERO2), STEP6, EACH6(STORE), EACH6(STOREACC), EACH6(STOREMASK))
+// The step to the next k: of A for 1..3 and 4..6 rows, and of B.
+#define NEXT1 \
+	ADDQ R10, AX; \
+	ADDQ R11, BX
 
-// func gemmTile5(k, tiles int, a *float32, as, ak, at int, b *float32, bs int, c *float32, cs, w, acc int)
-TEXT ·gemmTile5(SB), NOSPLIT, $0-96
-	KERNEL(EACH5(ZERO2), STEP5, EACH5(STORE), EACH5(STOREACC), EACH5(STOREMASK))
+#define NEXT2 NEXT1; \
+	ADDQ R10, R12
 
-// func gemmTile4(k, tiles int, a *float32, as, ak, at int, b *float32, bs int, c *float32, cs, w, acc int)
-TEXT ·gemmTile4(SB), NOSPLIT, $0-96
-	KERNEL(EACH4(ZERO2), STEP4, EACH4(STORE), EACH4(STOREACC), EACH4(STOREMASK))
-
-// func gemmTile3(k, tiles int, a *float32, as, ak, at int, b *float32, bs int, c *float32, cs, w, acc int)
-TEXT ·gemmTile3(SB), NOSPLIT, $0-96
-	KERNEL(EACH3(ZERO2), STEP3, EACH3(STORE), EACH3(STOREACC), EACH3(STOREMASK))
-
-// func gemmTile2(k, tiles int, a *float32, as, ak, at int, b *float32, bs int, c *float32, cs, w, acc int)
-TEXT ·gemmTile2(SB), NOSPLIT, $0-96
-	KERNEL(EACH2(ZERO2), STEP2, EACH2(STORE), EACH2(STOREACC), EACH2(STOREMASK))
-
-// func gemmTile1(k, tiles int, a *float32, as, ak, at int, b *float32, bs int, c *float32, cs, w, acc int)
-TEXT ·gemmTile1(SB), NOSPLIT, $0-96
-	KERNEL(EACH1(ZERO2), STEP1, EACH1(STORE), EACH1(STOREACC), EACH1(STOREMASK))
-
-// func gemmRow64(k int, a *float32, ak int, b *float32, bs int, c *float32, acc int)
-TEXT ·gemmRow64(SB), NOSPLIT, $0-56
-	MOVQ k+0(FP), CX
-	MOVQ a+8(FP), AX
-	MOVQ ak+16(FP), R10
-	MOVQ b+24(FP), BX
-	MOVQ bs+32(FP), R11
-	MOVQ c+40(FP), DI
-	MOVQ acc+48(FP), DX
-	ZERO2(Y4, Y5)
-	ZERO2(Y6, Y7)
-	ZERO2(Y8, Y9)
-	ZERO2(Y10, Y11)
-
-	PCALIGN $32
-step:
-	VBROADCASTSS (AX), Y2
-	VFMADD231PS  (BX), Y2, Y4
-	VFMADD231PS  32(BX), Y2, Y5
-	VFMADD231PS  64(BX), Y2, Y6
-	VFMADD231PS  96(BX), Y2, Y7
-	VFMADD231PS  128(BX), Y2, Y8
-	VFMADD231PS  160(BX), Y2, Y9
-	VFMADD231PS  192(BX), Y2, Y10
-	VFMADD231PS  224(BX), Y2, Y11
-	ADDQ         R10, AX
-	ADDQ         R11, BX
-	DECQ         CX
-	JNZ          step
-
-	TESTQ DX, DX
-	JZ    store
-	VADDPS (DI), Y4, Y4
-	VADDPS 32(DI), Y5, Y5
-	VADDPS 64(DI), Y6, Y6
-	VADDPS 96(DI), Y7, Y7
-	VADDPS 128(DI), Y8, Y8
-	VADDPS 160(DI), Y9, Y9
-	VADDPS 192(DI), Y10, Y10
-	VADDPS 224(DI), Y11, Y11
-
-store:
-	VMOVUPS Y4, (DI)
-	VMOVUPS Y5, 32(DI)
-	VMOVUPS Y6, 64(DI)
-	VMOVUPS Y7, 96(DI)
-	VMOVUPS Y8, 128(DI)
-	VMOVUPS Y9, 160(DI)
-	VMOVUPS Y10, 192(DI)
-	VMOVUPS Y11, 224(DI)
-	VZEROUPPER
+#define KERNEL(WIDE, NARROW, EACH, NEXT) \
+	MOVQ args+0(FP), DX; \
+	MOVQ gemmArgs_as(DX), R8; \
+	MOVQ gemmArgs_ak(DX), R10; \
+	MOVQ gemmArgs_bs(DX), R11; \
+tile: \
+	MOVQ gemmArgs_c(DX), DI; \
+	MOVQ gemmArgs_n(DX), SI; \
+	MOVQ gemmArgs_b(DX), BX; \
+	MOVQ BX, gemmArgs_bPanel(DX); \
+panel: \
+	MOVQ gemmArgs_a(DX), AX; \
+	LEAQ (R8)(R8*2), R12; \
+	ADDQ AX, R12; \
+	MOVQ gemmArgs_k(DX), CX; \
+	EACH(ZERO); \
+	CMPQ SI, $16; \
+	JLT  tail; \
+	SUBQ $2, CX; \
+	JLT  one; \
+	PCALIGN $32; \
+wide: \
+	VMOVUPS (BX), Y0; \
+	VMOVUPS 32(BX), Y1; \
+	WIDE; \
+	NEXT; \
+	VMOVUPS (BX), Y0; \
+	VMOVUPS 32(BX), Y1; \
+	WIDE; \
+	NEXT; \
+	SUBQ $2, CX; \
+	JGE  wide; \
+one: \
+	ADDQ $2, CX; \
+	JZ   whole; \
+	VMOVUPS (BX), Y0; \
+	VMOVUPS 32(BX), Y1; \
+	WIDE; \
+whole: \
+	MOVQ gemmArgs_cs(DX), CX; \
+	MOVQ DI, R15; \
+	CMPQ gemmArgs_acc(DX), $0; \
+	JNE  add; \
+	EACH(OUT); \
+	JMP  next; \
+add: \
+	EACH(OUTADD); \
+next: \
+	SUBQ $16, SI; \
+	JLE  done; \
+	ADDQ $64, DI; \
+	MOVQ gemmArgs_bPanel(DX), BX; \
+	ADDQ gemmArgs_bp(DX), BX; \
+	MOVQ BX, gemmArgs_bPanel(DX); \
+	JMP  panel; \
+tail: \
+	LEAQ colMask<>+64(SB), R13; \
+	MOVQ SI, R15; \
+	NEGQ R15; \
+	LEAQ (R13)(R15*4), R13; \
+	CMPQ SI, $8; \
+	JLE  narrow; \
+	VMOVUPS 32(R13), Y3; \
+masked: \
+	VMOVUPS    (BX), Y0; \
+	VMASKMOVPS 32(BX), Y3, Y1; \
+	WIDE; \
+	NEXT; \
+	DECQ CX; \
+	JNZ  masked; \
+	JMP  out; \
+narrow: \
+	VMOVUPS (R13), Y3; \
+narrowStep: \
+	VMASKMOVPS (BX), Y3, Y0; \
+	NARROW; \
+	NEXT; \
+	DECQ CX; \
+	JNZ  narrowStep; \
+out: \
+	VMOVUPS (R13), Y2; \
+	VMOVUPS 32(R13), Y3; \
+	MOVQ gemmArgs_cs(DX), CX; \
+	MOVQ DI, R15; \
+	CMPQ gemmArgs_acc(DX), $0; \
+	JNE  maskAdd; \
+	EACH(OUTMASK); \
+	JMP  done; \
+maskAdd: \
+	EACH(OUTMASKADD); \
+done: \
+	DECQ gemmArgs_tiles(DX); \
+	JZ   end; \
+	MOVQ gemmArgs_at(DX), CX; \
+	ADDQ CX, gemmArgs_a(DX); \
+	MOVQ gemmArgs_ct(DX), CX; \
+	ADDQ CX, gemmArgs_c(DX); \
+	JMP  tile; \
+end: \
+	VZEROUPPER; \
 	RET
 
-// func packRows16(dst *float32, src *float32, stride, rows, w int)
-TEXT ·packRows16(SB), NOSPLIT, $0-40
+// func gemmAVX2x1(args *gemmArgs)
+TEXT ·gemmAVX2x1(SB), NOSPLIT, $0-8
+	KERNEL(WIDE1, NARROW1, EACH1, NEXT1)
+
+// func gemmAVX2x2(args *gemmArgs)
+TEXT ·gemmAVX2x2(SB), NOSPLIT, $0-8
+	KERNEL(WIDE2, NARROW2, EACH2, NEXT1)
+
+// func gemmAVX2x3(args *gemmArgs)
+TEXT ·gemmAVX2x3(SB), NOSPLIT, $0-8
+	KERNEL(WIDE3, NARROW3, EACH3, NEXT1)
+
+// func gemmAVX2x4(args *gemmArgs)
+TEXT ·gemmAVX2x4(SB), NOSPLIT, $0-8
+	KERNEL(WIDE4, NARROW4, EACH4, NEXT2)
+
+// func gemmAVX2x5(args *gemmArgs)
+TEXT ·gemmAVX2x5(SB), NOSPLIT, $0-8
+	KERNEL(WIDE5, NARROW5, EACH5, NEXT2)
+
+// func gemmAVX2x6(args *gemmArgs)
+TEXT ·gemmAVX2x6(SB), NOSPLIT, $0-8
+	KERNEL(WIDE6, NARROW6, EACH6, NEXT2)
+
+// func packRowsAVX2(dst, src *float32, stride, rows, w int)
+TEXT ·packRowsAVX2(SB), NOSPLIT, $0-40
 	MOVQ    dst+0(FP), DI
 	MOVQ    src+8(FP), SI
 	MOVQ    stride+16(FP), R8
@@ -269,14 +272,13 @@ row16:
 	VZEROUPPER
 	RET
 
-// func packRows8(dst *float32, src *float32, stride, rows, w int)
-TEXT ·packRows8(SB), NOSPLIT, $0-40
+// func packRows8AVX2(dst, src *float32, stride, rows, w int)
+TEXT ·packRows8AVX2(SB), NOSPLIT, $0-40
 	MOVQ    dst+0(FP), DI
 	MOVQ    src+8(FP), SI
 	MOVQ    stride+16(FP), R8
 	MOVQ    rows+24(FP), DX
 	MOVQ    w+32(FP), CX
-	LEAQ    0(CX*4), R9
 	NEGQ    CX
 	LEAQ    colMask<>+64(SB), AX
 	VMOVUPS (AX)(CX*4), Y2
@@ -285,14 +287,14 @@ row8:
 	VMASKMOVPS (SI), Y2, Y0
 	VMOVUPS    Y0, (DI)
 	ADDQ       R8, SI
-	ADDQ       R9, DI
+	ADDQ       $32, DI
 	DECQ       DX
 	JNZ        row8
 	VZEROUPPER
 	RET
 
-// func transpose8(dst *float32, src *float32, stride, blocks int)
-TEXT ·transpose8(SB), NOSPLIT, $0-32
+// func transposeAVX2(dst, src *float32, stride, blocks int)
+TEXT ·transposeAVX2(SB), NOSPLIT, $0-32
 	MOVQ dst+0(FP), DI
 	MOVQ src+8(FP), SI
 	MOVQ stride+16(FP), R8
@@ -352,5 +354,62 @@ block:
 	ADDQ $512, DI
 	DECQ DX
 	JNZ  block
+	VZEROUPPER
+	RET
+
+// func copyRowsAVX2(dst *float32, step int, src *float32, stride, rows, k int)
+TEXT ·copyRowsAVX2(SB), NOSPLIT, $0-48
+	MOVQ    dst+0(FP), DI
+	MOVQ    step+8(FP), R9
+	MOVQ    src+16(FP), SI
+	MOVQ    stride+24(FP), R8
+	MOVQ    rows+32(FP), DX
+	MOVQ    k+40(FP), R10
+	MOVQ    R10, CX
+	ANDQ    $7, CX
+	NEGQ    CX
+	LEAQ    colMask<>+64(SB), AX
+	VMOVUPS (AX)(CX*4), Y4
+
+copyRow:
+	MOVQ SI, AX
+	MOVQ DI, BX
+	MOVQ R10, CX
+	SUBQ $32, CX
+	JLT  copyRest
+
+copy32:
+	VMOVUPS (AX), Y0
+	VMOVUPS 32(AX), Y1
+	VMOVUPS 64(AX), Y2
+	VMOVUPS 96(AX), Y3
+	VMOVUPS Y0, (BX)
+	VMOVUPS Y1, 32(BX)
+	VMOVUPS Y2, 64(BX)
+	VMOVUPS Y3, 96(BX)
+	ADDQ    $128, AX
+	ADDQ    $128, BX
+	SUBQ    $32, CX
+	JGE     copy32
+
+copyRest:
+	ADDQ $24, CX
+	JLT  copyTail
+
+copy8:
+	VMOVUPS (AX), Y0
+	VMOVUPS Y0, (BX)
+	ADDQ    $32, AX
+	ADDQ    $32, BX
+	SUBQ    $8, CX
+	JGE     copy8
+
+copyTail:
+	VMASKMOVPS (AX), Y4, Y0
+	VMASKMOVPS Y0, Y4, (BX)
+	ADDQ       R8, SI
+	ADDQ       R9, DI
+	DECQ       DX
+	JNZ        copyRow
 	VZEROUPPER
 	RET

@@ -1,7 +1,17 @@
-//go:build !amd64 || noasm
+//go:build !(amd64 || arm64) || noasm
 
 package asm
 
-func gemmSIMD(transA, transB bool, m, n, k int, a []float32, lda int, b []float32, ldb int, c []float32, ldc int, acc bool) {
-	gemmGo(transA, transB, m, n, k, a, lda, b, ldb, c, ldc, acc)
+// Without kernels a packed matrix is a plain k x n copy.
+
+type tile struct{}
+
+func gemmSIMD(_, _ bool, _, _, _ int, _ []float32, _ int, _ []float32, _ int, _ *Packed, _ []float32, _ int, _ bool, _ *Epilogue) {
+	panic(unreachable)
+}
+
+func (p *Packed) pack(bool, []float32, int) { panic(unreachable) }
+
+func gemmBatchSIMD(_, _ bool, _, _, _, _ int, _ []float32, _, _ int, _ []float32, _, _ int, _ []float32, _, _ int, _ bool) {
+	panic(unreachable)
 }

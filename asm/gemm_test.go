@@ -203,6 +203,178 @@ func TestGemmSpecialValues(t *testing.T) {
 	})
 }
 
+// Shapes at random, so that every tile height, panel width and tail comes up.
+func TestGemmRandom(t *testing.T) {
+	eachTier(t, func(tier string) {
+		r := rand.New(rand.NewPCG(27, 28))
+		for range 25 {
+			gemmOnce(t, r, tier, r.IntN(71), r.IntN(71), r.IntN(71), r.IntN(4))
+		}
+		for _, s := range [][3]int{{29, 40, 383}, {15, 65, 384}, {31, 31, 385}, {5, 33, 769}} {
+			gemmOnce(t, r, tier, s[0], s[1], s[2], 0)
+		}
+	})
+}
+
+// The wide strides of A that are copied for the sake of the cache.
+func TestGemmPageStride(t *testing.T) {
+	eachTier(t, func(tier string) {
+		r := rand.New(rand.NewPCG(29, 30))
+		const m, n, k, ld = 31, 150, 401, 1024
+		a, b := floats(r, m*ld), floats(r, k*n)
+		dense := make([]float32, m*k)
+		for i := range m {
+			copy(dense[i*k:][:k], a[i*ld:])
+		}
+		want, got := make([]float32, m*n), make([]float32, m*n)
+		Gemm(false, false, m, n, k, dense, k, b, n, want, n, false)
+		Gemm(false, false, m, n, k, a, ld, b, n, got, n, false)
+		require.Equal(t, want, got, tier)
+	})
+}
+
+// All tiers with fused multiply-adds sum in the same order.
+func TestGemmTiersAgree(t *testing.T) {
+	r := rand.New(rand.NewPCG(31, 32))
+	for _, s := range [][3]int{{1, 1, 1}, {3, 7, 5}, {14, 32, 16}, {33, 71, 100}, {65, 97, 800}, {20, 300, 40}} {
+		m, n, k := s[0], s[1], s[2]
+		a, b := floats(r, m*k), floats(r, k*n)
+		for mode := range 4 {
+			transA, transB := mode&1 != 0, mode&2 != 0
+			lda, ldb := strides(m, n, k, transA, transB)
+			var want []float32
+			eachTier(t, func(tier string) {
+				if tier == "reference" {
+					return
+				}
+				c := make([]float32, m*n)
+				Gemm(transA, transB, m, n, k, a, lda, b, ldb, c, n, false)
+				if want == nil {
+					want = c
+				}
+				require.Equal(t, want, c, "%s %v mode %d", tier, s, mode)
+			})
+		}
+	}
+}
+
+// strides are those of dense A and B.
+func strides(m, n, k int, transA, transB bool) (lda, ldb int) {
+	lda, ldb = k, n
+	if transA {
+		lda = m
+	}
+	if transB {
+		ldb = k
+	}
+	return lda, ldb
+}
+
+// An epilogue equals the kernels that it stands for, one after the other.
+func TestGemmEpilogue(t *testing.T) {
+	eachTier(t, func(tier string) {
+		r := rand.New(rand.NewPCG(33, 34))
+		for _, s := range [][3]int{{1, 1, 1}, {5, 16, 0}, {13, 33, 20}, {40, 70, 400}, {100, 96, 32}} {
+			for set := range 32 {
+				m, n, k := s[0], s[1], s[2]
+				ldc, ldr := n+set%3, n+1
+				a, b, bias, res := floats(r, m*k), floats(r, k*n), floats(r, n), floats(r, m*ldr)
+				acc := set&16 != 0
+				old := floats(r, m*ldc)
+				want, pre := append([]float32(nil), old...), make([]float32, m*ldc)
+				e := Epilogue{Act: Activation(set % 4)}
+				Gemm(false, false, m, n, k, a, k, b, n, want, ldc, acc)
+				for i := range m {
+					row := want[i*ldc:][:n]
+					if set&2 != 0 {
+						e.Bias = bias
+						Add(row, row, bias)
+					}
+					if set&4 != 0 {
+						e.Pre = make([]float32, m*ldc)
+						copy(pre[i*ldc:], row)
+					}
+					switch e.Act {
+					case ActGelu:
+						Gelu(row, row)
+					case ActTanh:
+						Tanh(row, row)
+					case ActSigmoid:
+						Sigmoid(row, row)
+					}
+					if set&8 != 0 {
+						e.Residual, e.LDR = res, ldr
+						Add(row, row, res[i*ldr:][:n])
+					}
+				}
+				got, check := guarded(len(old), set%4)
+				copy(got, old)
+				GemmEpilogue(false, false, m, n, k, a, k, b, n, got, ldc, acc, &e)
+				check(t, "c")
+				require.Equal(t, want, got, "%s %v set %d", tier, s, set)
+				if e.Pre != nil {
+					require.Equal(t, pre, e.Pre, "%s %v set %d", tier, s, set)
+				}
+				copy(got, old)
+				GemmPacked(m, a, k, Pack(false, n, k, b, n), got, ldc, acc, &e)
+				check(t, "packed c")
+				require.Equal(t, want, got, "%s %v set %d packed", tier, s, set)
+			}
+		}
+	})
+}
+
+func TestGemmPacked(t *testing.T) {
+	eachTier(t, func(tier string) {
+		r := rand.New(rand.NewPCG(35, 36))
+		for range 40 {
+			m, n, k, pad := r.IntN(40), r.IntN(100), r.IntN(90), r.IntN(3)
+			if r.IntN(8) == 0 {
+				k, n = 700+r.IntN(200), 400+r.IntN(90)
+			}
+			for _, transB := range []bool{false, true} {
+				ldb := n + pad
+				rows := k
+				if transB {
+					ldb, rows = k+pad, n
+				}
+				a, b := floats(r, m*k), floats(r, rows*ldb)
+				p := Pack(transB, n, k, b, ldb)
+				pk, pn := p.Size()
+				require.Equal(t, []int{k, n}, []int{pk, pn})
+				want, got := floats(r, m*n), make([]float32, m*n)
+				copy(got, want)
+				Gemm(false, transB, m, n, k, a, k, b, ldb, want, n, true)
+				clear(b) // the copy is independent
+				GemmPacked(m, a, k, p, got, n, true, nil)
+				require.Equal(t, want, got, "%s %d %d %d %v", tier, m, n, k, transB)
+			}
+		}
+	})
+}
+
+func TestGemmBatch(t *testing.T) {
+	eachTier(t, func(tier string) {
+		r := rand.New(rand.NewPCG(37, 38))
+		for i := range 60 {
+			batch, m, n, k := r.IntN(5), r.IntN(40), r.IntN(40), r.IntN(40)
+			transA, transB := i&1 != 0, i&2 != 0
+			lda, ldb := strides(m, n, k, transA, transB)
+			strideA, strideB, strideC := m*k+i%3, k*n+i%2, m*n+i%4
+			if i%5 == 0 {
+				strideB = 0
+			}
+			a, b, c := floats(r, batch*strideA+m*k), floats(r, batch*strideB+k*n), floats(r, batch*strideC+m*n)
+			want := append([]float32{}, c...)
+			for q := range batch {
+				Gemm(transA, transB, m, n, k, a[q*strideA:], lda, b[q*strideB:], ldb, want[q*strideC:], n, i%3 == 0)
+			}
+			GemmBatch(transA, transB, batch, m, n, k, a, lda, strideA, b, ldb, strideB, c, n, strideC, i%3 == 0)
+			require.Equal(t, want, c, "%s %d x %d %d %d mode %d", tier, batch, m, n, k, i&3)
+		}
+	})
+}
+
 func TestNoAllocations(t *testing.T) {
 	const m, n, k = 40, 50, 60
 	a, b, c := make([]float32, m*k), make([]float32, k*n), make([]float32, m*n)
@@ -230,4 +402,11 @@ func TestNoAllocations(t *testing.T) {
 			Gemm(mode&1 != 0, mode&2 != 0, m, n, k, a, lda, b, ldb, c, n, true)
 		}), "Gemm mode %d", mode)
 	}
+	p := Pack(false, n, k, b, n)
+	e := Epilogue{Bias: gain, Act: ActGelu}
+	require.Zero(t, testing.AllocsPerRun(20, func() {
+		e := e // as a caller would build it
+		GemmPacked(m, a, k, p, c, n, false, &e)
+		GemmBatch(false, true, 4, 8, 10, 12, a, 12, 96, b, 12, 120, c, 10, 80, false)
+	}), "packed and batch")
 }

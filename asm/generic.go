@@ -49,11 +49,14 @@ func scaleGo(alpha float32, x []float32) {
 }
 
 // lanes are the partial sums of an ordered reduction, see Sum.
-type lanes [32]float32
+type lanes [64]float32
 
-// total adds the partial sums pairwise in the order of the vector unit: the four
-// registers, then their halves.
+// total adds the partial sums pairwise in the order of the vector unit: the second
+// half to the first, the four registers that remain, then their halves.
 func (l *lanes) total() float32 {
+	for j := range 32 {
+		l[j] += l[32+j]
+	}
 	var s [8]float32
 	for j := range s {
 		s[j] = (l[j] + l[8+j]) + (l[16+j] + l[24+j])
@@ -61,10 +64,14 @@ func (l *lanes) total() float32 {
 	return ((s[0] + s[4]) + (s[2] + s[6])) + ((s[1] + s[5]) + (s[3] + s[7]))
 }
 
-// lane maps an index to its partial sum: i modulo 32 in the leading blocks of 32
-// elements, i modulo 8 in what remains.
+// lane maps an index to its partial sum: i modulo 64 in the leading blocks of 64
+// elements, i modulo 32 in a block of 32 behind them, i modulo 8 in what remains. A
+// lane is never -0, so lanes that got nothing change nothing.
 func lane(i, n int) int {
-	if i < n&^31 {
+	switch {
+	case i < n&^63:
+		return i & 63
+	case i < n&^31:
 		return i & 31
 	}
 	return i & 7
@@ -253,6 +260,42 @@ func geluGradGo(dx, x, dy []float32, acc bool) {
 	}
 }
 
+// softplus64 is max(x,0) + log(1+e^-|x|).
+func softplus64(x float64) float64 {
+	if x != x {
+		return x
+	}
+	return max(x, 0) + math.Log1p(exp64(-math.Abs(x)))
+}
+
+func softplusGo(dst, x []float32) {
+	for i, v := range x[:len(dst)] {
+		dst[i] = float32(softplus64(float64(v)))
+	}
+}
+
+func tanhGradGo(dx, y, dy []float32, acc bool) {
+	y, dy = y[:len(dx)], dy[:len(dx)]
+	for i, v := range y {
+		d := float32(dy[i] * (1 - float32(v*v)))
+		if acc {
+			d += dx[i]
+		}
+		dx[i] = d
+	}
+}
+
+func sigmoidGradGo(dx, y, dy []float32, acc bool) {
+	y, dy = y[:len(dx)], dy[:len(dx)]
+	for i, v := range y {
+		d := float32(dy[i] * float32(v*(1-v)))
+		if acc {
+			d += dx[i]
+		}
+		dx[i] = d
+	}
+}
+
 func sinCosGo(sin, cos, x []float32) {
 	sin, cos = sin[:len(x)], cos[:len(x)]
 	for i, v := range x {
@@ -304,9 +347,10 @@ func softmaxRowGo(dst, x []float32) {
 	}
 }
 
-// softmaxGradRowGo: dx (+)= y*(dy - s), where s = y.dy comes from the caller.
-func softmaxGradRowGo(dx, y, dy []float32, s float32, acc bool) {
+// softmaxGradRowGo: dx (+)= y*(dy - y.dy). dx may be y or dy.
+func softmaxGradRowGo(dx, y, dy []float32, acc bool) {
 	y, dy = y[:len(dx)], dy[:len(dx)]
+	s := Dot(y, dy)
 	for i := range dx {
 		d := float32(y[i] * (dy[i] - s))
 		if acc {
@@ -316,36 +360,79 @@ func softmaxGradRowGo(dx, y, dy []float32, s float32, acc bool) {
 	}
 }
 
-// scaleMulGo: dst = (x*s)*gain.
-func scaleMulGo(dst, x, gain []float32, s float32) {
+// invStd is 1/sqrt(ss/n + eps), in float64 so that all tiers and platforms agree.
+func invStd(ss float32, n int, eps float32) float32 {
+	return float32(1 / math.Sqrt(float64(ss)/float64(n)+float64(eps)))
+}
+
+// rmsNormRowGo: dst = (x*s)*gain; returns s.
+func rmsNormRowGo(dst, x, gain []float32, eps float32) (s float32) {
 	x, gain = x[:len(dst)], gain[:len(dst)]
+	s = invStd(Dot(x, x), len(x), eps)
 	for i := range dst {
 		dst[i] = float32(x[i]*s) * gain[i]
 	}
+	return s
 }
 
-// affineGo: dst = ((x-mean)*s)*gain + bias.
-func affineGo(dst, x, gain, bias []float32, mean, s float32) {
+// layerNormRowGo: dst = ((x-mean)*s)*gain + bias; returns mean and s.
+func layerNormRowGo(dst, x, gain, bias []float32, eps float32) (mean, s float32) {
 	x, gain, bias = x[:len(dst)], gain[:len(dst)], bias[:len(dst)]
+	mean = Sum(x) / float32(len(x))
+	var ss float32
+	for lo := 0; lo < len(x); lo += sumBlock {
+		ss += sqDevGo(x[lo:min(lo+sumBlock, len(x))], mean)
+	}
+	s = invStd(ss, len(x), eps)
 	for i := range dst {
 		dst[i] = float32(float32((x[i]-mean)*s)*gain[i]) + bias[i]
 	}
+	return mean, s
 }
 
-// normGradGo is the element-wise part of both normalisation gradients, with
-// xhat = (x-mean)*s:
+// normGradRowGo is one row of the gradient of both normalisations, with
+// xhat = (x-mean)*s (for RMSNorm mean = 0 and c1 = 0):
 //
+//	c1 = mean(dy*gain),  c2 = mean(dy*gain*xhat)
 //	dx += s*((dy*gain - c1) - xhat*c2)
-//	dgain += dy*xhat
-func normGradGo(dx, dgain, x, gain, dy []float32, mean, s, c1, c2 float32) {
+func normGradRowGo(dx, x, gain, dy []float32, mean, s float32, centred bool) {
 	n := len(dx)
-	dgain, x, gain, dy = dgain[:n], x[:n], gain[:n], dy[:n]
+	x, gain, dy = x[:n], gain[:n], dy[:n]
+	var g, c1, gx float32
+	if centred {
+		g = Dot(dy, gain)
+		c1 = g / float32(n)
+	}
+	for lo := 0; lo < n; lo += sumBlock {
+		hi := min(lo+sumBlock, n)
+		gx += dot3Go(dy[lo:hi], gain[lo:hi], x[lo:hi])
+	}
+	// From the sums of dy*gain*x and dy*gain; in float64, since the two terms cancel
+	// when |mean| is large. (The product is exact, so fusing it changes nothing.)
+	c2 := float32((float64(gx) - float64(mean)*float64(g)) * float64(s) / float64(n))
 	for i := range dx {
 		xhat := float32((x[i] - mean) * s)
 		t := float32(dy[i]*gain[i]) - c1
 		t -= float32(xhat * c2)
 		dx[i] += float32(s * t)
-		dgain[i] += float32(dy[i] * xhat)
+	}
+}
+
+func gluRowGo(dst, x []float32) {
+	h := len(dst)
+	u, v := x[:h], x[h:2*h]
+	for i := range dst {
+		dst[i] = float32(gelu64(float64(u[i]))) * v[i]
+	}
+}
+
+func gluGradRowGo(dx, x, dy []float32) {
+	h := len(dy)
+	u, v, du, dv := x[:h], x[h:2*h], dx[:h], dx[h:2*h]
+	for i, d := range dy {
+		w := float64(u[i])
+		du[i] += float32(float32(d*v[i]) * float32(geluGrad64(w)))
+		dv[i] += float32(d * float32(gelu64(w)))
 	}
 }
 

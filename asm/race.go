@@ -21,3 +21,14 @@ func raceWrite(x []float32) {
 		runtime.RaceWriteRange(unsafe.Pointer(&x[0]), 4*len(x))
 	}
 }
+
+// raceMatrix reports the elements of a matrix of rows x cols, stored transposed if trans,
+// with row stride ld.
+func raceMatrix(report func([]float32), x []float32, rows, cols, ld int, trans bool) {
+	if trans {
+		rows, cols = cols, rows
+	}
+	for i := range rows {
+		report(x[i*ld:][:cols])
+	}
+}

@@ -131,6 +131,174 @@ func TestSoftmaxSpecialRows(t *testing.T) {
 	})
 }
 
+// Rows that the kernel declines stand between others, over several calls of it.
+func TestSoftmaxDeclinedRows(t *testing.T) {
+	eachTier(t, func(tier string) {
+		r := rand.New(rand.NewPCG(21, 22))
+		const rows, cols = 500, 67
+		x, y, alone := floats(r, rows*cols), make([]float32, rows*cols), make([]float32, cols)
+		for i := range rows {
+			switch {
+			case i%7 == 3 || i == rows-1:
+				for j := range cols {
+					x[i*cols+j] = -inf32
+				}
+			case i%11 == 0:
+				x[i*cols+i%cols] = nan32
+			case i%13 == 0:
+				x[i*cols+i%cols] = inf32
+			}
+		}
+		SoftmaxRows(y, x, rows, cols)
+		for i := range rows {
+			SoftmaxRows(alone, x[i*cols:][:cols], 1, cols)
+			for j, v := range alone {
+				require.True(t, sameBits(v, y[i*cols+j]), "%s: row %d", tier, i)
+			}
+		}
+	})
+}
+
+// A kernel call takes many rows; each must come out as when it is alone.
+func TestRowsTogether(t *testing.T) {
+	eachTier(t, func(tier string) {
+		r := rand.New(rand.NewPCG(23, 24))
+		for _, s := range [][2]int{{700, 33}, {41, 130}, {9, 4096}, {2, maxCall + 5}, {1000, 1}, {37, 64}} {
+			rows, cols := s[0], s[1]
+			n := rows * cols
+			x, dy, old := floats(r, 3*n), floats(r, n), floats(r, 3*n)
+			gh, save := floats(r, 3*n), floats(r, 4*n)
+			gain, bias := floats(r, cols), floats(r, cols)
+			rstd, mean := floats(r, rows), floats(r, rows)
+			type output struct {
+				width int // elements per row
+				data  []float32
+			}
+			run := func(x, gh, save, dy, mean, rstd []float32, lo, rows int) (out []output) {
+				at := func(x []float32, width int) []float32 { return x[lo*width:][:rows*width] }
+				add := func(width int) []float32 {
+					y := append([]float32(nil), at(old, width)...)
+					out = append(out, output{width, y})
+					return y
+				}
+				SoftmaxRows(add(cols), at(x, cols), rows, cols)
+				SoftmaxRowsGrad(add(cols), at(x, cols), at(dy, cols), rows, cols, true)
+				RMSNormRows(add(cols), at(x, cols), gain, add(1), rows, cols, 1e-5)
+				LayerNormRows(add(cols), at(x, cols), gain, bias, add(1), add(1), rows, cols, 1e-5)
+				RMSNormRowsGrad(add(cols), make([]float32, cols), at(x, cols), gain, at(rstd, 1), at(dy, cols), rows, cols)
+				LayerNormRowsGrad(add(cols), make([]float32, cols), make([]float32, cols), at(x, cols), gain, at(mean, 1), at(rstd, 1), at(dy, cols), rows, cols)
+				GluRows(add(cols), at(x, 2*cols), rows, cols)
+				GluRowsGrad(add(2*cols), at(x, 2*cols), at(dy, cols), rows, cols)
+				GRUGates(add(cols), at(x, 3*cols), at(gh, 3*cols), at(dy, cols), nil, rows, cols)
+				GRUGatesGrad(add(3*cols), add(3*cols), add(cols), at(dy, cols), at(save, 4*cols), at(x, cols), rows, cols)
+				return out
+			}
+			together := run(x, gh, save, dy, mean, rstd, 0, rows)
+			for i := 0; i < rows; i += 1 + rows/10 {
+				for k, alone := range run(x, gh, save, dy, mean, rstd, i, 1) {
+					whole := together[k]
+					require.Equal(t, whole.data[i*whole.width:][:whole.width], alone.data, "%s: output %d, row %d of %d x %d", tier, k, i, rows, cols)
+				}
+			}
+		}
+	})
+}
+
+func TestGluRows(t *testing.T) {
+	eachTier(t, func(tier string) {
+		r := rand.New(rand.NewPCG(25, 26))
+		for _, h := range rowLengths() {
+			const rows = 3
+			x, dy, old := floats(r, rows*2*h), floats(r, rows*h), floats(r, rows*2*h)
+			Scale(2, x)
+			y, check := guarded(rows*h, h%4)
+			GluRows(y, x, rows, h)
+			check(t, "GluRows")
+			dx, check := guarded(rows*2*h, (h+1)%4)
+			copy(dx, old)
+			GluRowsGrad(dx, x, dy, rows, h)
+			check(t, "GluRowsGrad")
+			for i := range rows {
+				for j := range h {
+					u, v, d := float64(x[i*2*h+j]), float64(x[i*2*h+h+j]), float64(dy[i*h+j])
+					g := geluNaive(u)
+					inDelta(t, g*v, y[i*h+j], 1e-6*math.Abs(v)*(1+math.Abs(u)), tier+" glu", h, i, j)
+					inDelta(t, float64(old[i*2*h+j])+d*v*geluGradNaive(u), dx[i*2*h+j], 3e-6*(1+math.Abs(d*v)), tier+" du", h, i, j)
+					inDelta(t, float64(old[i*2*h+h+j])+d*g, dx[i*2*h+h+j], 1e-6*(1+math.Abs(d*g)), tier+" dv", h, i, j)
+				}
+			}
+		}
+	})
+}
+
+func TestAddColumnSums(t *testing.T) {
+	eachTier(t, func(tier string) {
+		r := rand.New(rand.NewPCG(27, 28))
+		for _, cols := range append(rowLengths(), 5000, maxCall+1) {
+			for _, rows := range []int{0, 1, 5, 9} {
+				x, old := floats(r, rows*cols), floats(r, cols)
+				dst, check := guarded(cols, cols%4)
+				copy(dst, old)
+				AddColumnSums(dst, x, rows, cols)
+				check(t, "AddColumnSums")
+				for i := range rows {
+					addGo(old, old, x[i*cols:][:cols])
+				}
+				require.Equal(t, old, []float32(dst), "%s %d x %d", tier, rows, cols)
+			}
+		}
+	})
+}
+
+// Neither do they force buffers of their callers to the heap.
+func TestRowsAndMapsDoNotAllocate(t *testing.T) {
+	if raceEnabled {
+		t.Skip("the race detector allocates")
+	}
+	const rows, cols = 40, 33
+	const n = rows * cols
+	x, y, z, w := make([]float32, 4*n), make([]float32, 4*n), make([]float32, 4*n), make([]float32, 4*n)
+	eachTier(t, func(tier string) {
+		for name, f := range map[string]func(){
+			"maps": func() {
+				var buf [40]float32 // must not escape
+				Exp(buf[:], x[:40])
+				Add(x, y, z)
+				MulAdd(x, y, z)
+				Axpy(1, x, y)
+				Scale(0.5, x)
+				sink = Sum(x) + Dot(x, y)
+				Exp(x, y)
+				Tanh(x, y)
+				Sigmoid(x, y)
+				Gelu(x, y)
+				Softplus(x, y)
+				Expm1OverX(x, y)
+				SinCos(x, y, z)
+				GeluGrad(x, y, z, true)
+				TanhGrad(x, y, z, true)
+				SigmoidGrad(x, y, z, true)
+				AdamW(x, y, z, w, 1e-3, 0.9, 0.9, 1e-8, 0, 1, 1)
+			},
+			"rows": func() {
+				SoftmaxRows(y, x, rows, cols)
+				SoftmaxRowsGrad(z, y, x, rows, cols, true)
+				RMSNormRows(y, x, z, w, rows, cols, 1e-5)
+				LayerNormRows(y, x, z, z, w, w[rows:], rows, cols, 1e-5)
+				RMSNormRowsGrad(y, z, x, w, w, x, rows, cols)
+				LayerNormRowsGrad(y, z, z[cols:], x, w, w, w, x, rows, cols)
+				AddColumnSums(z, x, rows, cols)
+				GluRows(y, x, rows, cols)
+				GluRowsGrad(z, x, y, rows, cols)
+				GRUGates(y, x, x, w, z, rows, cols)
+				GRUGatesGrad(y, z, w[n:], w, x, w, rows, cols)
+			},
+		} {
+			require.Zero(t, testing.AllocsPerRun(3, f), "%s %s", tier, name)
+		}
+	})
+}
+
 // normNaive computes a normalised row and its gradients in float64.
 func normNaive(x, gain, bias, dy []float32, eps float64, centred bool) (y, dx, dgain []float64, mean, rstd float64) {
 	n := float64(len(x))
@@ -259,6 +427,7 @@ func TestRowsSameBitsOnEveryTier(t *testing.T) {
 			dx, dg, db := make([]float32, n), make([]float32, cols), make([]float32, cols)
 			LayerNormRows(y, x, gain, bias, mean, rstd, rows, cols, 1e-5)
 			LayerNormRowsGrad(dx, dg, db, x, gain, mean, rstd, dy, rows, cols)
+			AddColumnSums(db, dy, rows, cols)
 			y2, r2 := make([]float32, n), make([]float32, rows)
 			RMSNormRows(y2, x, gain, r2, rows, cols, 1e-5)
 			RMSNormRowsGrad(dx, dg, x, gain, r2, dy, rows, cols)

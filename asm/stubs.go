@@ -1,4 +1,4 @@
-//go:build amd64 && !noasm
+//go:build (amd64 || arm64) && !noasm
 
 package asm
 
@@ -31,12 +31,6 @@ func sumSIMD(x *float32, n int) float32
 func dotSIMD(a, b *float32, n int) float32
 
 //go:noescape
-func dot3SIMD(a, b, c *float32, n int) float32
-
-//go:noescape
-func sqDevSIMD(x *float32, n int, mean float32) float32
-
-//go:noescape
 func expSIMD(dst, x *float32, n int)
 
 //go:noescape
@@ -48,13 +42,14 @@ func sigmoidSIMD(dst, x *float32, n int)
 //go:noescape
 func geluSIMD(dst, x *float32, n int)
 
-// acc is a mask: all ones adds to dx, zero overwrites it.
+// acc is a mask, here and below: all ones adds to dx, zero overwrites it (and keeps
+// the sign of a zero).
 //
 //go:noescape
 func geluGradSIMD(dx, x, dy *float32, n int, acc uint32)
 
-// Returns the number of elements done: n, or the index of a group of 8 that holds an
-// argument beyond 1e9 in magnitude or NaN.
+// Returns the number of elements done: n, or the index of a group of at most 16 that
+// holds an argument beyond the kernel's reduction (it must reach 1e5) or NaN.
 //
 //go:noescape
 func sinCosSIMD(sin, cos, x *float32, n int) int
@@ -62,30 +57,59 @@ func sinCosSIMD(sin, cos, x *float32, n int) int
 //go:noescape
 func expm1OverXSIMD(dst, x *float32, n int)
 
-// Returns 0, with nothing written, if the maximum found is not finite; else 1.
+//go:noescape
+func softplusSIMD(dst, x *float32, n int)
+
+//go:noescape
+func tanhGradSIMD(dx, y, dy *float32, n int, acc uint32)
+
+//go:noescape
+func sigmoidGradSIMD(dx, y, dy *float32, n int, acc uint32)
+
+// The row kernels: rows >= 1 rows of 1 <= cols <= maxCall elements, one after the
+// other. Sums run in the order of Sum.
+
+// Returns the number of rows done: rows, or the index of the first row whose maximum
+// is not finite; that row is not written.
 //
 //go:noescape
-func softmaxRowSIMD(dst, x *float32, n int) int
+func softmaxRowsSIMD(dst, x *float32, rows, cols int) int
 
 //go:noescape
-func softmaxGradSIMD(dx, y, dy *float32, n int, s float32, acc uint32)
+func softmaxGradRowsSIMD(dx, y, dy *float32, rows, cols int, acc uint32)
+
+// rstd may be nil.
+//
+//go:noescape
+func rmsNormRowsSIMD(dst, x, gain, rstd *float32, rows, cols int, eps float32)
+
+// mean and rstd may be nil.
+//
+//go:noescape
+func layerNormRowsSIMD(dst, x, gain, bias, mean, rstd *float32, rows, cols int, eps float32)
+
+// normGradRowGo per row, and dgain += dy*xhat. A nil mean says RMSNorm: the mean and
+// the sum of dy*gain count as 0.
+//
+//go:noescape
+func normGradRowsSIMD(dx, dgain, x, gain, mean, rstd, dy *float32, rows, cols int)
 
 //go:noescape
-func scaleMulSIMD(dst, x, gain *float32, n int, s float32)
+func addColumnSumsSIMD(dst, x *float32, rows, cols int)
 
 //go:noescape
-func affineSIMD(dst, x, gain, bias *float32, n int, mean, s float32)
+func gluRowsSIMD(dst, x *float32, rows, h int)
 
 //go:noescape
-func normGradSIMD(dx, dgain, x, gain, dy *float32, n int, mu, s, c1, c2 float32)
+func gluGradRowsSIMD(dx, x, dy *float32, rows, h int)
 
 // save may be nil.
 //
 //go:noescape
-func gruRowSIMD(hNew, gi, gh, hPrev, save *float32, h int)
+func gruRowsSIMD(hNew, gi, gh, hPrev, save *float32, rows, h int)
 
 //go:noescape
-func gruGradRowSIMD(dgi, dgh, dhPrev, dhNew, save, hPrev *float32, h int)
+func gruGradRowsSIMD(dgi, dgh, dhPrev, dhNew, save, hPrev *float32, rows, h int)
 
 //go:noescape
 func adamWSIMD(w, grad, m, v *float32, n int, c *adamCoef)

@@ -5,9 +5,10 @@
 //
 // Both operations are scaled dot-product attention (Vaswani et al., arXiv
 // 1706.03762): per head, weights = softmax(q k^T / sqrt(width of a head) + bias)
-// over the keys, result = weights v. The weights are kept for the backward
-// pass; the sequences here are short (tens of windows or channels), so that
-// they are smaller than the tokens themselves.
+// over the keys, result = weights v; package asm computes it by blocks that stay
+// in cache. The weights are kept for the backward pass: the sequences here are
+// short (tens of windows or channels), and reading them back costs less than the
+// product and the exponentials that made them.
 //
 // Everything is deterministic and safe for concurrent use on distinct tapes.
 package attn
@@ -25,18 +26,12 @@ var (
 	opCross     = tensor.Register("attn.Cross", crossBackward)
 )
 
-// grid is the geometry of a MultiHead call.
+// grid is the geometry of a MultiHead call. Attention over an inner axis of more than
+// one is a call of the kernel per outer index, else one call in all.
 type grid struct {
-	outer, steps, inner, heads int
-	d, head                    int     // widths of a token and of a head
-	scale                      float32 // 1/sqrt(head)
+	d, calls, rows int // width of a token; calls of the kernel, token rows of each
+	asm.AttentionShape
 }
-
-// stride is the distance of consecutive tokens of a sequence, in tokens.
-func (g *grid) stride() int { return g.inner }
-
-// first is the row of the first token of sequence s.
-func (g *grid) first(s int) int { return s/g.inner*g.steps*g.inner + s%g.inner }
 
 func newGrid(qkv *tensor.Tensor, outer, steps, inner, heads int) grid {
 	rows, w := qkv.Shape.Rows(), qkv.Shape.Last()
@@ -47,8 +42,26 @@ func newGrid(qkv *tensor.Tensor, outer, steps, inner, heads int) grid {
 		panic(fmt.Sprintf("attn: MultiHead: qkv has shape %v, needs a width of 3 x d with d a multiple of %d heads", qkv.Shape, heads))
 	}
 	d := w / 3
-	return grid{outer, steps, inner, heads, d, d / heads, float32(1 / math.Sqrt(float64(max(d/heads, 1))))}
+	g := grid{d: d, calls: outer, rows: steps * inner}
+	next, sequences := 1, inner
+	if inner == 1 {
+		g.calls, g.rows = min(1, outer), outer*steps
+		next, sequences = steps, outer
+	}
+	g.AttentionShape = asm.AttentionShape{
+		Sequences: sequences, Rows: steps, Keys: steps, Heads: heads, Head: d / heads,
+		QStride: inner * w, KStride: inner * w, OStride: inner * d, MaskStride: inner,
+		QNext: next * w, KNext: next * w, ONext: next * d, MaskNext: next,
+		Scale: headScale(d / heads),
+	}
+	if d == 0 || rows == 0 {
+		g.calls = 0
+	}
+	return g
 }
+
+// headScale is what the scores of heads of a width are multiplied by.
+func headScale(head int) float32 { return float32(1 / math.Sqrt(float64(max(head, 1)))) }
 
 // MultiHead is self-attention along one axis of a grid of tokens.
 //
@@ -77,92 +90,56 @@ func MultiHead(t *tensor.Tape, qkv *tensor.Tensor, outer, steps, inner, heads in
 		panic(fmt.Sprintf("attn: MultiHead: bias has shape %v, needs [%d %d %d]", bias.Shape, heads, steps, steps))
 	}
 	out := t.Output(tensor.MakeShape(rows, g.d), qkv, bias)
-	n := t.Record(opMultiHead, out, qkv, bias)
-	sequences, square := outer*inner, steps*steps
-	weights := heads * square
-	var p []float32
-	if n != nil {
-		p = t.Scratch(sequences * weights)
-		n.Saved[0] = p
+	if n := t.Record(opMultiHead, out, qkv, bias); n != nil {
+		n.Saved[0] = t.Scratch(g.calls * g.SavedLen())
 		n.Ints = [10]int{outer, steps, inner, heads}
+		g.forward(t, out, qkv, bias, keyMask, n.Saved[0])
+	} else {
+		g.forward(t, out, qkv, bias, keyMask, nil)
 	}
-	mark := t.Mark()
-	if n == nil {
-		p = t.Scratch(weights)
-	}
-	ld, lo := g.stride()*3*g.d, g.stride()*g.d
-	for s := 0; s < sequences; s++ {
-		w := p[:weights]
-		if n != nil {
-			w = p[s*weights : (s+1)*weights]
-		}
-		row := g.first(s)
-		x := qkv.Data[row*3*g.d:]
-		for h := 0; h < heads; h++ {
-			dots(w[h*square:(h+1)*square], x[h*g.head:], ld, x[g.d+h*g.head:], ld, steps, steps, g.head)
-		}
-		finishScores(&g, w, bias, keyMask, row)
-		y := out.Data[row*g.d:]
-		for h := 0; h < heads; h++ {
-			mix(y[h*g.head:], lo, w[h*square:(h+1)*square], x[2*g.d+h*g.head:], ld, steps, steps, g.head)
-		}
-	}
-	t.Release(mark)
 	return out
 }
 
-// finishScores scales, biases, masks and normalises the scores of a sequence.
-func finishScores(g *grid, w []float32, bias *tensor.Tensor, keyMask []float32, row int) {
-	asm.Scale(g.scale, w)
+func (g *grid) forward(t *tensor.Tape, out, qkv, bias *tensor.Tensor, mask, saved []float32) {
+	mark := t.Mark()
+	work := t.Scratch(g.WorkLen())
+	var b []float32
 	if bias != nil {
-		asm.AddTo(w, bias.Data)
+		b = bias.Data
 	}
-	if keyMask != nil {
-		inf := float32(math.Inf(-1))
-		for k := 0; k < g.steps; k++ {
-			if keyMask[row+k*g.stride()] != 0 {
-				continue
-			}
-			for j := k; j < len(w); j += g.steps {
-				w[j] = inf
-			}
+	d := g.d
+	for i := range g.calls {
+		x, y := qkv.Data[i*g.rows*3*d:], out.Data[i*g.rows*d:]
+		var m, kept []float32
+		if mask != nil {
+			m = mask[i*g.rows:]
 		}
+		if saved != nil {
+			kept = saved[i*g.SavedLen():][:g.SavedLen()]
+		}
+		asm.Attention(&g.AttentionShape, y, x, x[d:], x[2*d:], b, m, kept, work)
 	}
-	// Rows of -Inf only become zeros: a query without keys reads nothing.
-	asm.SoftmaxRows(w, w, g.heads*g.steps, g.steps)
+	t.Release(mark)
 }
 
 func multiHeadBackward(t *tensor.Tape, n *tensor.Node) {
 	qkv, bias := n.In[0], n.In[1]
 	g := newGrid(qkv, n.Ints[0], n.Ints[1], n.Ints[2], n.Ints[3])
-	steps, head, d := g.steps, g.head, g.d
-	square := steps * steps
-	weights := g.heads * square
-	ds := t.Scratch(weights)
-	ld, lo := g.stride()*3*d, g.stride()*d
-	for s := 0; s < g.outer*g.inner; s++ {
-		w := n.Saved[0][s*weights : (s+1)*weights]
-		row := g.first(s)
-		x := qkv.Data[row*3*d:]
-		dy := n.Out.Grad[row*d:]
-		for h := 0; h < g.heads; h++ {
-			dots(ds[h*square:(h+1)*square], dy[h*head:], lo, x[2*d+h*head:], ld, steps, steps, head)
+	work := t.Scratch(g.WorkLen())
+	var dbias []float32
+	if bias != nil {
+		dbias = bias.Grad
+	}
+	d := g.d
+	for i := range g.calls {
+		at := i * g.rows * d
+		x := qkv.Data[3*at:]
+		var dq, dk, dv []float32
+		if qkv.Grad != nil {
+			dq = qkv.Grad[3*at:]
+			dk, dv = dq[d:], dq[2*d:]
 		}
-		asm.SoftmaxRowsGrad(ds, w, ds, g.heads*steps, steps, false)
-		if bias != nil && bias.Grad != nil {
-			asm.AddTo(bias.Grad, ds)
-		}
-		if qkv.Grad == nil {
-			continue
-		}
-		asm.Scale(g.scale, ds)
-		dx := qkv.Grad[row*3*d:]
-		for h := 0; h < g.heads; h++ {
-			e := ds[h*square : (h+1)*square]
-			mixAdd(dx[h*head:], ld, e, x[d+h*head:], ld, steps, steps, head)
-			spreadAdd(dx[d+h*head:], ld, e, x[h*head:], ld, steps, steps, head)
-			spreadAdd(dx[2*d+h*head:], ld, w[h*square:(h+1)*square], dy[h*head:], lo, steps, steps, head)
-		}
+		asm.AttentionGrad(&g.AttentionShape, dq, dk, dv, dbias, n.Out.Grad[at:], n.Out.Data[at:], x, x[d:], x[2*d:], n.Saved[0][i*g.SavedLen():], work)
 	}
 }
 
@@ -178,9 +155,13 @@ func checkCross(q, k, v *tensor.Tensor, heads int) (n, m, d int) {
 	return n, m, d
 }
 
-// crossRows is how many rows of q are handled at once: the weights of such a
-// block stay in cache between the two products.
-const crossRows = 256
+// crossShape is the shape of a Cross call.
+func crossShape(n, m, d, heads int) asm.AttentionShape {
+	return asm.AttentionShape{
+		Sequences: min(1, n*d), Rows: n, Keys: m, Heads: heads, Head: max(1, d/heads),
+		QStride: d, KStride: d, OStride: d, Scale: headScale(d / heads),
+	}
+}
 
 // Cross is attention from n rows q [n, d] to m tokens with keys k and values v
 // [m, d] that all rows share, without masks or biases. The result is [n, d],
@@ -188,73 +169,24 @@ const crossRows = 256
 func Cross(t *tensor.Tape, q, k, v *tensor.Tensor, heads int) *tensor.Tensor {
 	n, m, d := checkCross(q, k, v, heads)
 	out := t.Output(tensor.MakeShape(n, d), q, k, v)
-	node := t.Record(opCross, out, q, k, v)
-	head := d / heads
-	scale := float32(1 / math.Sqrt(float64(max(head, 1))))
-	var p []float32
-	if node != nil {
-		p = t.Scratch(n * heads * m)
-		node.Saved[0] = p
+	s := crossShape(n, m, d, heads)
+	var saved []float32
+	if node := t.Record(opCross, out, q, k, v); node != nil {
+		saved = t.Scratch(s.SavedLen())
+		node.Saved[0] = saved
 		node.Ints[0] = heads
 	}
 	mark := t.Mark()
-	if node == nil {
-		p = t.Scratch(min(n, crossRows) * heads * m)
-	}
-	for lo := 0; lo < n; lo += crossRows {
-		rows := min(crossRows, n-lo)
-		w := p[:rows*heads*m]
-		if node != nil {
-			w = p[lo*heads*m : (lo+rows)*heads*m]
-		}
-		x, y := q.Data[lo*d:], out.Data[lo*d:]
-		for h := 0; h < heads; h++ {
-			asm.Gemm(false, true, rows, m, head, x[h*head:], d, k.Data[h*head:], d, w[h*rows*m:], m, false)
-		}
-		asm.Scale(scale, w)
-		asm.SoftmaxRows(w, w, heads*rows, m)
-		for h := 0; h < heads; h++ {
-			asm.Gemm(false, false, rows, head, m, w[h*rows*m:], m, v.Data[h*head:], d, y[h*head:], d, false)
-		}
-	}
+	asm.Attention(&s, out.Data, q.Data, k.Data, v.Data, nil, nil, saved, t.Scratch(s.WorkLen()))
 	t.Release(mark)
 	return out
 }
 
 func crossBackward(t *tensor.Tape, node *tensor.Node) {
 	q, k, v := node.In[0], node.In[1], node.In[2]
-	heads := node.Ints[0]
-	n, m, d := checkCross(q, k, v, heads)
-	head := d / heads
-	scale := float32(1 / math.Sqrt(float64(max(head, 1))))
-	ds := t.Scratch(min(n, crossRows) * heads * m)
-	for lo := 0; lo < n; lo += crossRows {
-		rows := min(crossRows, n-lo)
-		w, e := node.Saved[0][lo*heads*m:(lo+rows)*heads*m], ds[:rows*heads*m]
-		x, dy := q.Data[lo*d:], node.Out.Grad[lo*d:]
-		if v.Grad != nil {
-			for h := 0; h < heads; h++ {
-				asm.Gemm(true, false, m, head, rows, w[h*rows*m:], m, dy[h*head:], d, v.Grad[h*head:], d, true)
-			}
-		}
-		if q.Grad == nil && k.Grad == nil {
-			continue
-		}
-		for h := 0; h < heads; h++ {
-			asm.Gemm(false, true, rows, m, head, dy[h*head:], d, v.Data[h*head:], d, e[h*rows*m:], m, false)
-		}
-		asm.SoftmaxRowsGrad(e, w, e, heads*rows, m, false)
-		asm.Scale(scale, e)
-		for h := 0; h < heads; h++ {
-			eh := e[h*rows*m : (h+1)*rows*m]
-			if q.Grad != nil {
-				asm.Gemm(false, false, rows, head, m, eh, m, k.Data[h*head:], d, q.Grad[lo*d+h*head:], d, true)
-			}
-			if k.Grad != nil {
-				asm.Gemm(true, false, m, head, rows, eh, m, x[h*head:], d, k.Grad[h*head:], d, true)
-			}
-		}
-	}
+	n, m, d := checkCross(q, k, v, node.Ints[0])
+	s := crossShape(n, m, d, node.Ints[0])
+	asm.AttentionGrad(&s, q.Grad, k.Grad, v.Grad, nil, node.Out.Grad, node.Out.Data, q.Data, k.Data, v.Data, node.Saved[0], t.Scratch(s.WorkLen()))
 }
 
 // CrossWeights writes the attention weights of [Cross], averaged over the

@@ -220,7 +220,7 @@ func TestGradients(t *testing.T) {
 		})
 	}
 	covered["attn.Cross"] = true
-	for _, c := range []struct{ n, m, d, heads int }{{5, 3, 4, 2}, {7, 4, 6, 1}, {1, 1, 2, 2}, {crossRows + 3, 2, 4, 2}} {
+	for _, c := range []struct{ n, m, d, heads int }{{5, 3, 4, 2}, {7, 4, 6, 1}, {1, 1, 2, 2}, {259, 2, 4, 2}} {
 		t.Run(fmt.Sprintf("Cross/%v", c), func(t *testing.T) {
 			r := rand.New(rand.NewPCG(2, 5))
 			in := [][]float64{normal(r, c.n*c.d), normal(r, c.m*c.d), normal(r, c.m*c.d)}
@@ -380,46 +380,4 @@ func TestSteadyStateAllocatesNothing(t *testing.T) {
 		z := Cross(tape, y, y, y, 4)
 		tape.Backward(tape.SumAll(z))
 	})
-}
-
-func BenchmarkMultiHead(b *testing.B) {
-	for _, g := range []geometry{
-		{name: "axis=time", outer: 128, steps: 20, inner: 1, heads: 4, d: 64},
-		{name: "axis=channel", outer: 42, steps: 3, inner: 20, heads: 4, d: 64},
-		{name: "axis=time64", outer: 16, steps: 64, inner: 1, heads: 4, d: 128},
-	} {
-		p := tensor.NewParams()
-		id := p.Add("x", g.outer*g.steps*g.inner, 3*g.d)
-		tensor.NormalInto(rand.New(rand.NewPCG(1, 1)), p.Data(), 1)
-		for _, grad := range []bool{false, true} {
-			b.Run(fmt.Sprintf("%s/backward=%v", g.name, grad), func(b *testing.B) {
-				tape := tensor.NewTape(p, grad)
-				for b.Loop() {
-					tape.Reset()
-					y := MultiHead(tape, tape.Param(id), g.outer, g.steps, g.inner, g.heads, nil, nil)
-					if grad {
-						tape.Backward(tape.SumAll(y))
-					}
-				}
-				flops := 4 * g.outer * g.inner * g.steps * g.steps * g.d
-				if grad {
-					flops *= 3
-				}
-				b.ReportMetric(float64(flops)*float64(b.N)/float64(b.Elapsed().Nanoseconds()), "GFLOP/s")
-			})
-		}
-	}
-}
-
-func BenchmarkCross(b *testing.B) {
-	const n, m, d, heads = 2560, 32, 64, 4
-	p := tensor.NewParams()
-	q, k := p.Add("q", n, d), p.Add("k", m, d)
-	tensor.NormalInto(rand.New(rand.NewPCG(1, 1)), p.Data(), 1)
-	tape := tensor.NewTape(p, true)
-	for b.Loop() {
-		tape.Reset()
-		tape.Backward(tape.SumAll(Cross(tape, tape.Param(q), tape.Param(k), tape.Param(k), heads)))
-	}
-	b.ReportMetric(12*n*m*d*float64(b.N)/float64(b.Elapsed().Nanoseconds()), "GFLOP/s")
 }

@@ -130,6 +130,7 @@ type Bank struct {
 	horizon float64
 	c       int
 	library libraryUse
+	run     scorer
 }
 
 // NewBank returns an empty Bank.
@@ -150,11 +151,12 @@ type group struct {
 }
 
 // path is one rolled-out forecast: pathHistory rows up to and including the
-// context end, then steps rows.
+// context end, then steps rows; row i of channel j lies at x[i*row+j*column].
 type path struct {
-	x     []float64
-	dt    float64
-	steps int
+	x           []float64
+	row, column int
+	dt          float64
+	steps       int
 }
 
 // Fit fits all candidates to a context of len(times) rows of the given number
@@ -184,7 +186,7 @@ func (b *Bank) Fit(times, values []float64, channels int, horizon float64) {
 	}
 	for i := 0; i < b.used; i++ {
 		c0 := i * maxGroup
-		b.groups[i].fit(&b.mem, &b.pr, times, values, channels, c0, min(maxGroup, channels-c0), b.end, b.horizon, &b.library)
+		b.groups[i].fit(&b.mem, &b.pr, times, values, channels, c0, min(maxGroup, channels-c0), b.end, b.horizon, &b.library, &b.run)
 	}
 }
 
@@ -205,8 +207,13 @@ func (b *Bank) Eval(value, rate []float64, c int, t float64) {
 	g, j := b.at(c)
 	value = value[:NumGuides]
 	mid, half := g.mid[j], g.half[j]
+	var st stencil
 	for i := range g.paths {
-		v, r := g.paths[i].at(j, g.c, t-b.end)
+		p := &g.paths[i]
+		if st.dt != p.dt || st.steps != p.steps {
+			st.set(p, t-b.end)
+		}
+		v, r := st.at(p, j)
 		value[i] = bounded(mid + half*v)
 		if rate != nil {
 			rate[i] = bounded(half * r)
@@ -214,32 +221,54 @@ func (b *Bank) Eval(value, rate []float64, c int, t float64) {
 	}
 }
 
-// at interpolates channel j of c at time s after the context end. Slopes are
-// five-point central differences, so that the interpolation error is of fourth
-// order in the step.
-func (p *path) at(j, c int, s float64) (float64, float64) {
-	rows := pathHistory + p.steps
-	x := p.x
-	u := s / p.dt
+// stencil is the cubic Hermite interpolation of paths with the same step at
+// one time. Slopes are five-point central differences, so that the
+// interpolation error is of fourth order in the step.
+type stencil struct {
+	dt              float64
+	steps, rows     int
+	first           int // the first of six rows, those past the end repeating the last
+	done            bool
+	v0, v1, vd      float64 // value: weights of both slopes and of the difference
+	r0, r1, rd, inv float64 // the same for the rate, and 1/dt
+}
+
+// set prepares s for time t after the context end on the step of p.
+func (s *stencil) set(p *path, t float64) {
+	*s = stencil{dt: p.dt, steps: p.steps, rows: pathHistory + p.steps, inv: 1 / p.dt}
+	u := t / p.dt
 	if !(u > 0) {
 		u = 0
 	}
-	if u >= float64(p.steps) {
-		return x[(rows-1)*c+j], 0
+	if s.done = u >= float64(p.steps); s.done {
+		return
 	}
 	k := int(u)
 	u -= float64(k)
-	o := pathHistory - 1 + k // row at or before u
-	var w [6]float64         // rows o-2..o+3, the last repeated past the end
-	for i := range w {
-		w[i] = x[min(o-2+i, rows-1)*c+j]
+	s.first = pathHistory - 3 + k
+	s.v0, s.v1, s.vd = u*(1+u*(u-2)), u*u*(u-1), u*u*(3-2*u)
+	s.r0, s.r1, s.rd = 1+u*(3*u-4), u*(3*u-2), 6*u*(1-u)
+}
+
+// at interpolates channel j of p.
+func (s *stencil) at(p *path, j int) (float64, float64) {
+	x := p.x[j*p.column:]
+	if s.done {
+		return x[(s.rows-1)*p.row], 0
+	}
+	var w *[6]float64
+	if p.row == 1 && s.first+6 <= s.rows {
+		w = (*[6]float64)(x[s.first:])
+	} else {
+		w = new([6]float64)
+		for i := range w {
+			w[i] = x[min(s.first+i, s.rows-1)*p.row]
+		}
 	}
 	d := w[3] - w[2]
-	m0 := (8*(w[3]-w[1]) - (w[4] - w[0])) / 12
-	m1 := (8*(w[4]-w[2]) - (w[5] - w[1])) / 12
-	a := m0 + m1 - 2*d
-	e := 3*d - 2*m0 - m1
-	return w[2] + u*(m0+u*(e+u*a)), (m0 + u*(2*e+3*u*a)) / p.dt
+	m0 := (8*(w[3]-w[1]) - (w[4] - w[0])) * (1. / 12)
+	m1 := (8*(w[4]-w[2]) - (w[5] - w[1])) * (1. / 12)
+	return w[2] + (s.v0*m0 + s.v1*m1 + s.vd*d), (s.r0*m0 + s.r1*m1 + s.rd*d) * s.inv
 }
 
 // Inside writes the NumInside interpolants of channel c at time t inside the
@@ -285,7 +314,7 @@ func (b *Bank) Noise(c int) float64 {
 }
 
 // fit fits one group of channels [c0,c0+c) of all.
-func (g *group) fit(mem *arena, pr *prep, times, values []float64, all, c0, c int, end, horizon float64, library *libraryUse) {
+func (g *group) fit(mem *arena, pr *prep, times, values []float64, all, c0, c int, end, horizon float64, library *libraryUse, run *scorer) {
 	pr.scale(mem, times, values, all, c0, c)
 	g.c, g.mid, g.half = c, pr.mid, pr.half
 	for i := range g.inside {
@@ -324,7 +353,6 @@ func (g *group) fit(mem *arena, pr *prep, times, values []float64, all, c0, c in
 	g.feats = resize32(g.feats, c*NumGuides*NumFeatures)
 	g.logErr = mem.zeros(c * NumGuides)
 
-	var run scorer
 	run.init(mem, g, horizon-end)
 	run.trivial(mem, g)
 	for i := range sets {
@@ -342,8 +370,7 @@ func (g *group) fit(mem *arena, pr *prep, times, values []float64, all, c0, c in
 				f = form{order: 2, stride: f.stride}
 			}
 		}
-		f = shrink(f, gr)
-		run.models(mem, g, gr, f, s.ridges, s.ids, s.box)
+		run.models(mem, g, gr, shrink(f, gr), s.ridges, s.ids, s.box)
 	}
 	run.validated(mem, g, &linearFamily, 1+max(256, 2*c), linearIDs[:], idARVal)
 	run.validated(mem, g, &quadraticFamily, maxPoly, quadraticIDs[:], idNVARVal)

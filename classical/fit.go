@@ -1,6 +1,10 @@
 package classical
 
-import "math"
+import (
+	"math"
+
+	"github.com/lassode/lassode/asm"
+)
 
 // clipAt bounds every roll-out, in half ranges of the context. A forecast
 // further out than this is worthless and must not feed back into the cubic
@@ -18,6 +22,8 @@ type grid struct {
 	end  float64 // time of the last row
 	dt   float64
 	x    []float64
+	xt   []float64 // x by channel, c x n
+	dev  []float64 // standard deviation per channel, floored
 	ok   []bool    // false: row lies in a gap, not to be learnt from
 	ref  []float64 // values that forecasts are scored against (x itself when clean)
 	gaps bool      // any !ok
@@ -112,100 +118,9 @@ func (f form) lift(phi, x []float64, t, c int, g *grid) {
 	}
 }
 
-// weights are the coefficients of one fitted regression: c rows of p.
-type weights []float64
-
-// maxRidges bounds the ridges solved from one set of features.
-const maxRidges = 4
-
 // folds is the number of parts of the context every guide is fitted to: all
 // of it, the first three quarters, the first half.
 const folds = 3
-
-// fit solves ridge regressions of form f on the rows of g before ends[k], for
-// every fold k and every ridge (added unscaled to the diagonal, bias
-// included). ends must not increase. The coefficients predict the row itself
-// (linear) or its change over one stride (polynomial). Whichever is smaller
-// is factored: the p x p Gram matrix, of which the folds are partial sums, or
-// the kernel matrix of the rows, of which the folds are leading blocks so that
-// one factorisation serves all.
-func (a *arena) fit(f form, g *grid, ends []int, ridges []float64, out *[maxRidges][folds]weights) {
-	c, p, lag := g.c, f.features(g.c), f.lags()
-	for i := range ridges {
-		for k := range ends {
-			out[i][k] = a.zeros(c * p)
-		}
-	}
-	blk, off := a.mark()
-	defer a.release(blk, off)
-	total := ends[0]
-	rmax := total - lag
-	if rmax < 0 {
-		rmax = 0
-	}
-	var rows [folds]int // rows of each fold, those of the library included
-	fleet := g.libraryRows(f)
-	phi := a.raw((fleet+rmax)*p + 1)
-	y := a.raw((fleet+rmax)*c + 1)
-	r := 0
-	if fleet > 0 {
-		// Library rows come first and so belong to every fold.
-		scale := math.Sqrt(g.libraryWeight * float64(g.n) / float64(fleet))
-		for _, x := range g.library {
-			for t := lag; t < len(x)/c; t++ {
-				f.lift(phi[r*p:r*p+p], x, t, c, g)
-				for i := range p {
-					phi[r*p+i] *= scale
-				}
-				for i := 0; i < c; i++ {
-					v := x[t*c+i]
-					if f.poly {
-						v -= x[(t-f.stride)*c+i]
-					}
-					y[r*c+i] = scale * v
-				}
-				r++
-			}
-		}
-		for k := range rows {
-			rows[k] = r
-		}
-	}
-	for t := lag; t < total; t++ {
-		if g.gaps && !rowOK(g.ok, t, f) {
-			continue
-		}
-		f.lift(phi[r*p:r*p+p], g.x, t, c, g)
-		if f.poly {
-			for i := 0; i < c; i++ {
-				y[r*c+i] = g.x[t*c+i] - g.x[(t-f.stride)*c+i]
-			}
-		} else {
-			copy(y[r*c:r*c+c], g.x[t*c:t*c+c])
-		}
-		r++
-		for k, e := range ends {
-			if t < e {
-				rows[k] = r
-			}
-		}
-	}
-	if p > r {
-		a.fitDual(phi, y, p, c, r, rows[:len(ends)], ridges, out)
-	} else {
-		a.fitPrimal(phi, y, p, c, r, rows[:len(ends)], ridges, out)
-	}
-	for k := range ends {
-		if rows[k] > 0 || f.poly {
-			continue
-		}
-		for i := range ridges { // nothing to learn from: repeat the last row
-			for j := 0; j < c; j++ {
-				out[i][k][j*p+p-c+j] = 1
-			}
-		}
-	}
-}
 
 // rowOK reports whether row t and all rows that form f reads for it are
 // outside gaps.
@@ -218,137 +133,35 @@ func rowOK(ok []bool, t int, f form) bool {
 	return true
 }
 
-// fitPrimal solves the normal equations of fit.
-func (a *arena) fitPrimal(phi, y []float64, p, c, r int, rows []int, ridges []float64, out *[maxRidges][folds]weights) {
-	ft := a.raw(p * r) // feature-major copy: Gram entries become contiguous dots
-	for i := 0; i < r; i++ {
-		row := phi[i*p : i*p+p]
-		for j, v := range row {
-			ft[j*r+i] = v
-		}
-	}
-	yt := a.raw(c * r)
-	for i := 0; i < r; i++ {
-		for j := 0; j < c; j++ {
-			yt[j*r+i] = y[i*c+j]
-		}
-	}
-	gram := a.zeros(p * p)
-	rhs := a.zeros(c * p)
-	l := a.raw(p * p)
-	inv := a.raw(p)
-	from := 0
-	for k := len(rows) - 1; k >= 0; k-- { // smallest fold first
-		gramLower(gram, ft, p, r, from, rows[k])
-		for j := 0; j < c; j++ {
-			v := yt[j*r+from : j*r+rows[k]]
-			for i := 0; i < p; i++ {
-				rhs[j*p+i] += dot(v, ft[i*r+from:i*r+rows[k]])
-			}
-		}
-		from = rows[k]
-		for i, ridge := range ridges {
-			for q := 0; q < p; q++ {
-				copy(l[q*p:q*p+q+1], gram[q*p:q*p+q+1])
-				l[q*p+q] += ridge
-			}
-			cholesky(l, p, p, 0.5*ridge, inv)
-			for j := 0; j < c; j++ {
-				w := out[i][k][j*p : j*p+p]
-				copy(w, rhs[j*p:j*p+p])
-				solveLower(l, p, p, inv, w)
-			}
-		}
-	}
-}
-
-// fitDual solves fit through the kernel matrix: w = Phi'(Phi Phi' + ridge)^-1 y.
-func (a *arena) fitDual(phi, y []float64, p, c, r int, rows []int, ridges []float64, out *[maxRidges][folds]weights) {
-	kern := a.zeros(r*r + 1)
-	gramLower(kern, phi, r, p, 0, p)
-	l := a.raw(r*r + 1)
-	inv := a.raw(r + 1)
-	al := a.raw(r + 1)
-	for i, ridge := range ridges {
-		for q := 0; q < r; q++ {
-			copy(l[q*r:q*r+q+1], kern[q*r:q*r+q+1])
-			l[q*r+q] += ridge
-		}
-		cholesky(l, r, r, 0.5*ridge, inv)
-		for k, rk := range rows {
-			for j := 0; j < c; j++ {
-				for q := 0; q < rk; q++ {
-					al[q] = y[q*c+j]
-				}
-				solveLower(l, rk, r, inv, al[:rk])
-				w := out[i][k][j*p : j*p+p]
-				q := 0
-				for ; q < rk; q++ {
-					axpy(al[q], phi[q*p:q*p+p], w)
-				}
-			}
-		}
-	}
-}
-
-// roll continues buf, whose first start rows are history (at least f.lags()),
-// by steps rows and returns how many values were clipped. lo and hi (per
-// channel) bound the values. phi is scratch of f.features(c) floats.
-func (f form) roll(buf []float64, start, steps int, w weights, g *grid, lo, hi, phi []float64) int {
-	c := g.c
-	p := len(w) / c
-	phi = phi[:p]
-	clipped := 0
-	for t := start; t < start+steps; t++ {
-		f.lift(phi, buf, t, c, g)
-		row := buf[t*c : t*c+c]
-		prev := buf[(t-f.stride)*c : (t-f.stride)*c+c]
-		for j := range row {
-			v := dot(phi, w[j*p:j*p+p])
-			if f.poly {
-				v += prev[j]
-			}
-			if v < lo[j] {
-				v = lo[j]
-				clipped++
-			} else if v > hi[j] {
-				v = hi[j]
-				clipped++
-			} else if v != v {
-				v = prev[j]
-				clipped++
-			}
-			row[j] = v
-		}
-	}
-	return clipped
-}
-
-// setScales computes the difference scales of g.
+// setScales computes the copy of g by channel and its difference scales.
 func (g *grid) setScales(a *arena) {
+	n, c := g.n, g.c
+	g.xt, g.dev = a.raw(n*c), a.raw(c)
+	for j := 0; j < c; j++ {
+		x := g.xt[j*n : (j+1)*n]
+		for i := range x {
+			x[i] = g.x[i*c+j]
+		}
+		_, g.dev[j] = g.moments(j, n)
+	}
 	for k := 1; k <= 3; k++ {
-		g.s1[k] = a.raw(g.c)
-		g.s2[k] = a.raw(g.c)
-		for j := 0; j < g.c; j++ {
-			var sx, sxx, d1, d2 float64
-			var n1, n2 int
-			for i := 0; i < g.n; i++ {
-				v := g.x[i*g.c+j]
-				sx += v
-				sxx += v * v
-				if i >= k {
-					d := v - g.x[(i-k)*g.c+j]
-					d1 += d * d
-					n1++
-					if i >= 2*k {
-						d -= g.x[(i-k)*g.c+j] - g.x[(i-2*k)*g.c+j]
-						d2 += d * d
-						n2++
-					}
-				}
+		g.s1[k] = a.raw(c)
+		g.s2[k] = a.raw(c)
+	}
+	for j := 0; j < c; j++ {
+		x := g.xt[j*n : (j+1)*n]
+		sx, sxx, _ := asm.Moments(x, 0)
+		v := math.Sqrt(math.Max(sxx/float64(n)-sx*sx/float64(n)/float64(n), 1e-6))
+		for k := 1; k <= 3; k++ {
+			d1, d2 := 0.0, 0.0
+			n1, n2 := max(n-k, 0), max(n-2*k, 0)
+			if n1 > 0 {
+				d1 = asm.SquaredDistance(x[k:], x[:n1])
 			}
-			n := float64(g.n)
-			v := math.Sqrt(math.Max(sxx/n-sx*sx/n/n, 1e-6))
+			for i := 2 * k; i < n; i++ {
+				d := (x[i] - x[i-k]) - (x[i-k] - x[i-2*k])
+				d2 += d * d
+			}
 			g.s1[k][j] = clamp(v/math.Sqrt(d1/math.Max(float64(n1), 1)+1e-12), 1, 64)
 			g.s2[k][j] = clamp(v/math.Sqrt(d2/math.Max(float64(n2), 1)+1e-12), 1, 1024)
 		}
@@ -371,6 +184,9 @@ var (
 // maxOrders bounds the orders of a family.
 const maxOrders = 5
 
+// leftOutRidge is the ridge of an order that was left out of a search.
+const leftOutRidge = 1e-3
+
 // choice is the outcome of a validated search.
 type choice struct {
 	form  form
@@ -378,88 +194,106 @@ type choice struct {
 	err   float64 // validation rmse over channel standard deviation
 }
 
-// validate fits form f with every ridge on the first three quarters of g,
-// rolls each over the last quarter and keeps the best in ch.
-func (a *arena) validate(f form, g *grid, ridges []float64, ch *choice) {
-	nv := g.n / 4
-	end := g.n - nv
-	if nv < 1 || end <= f.lags() {
-		return
-	}
+// validate rolls each ridge's regression of fold k over the last quarter of the
+// grid and keeps the best in ch.
+func (s *normal) validate(a *arena, k int, ridges []float64, ch *choice) {
 	blk, off := a.mark()
 	defer a.release(blk, off)
-	var w [maxRidges][folds]weights
-	ends := [1]int{end}
-	a.fit(f, g, ends[:], ridges, &w)
-	c := g.c
-	h := f.lags()
-	buf := a.raw((h + nv) * c)
-	phi := a.raw(f.features(c))
-	lo, hi := a.raw(c), a.raw(c)
-	vari := a.raw(c)
-	for j := 0; j < c; j++ {
-		lo[j], hi[j] = -clipAt, clipAt
-		_, s := g.moments(j, g.n)
-		vari[j] = s * s
+	g, c, end := s.g, s.c, s.end[k]
+	nv := g.n - end
+	var w [folds][]float64
+	s.ridgeLanes(a, ridges, &w, k, k)
+	lo, hi := limits(a, c)
+	var out [lanes]track
+	for i := range out {
+		out[i] = newTrack(a, c, nv)
 	}
+	s.roll(a, w[k], [lanes]int{end, end, end, end}, [lanes]int{nv, nv, nv, nv}, lo, hi, &out)
 	for i, ridge := range ridges {
-		copy(buf, g.x[(end-h)*c:end*c])
-		f.roll(buf, h, nv, w[i][0], g, lo, hi, phi)
 		sum := 0.0
-		cnt := 0
-		for t := 0; t < nv; t++ {
-			if g.gaps && !g.ok[end+t] {
-				continue
-			}
-			cnt++
-			for j := 0; j < c; j++ {
-				d := buf[(h+t)*c+j] - g.x[(end+t)*c+j]
-				sum += d * d / vari[j]
-			}
+		cnt := nv
+		for j := range c {
+			dev := g.dev[j]
+			var d float64
+			d, cnt = g.distance(out[i].of(j, nv), j, end)
+			sum += d / (dev * dev)
 		}
 		e := math.Inf(1)
 		if cnt > 0 {
 			e = math.Sqrt(sum / float64(cnt*c))
 		}
 		if e < ch.err {
-			*ch = choice{f, ridge, e}
+			*ch = choice{s.f, ridge, e}
 		}
 	}
+}
+
+// limits returns the bounds of every roll-out that is not boxed.
+func limits(a *arena, c int) (lo, hi []float64) {
+	lo, hi = a.raw(c*lanes), a.raw(c*lanes)
+	for i := range lo {
+		lo[i], hi[i] = -clipAt, clipAt
+	}
+	return lo, hi
+}
+
+// distance is the sum of squared differences between x and the rows of
+// channel j from start on, gap rows left out, and how many rows counted.
+func (g *grid) distance(x []float64, j, start int) (float64, int) {
+	y := g.xt[j*g.n+start:][:len(x)]
+	if !g.gaps {
+		return asm.SquaredDistance(x, y), len(x)
+	}
+	sum, cnt := 0.0, 0
+	for t, v := range x {
+		if g.ok[start+t] {
+			d := v - y[t]
+			sum += d * d
+			cnt++
+		}
+	}
+	return sum, cnt
 }
 
 // moments returns mean and standard deviation (floored) of channel j over the
 // first n rows.
 func (g *grid) moments(j, n int) (float64, float64) {
-	m, q := 0.0, 0.0
-	for i := 0; i < n; i++ {
-		m += g.x[i*g.c+j]
-	}
+	x := g.xt[j*g.n:][:n]
+	m, _, _ := asm.Moments(x, 0)
 	m /= math.Max(float64(n), 1)
-	for i := 0; i < n; i++ {
-		d := g.x[i*g.c+j] - m
-		q += d * d
+	q := 0.0
+	for _, v := range x {
+		q += (v - m) * (v - m)
 	}
 	return m, math.Max(math.Sqrt(q/math.Max(float64(n), 1)), 0.02)
 }
 
 // search returns the candidate of fam with the least validation error on g.
 // Orders whose regressors exceed maxP or that leave nothing to learn from are
-// left out. The best of each order goes to per when it is not nil; an order
-// left out keeps an infinite error there.
-func (a *arena) search(fam *family, g *grid, maxP int, per *[maxOrders]choice) choice {
+// left out. Each order's best, with an infinite error when it was left out,
+// is given to visit, unless that is nil, with its normal equations (nil when it
+// was left out).
+func (a *arena) search(fam *family, g *grid, maxP int, visit func(order int, ch choice, s *normal)) choice {
 	best := choice{form{order: 1, stride: 1, poly: fam.poly}, 1e-3, math.Inf(1)}
 	if best.form.features(g.c) > maxP {
 		best.form.poly = false
 	}
+	nv := g.n / 4
+	ends := [folds]int{g.n, g.n - nv, g.n - 2*nv}
 	for i, o := range fam.orders {
 		f := form{poly: fam.poly, order: o, stride: 1}
-		ch := choice{f, 1e-3, math.Inf(1)}
-		if f.features(g.c) <= maxP && g.n-g.n/4-f.lags() >= 3 {
-			a.validate(f, g, fam.ridges, &ch)
+		ch := choice{f, leftOutRidge, math.Inf(1)}
+		blk, off := a.mark()
+		var s *normal
+		if f.features(g.c) <= maxP && g.n-nv-f.lags() >= 3 && nv >= 1 {
+			s = &a.work[0]
+			s.build(a, f, g, ends[:])
+			s.validate(a, 1, fam.ridges, &ch)
 		}
-		if per != nil {
-			per[i] = ch
+		if visit != nil {
+			visit(i, ch, s)
 		}
+		a.release(blk, off)
 		if ch.err < best.err {
 			best = ch
 		}

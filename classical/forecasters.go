@@ -190,7 +190,7 @@ func (f *gridded) Forecast(dst []float64, times, values []float64, channels int,
 		}
 		w.pr.nativeGrid(&w.mem, &w.g, w.natural[:c], clean, gridLimit)
 		w.g.setScales(&w.mem)
-		p := path{dt: w.g.dt, steps: int(clamp(math.Ceil((far-end)/w.g.dt)+3, 4, 8*maxPath))}
+		p := path{row: c, column: 1, dt: w.g.dt, steps: int(clamp(math.Ceil((far-end)/w.g.dt)+3, 4, 8*maxPath))}
 		p.x = w.mem.raw((pathHistory + p.steps) * c)
 		copy(p.x, w.g.x[(w.g.n-pathHistory)*c:])
 		f.run(&w.mem, &w.g, p.x, p.steps)
@@ -200,7 +200,9 @@ func (f *gridded) Forecast(dst []float64, times, values []float64, channels int,
 				if t < end {
 					v = w.pr.linear(j, t)
 				} else {
-					v, _ = p.at(j, c, t-end)
+					var st stencil
+					st.set(&p, t-end)
+					v, _ = st.at(&p, j)
 				}
 				dst[i*channels+c0+j] = bounded(w.pr.mid[j] + w.pr.half[j]*v)
 			}
@@ -214,17 +216,19 @@ func rollForm(a *arena, g *grid, f form, ridge float64, path []float64, steps in
 	for f.lags() > g.n-1 && f.order > 1 {
 		f.order--
 	}
-	var w [maxRidges][folds]weights
-	a.fit(f, g, []int{g.n}, []float64{ridge}, &w)
-	h := max(f.lags(), pathHistory)
-	buf := a.raw((h + steps) * c)
-	copy(buf, g.x[(g.n-h)*c:])
-	lo, hi := a.raw(c), a.raw(c)
-	for j := range lo {
-		lo[j], hi[j] = -clipAt, clipAt
+	s := &a.work[0]
+	s.build(a, f, g, []int{g.n})
+	var w [folds][]float64
+	s.ridgeLanes(a, []float64{ridge}, &w, 0, 0)
+	lo, hi := limits(a, c)
+	out := newTrack(a, c, steps)
+	n := g.n
+	s.roll(a, w[0], [lanes]int{n, n, n, n}, [lanes]int{steps, steps, steps, steps}, lo, hi, &[lanes]track{out, out, out, out})
+	for j := range c {
+		for t, v := range out.of(j, steps) {
+			path[(pathHistory+t)*c+j] = v
+		}
 	}
-	f.roll(buf, h, steps, w[0][0], g, lo, hi, a.raw(f.features(c)))
-	copy(path[pathHistory*c:], buf[h*c:])
 }
 
 // Features of validated fits are limited so that cost stays bounded with many
@@ -262,12 +266,12 @@ func rollParrot(a *arena, g *grid, path []float64, steps int) {
 	buf := a.raw(nv*g.c + 1)
 	best, m := math.Inf(1), 8
 	for _, k := range []int{8, 4, 16, 32} {
-		analogue(g, end, k, buf, nv)
+		analogue(g, end, k, buf, g.c, 1, nv)
 		if e := validationError(g, buf, end, nv); e < best {
 			best, m = e, k
 		}
 	}
-	analogue(g, g.n, m, path[pathHistory*g.c:], steps)
+	analogue(g, g.n, m, path[pathHistory*g.c:], g.c, 1, steps)
 }
 
 // validationError is the joint relative rmse of nv rows of p after row end.

@@ -213,9 +213,11 @@ func TestFitAgainstNormalEquations(t *testing.T) {
 			var a arena
 			g.setScales(&a)
 			ends := []int{n, n - 3, n - 5}
-			var w [maxRidges][folds]weights
 			ridges := []float64{1e-2, 1}
-			a.fit(f, &g, ends, ridges, &w)
+			var eq normal
+			eq.build(&a, f, &g, ends)
+			var w [folds][]float64
+			eq.ridgeLanes(&a, ridges, &w, 0, folds-1)
 			p := f.features(c)
 			for k, end := range ends {
 				for q, ridge := range ridges {
@@ -243,7 +245,14 @@ func TestFitAgainstNormalEquations(t *testing.T) {
 								b[i] += phi[i] * y
 							}
 						}
-						require.InDeltaSlice(t, solveNaive(m, b), []float64(w[q][k][j*p:(j+1)*p]), 1e-7, "%+v n=%d fold %d", f, n, k)
+						want, got, folded := solveNaive(m, b), make([]float64, p), make([]float64, p)
+						byFold := eq.foldLanes(&a, ridge)
+						for i := range got {
+							got[i] = w[k][(j*eq.pp+i)*lanes+q]
+							folded[i] = byFold[(j*eq.pp+i)*lanes+k]
+						}
+						require.InDeltaSlice(t, want, got, 1e-7, "%+v n=%d fold %d", f, n, k)
+						require.InDeltaSlice(t, want, folded, 1e-7, "%+v n=%d fold %d", f, n, k)
 					}
 				}
 			}

@@ -9,6 +9,7 @@ type arena struct {
 	blocks [][]float64
 	block  int
 	off    int
+	work   [2]normal // reused, so that it stays off the heap
 }
 
 // reset takes all scratch back without freeing it.

@@ -1,6 +1,10 @@
 package classical
 
-import "math"
+import (
+	"math"
+
+	"github.com/lassode/lassode/asm"
+)
 
 const (
 	baseFeatures = 15
@@ -10,7 +14,7 @@ const (
 )
 
 // lg is the halved logarithm of a relative error, floored.
-func lg(v float64) float64 { return 0.5 * math.Log10(clamp(v, 0, 1e3)+logFloor) }
+func lg(v float64) float64 { return 0.5 / math.Ln10 * math.Log(clamp(v, 0, 1e3)+logFloor) }
 
 // scorer rolls candidates and collects their scores.
 type scorer struct {
@@ -20,36 +24,46 @@ type scorer struct {
 	samples []float64 // [c][NumGuides][agreeTimes] forecasts at common times
 	std     []float64
 	avg     []float64
-	lo, hi  []float64
+	lo, hi  []float64        // bounds of four lanes
 	blo     [folds][]float64 // boxes per fold
 	bhi     [folds][]float64
-	ridge   [1]float64 // arguments of single-guide calls, kept off the heap
-	id      [1]int
+	done    [NumGuides]done
+	known   int
+	near    [NumGuides][NumGuides]float64 // squared distances of forecasts
+	farD    [NumGuides][NumGuides]float64
+	col     grid // one channel, for the guides of single channels
+}
+
+// done is a guide that has been rolled: another with the same model is a copy.
+type done struct {
+	gr    *grid
+	f     form
+	ridge float64
+	id    int
 }
 
 func (s *scorer) init(mem *arena, g *group, span float64) {
 	c := g.c
-	s.c, s.span = c, span
+	s.c, s.span, s.known = c, span, 0
 	s.base = mem.zeros(c * NumGuides * baseFeatures)
 	s.samples = mem.zeros(c * NumGuides * agreeTimes)
 	s.std, s.avg = mem.raw(c), mem.raw(c)
-	s.lo, s.hi = mem.raw(c), mem.raw(c)
+	s.lo, s.hi = limits(mem, c)
 	n := g.smooth.n
 	ends := [folds]int{n, n - n/4, n - 2*(n/4)}
 	for k, e := range ends {
 		s.blo[k], s.bhi[k] = mem.raw(c), mem.raw(c)
 		for j := 0; j < c; j++ {
-			lo, hi := g.smooth.x[j], g.smooth.x[j]
-			for i := 1; i < e; i++ {
-				v := g.smooth.x[i*c+j]
-				lo, hi = math.Min(lo, v), math.Max(hi, v)
+			x := g.smooth.xt[j*n:][:e]
+			lo, hi := x[0], x[0]
+			for _, v := range x {
+				lo, hi = min(lo, v), max(hi, v)
 			}
 			d := math.Max(0.25*(hi-lo), 0.02)
 			s.blo[k][j], s.bhi[k][j] = lo-d, hi+d
 		}
 	}
 	for j := 0; j < c; j++ {
-		s.lo[j], s.hi[j] = -clipAt, clipAt
 		s.avg[j], s.std[j] = g.smooth.moments(j, n)
 	}
 }
@@ -59,100 +73,169 @@ func (s *scorer) steps(gr *grid) int {
 	return int(clamp(math.Ceil(s.span/gr.dt)+3, 4, maxPath))
 }
 
-// result carries what one candidate predicted; all row-major on its grid.
+// result carries what one candidate predicted.
 type result struct {
-	p75     []float64 // three-quarter fit: validation quarter, then on
-	p50     []float64 // half fit: second half of the context
-	replay  []float64 // full fit over the last quarter; nil: none
-	oneStep []float64 // rms one-step error per channel; nil: none
-	clipped float64   // share of clipped values
+	p75, p50 track     // three-quarter fit: validation quarter, then on; half fit: second half of the context
+	replay   track     // full fit over the last quarter; empty: none
+	oneStep  []float64 // rms one-step error per channel, lane apart; nil: none
+	lane     int
+	clipped  float64 // share of clipped values
+}
+
+// newPath returns a path of gr with room for rows rows, its history filled in.
+func (s *scorer) newPath(mem *arena, gr *grid, steps, rows int) path {
+	stride := pathHistory + rows
+	p := path{x: mem.raw(stride * s.c), row: 1, column: stride, dt: gr.dt, steps: steps}
+	for j := range s.c {
+		copy(p.x[j*stride:], gr.xt[(j+1)*gr.n-pathHistory:(j+1)*gr.n])
+	}
+	return p
+}
+
+// ahead is the part of a path after the context.
+func (p *path) ahead() track { return track{p.x[pathHistory:], p.column} }
+
+// copied takes over a guide that has been rolled with the same model and
+// reports whether there was one; if not it notes id as such.
+func (s *scorer) copied(g *group, gr *grid, f form, ridge float64, id int) bool {
+	for _, d := range s.done[:s.known] {
+		if d.gr == gr && d.f == f && d.ridge == ridge {
+			g.paths[id] = g.paths[d.id]
+			for j := range s.c {
+				o := j * NumGuides
+				copy(s.base[(o+id)*baseFeatures:][:baseFeatures], s.base[(o+d.id)*baseFeatures:])
+				copy(s.samples[(o+id)*agreeTimes:][:agreeTimes], s.samples[(o+d.id)*agreeTimes:])
+				g.logErr[o+id] = g.logErr[o+d.id]
+			}
+			return true
+		}
+	}
+	s.done[s.known] = done{gr, f, ridge, id}
+	s.known++
+	return false
 }
 
 // models fits form f and scores the guides ids, one per ridge.
 func (s *scorer) models(mem *arena, g *group, gr *grid, f form, ridges []float64, ids []int, box []bool) {
-	c, n := s.c, gr.n
-	nv := n / 4
-	ends := [folds]int{n, n - nv, n - 2*nv}
+	var r [lanes]float64
+	var todo [lanes]int // indices of ids
+	n := 0
+	for i, id := range ids {
+		if box != nil && box[i] || !s.copied(g, gr, f, ridges[i], id) {
+			r[n], todo[n] = ridges[i], i
+			n++
+		}
+	}
+	if n == 0 {
+		return
+	}
+	q := gr.n / 4
+	eq := &mem.work[1]
+	// Paths stay, the rest is released: they must lie below the mark.
+	var paths [lanes]path
 	steps := s.steps(gr)
-	far := min(steps, 2*n)
-	h := f.lags()
-	keep := max(h, pathHistory)
-	for _, id := range ids {
-		g.paths[id] = path{x: mem.raw((keep + steps) * c), dt: gr.dt, steps: steps}
+	far := min(steps, 2*gr.n)
+	most := max(steps, q+far, 2*q)
+	for i := range n {
+		paths[i] = s.newPath(mem, gr, steps, most)
+		g.paths[ids[todo[i]]] = paths[i]
 	}
 	blk, off := mem.mark()
 	defer mem.release(blk, off)
-	var uniq [maxRidges]float64
-	var which [maxRidges]int
-	nu := 0
-	for i, r := range ridges {
-		k := 0
-		for k < nu && uniq[k] != r {
-			k++
+	eq.build(mem, f, gr, []int{gr.n, gr.n - q, gr.n - 2*q})
+	if !eq.dual && n < 3 {
+		for i := range n {
+			boxed := box != nil && box[todo[i]]
+			s.byFold(mem, g, eq, r[i], ids[todo[i]], boxed)
 		}
-		if k == nu {
-			uniq[nu] = r
-			nu++
-		}
-		which[i] = k
+		return
 	}
-	var w [maxRidges][folds]weights
-	mem.fit(f, gr, ends[:], uniq[:nu], &w)
-	phi := mem.raw(f.features(c))
-	b75 := mem.raw((h + nv + far) * c)
-	b50 := mem.raw((h + 2*nv) * c)
-	brp := mem.raw((h + nv) * c)
-	one := mem.raw(c)
-	for i, id := range ids {
-		ww := &w[which[i]]
-		lo, hi := [folds][]float64{s.lo, s.lo, s.lo}, [folds][]float64{s.hi, s.hi, s.hi}
-		if box != nil && box[i] {
-			lo = [folds][]float64{s.blo[0], s.blo[1], s.blo[2]}
-			hi = [folds][]float64{s.bhi[0], s.bhi[1], s.bhi[2]}
-		}
-		p := &g.paths[id]
-		copy(p.x, gr.x[(n-keep)*c:n*c])
-		clipped := f.roll(p.x, keep, steps, ww[0], gr, lo[0], hi[0], phi)
-		p.x = p.x[(keep-pathHistory)*c:]
-		copy(b75, gr.x[(ends[1]-h)*c:ends[1]*c])
-		clipped += f.roll(b75, h, nv+far, ww[1], gr, lo[1], hi[1], phi)
-		copy(b50, gr.x[(ends[2]-h)*c:ends[2]*c])
-		f.roll(b50, h, 2*nv, ww[2], gr, lo[2], hi[2], phi)
-		copy(brp, gr.x[(ends[1]-h)*c:ends[1]*c])
-		f.roll(brp, h, nv, ww[0], gr, lo[0], hi[0], phi)
-		clear(one)
-		pw := len(ww[1]) / c
-		for t := ends[1]; t < n; t++ {
-			f.lift(phi, gr.x, t, c, gr)
-			for j := 0; j < c; j++ {
-				v := dot(phi, ww[1][j*pw:(j+1)*pw]) - gr.x[t*c+j]
-				if f.poly {
-					v += gr.x[(t-f.stride)*c+j]
-				}
-				v = clamp(v, -clipAt, clipAt)
-				one[j] += v * v
+	s.byRidge(mem, g, eq, r[:n], todo[:n], ids, box)
+}
+
+// byFold rolls the guide id with one ridge, the folds side by side. Its path
+// has room for the longest roll-out.
+func (s *scorer) byFold(mem *arena, g *group, eq *normal, ridge float64, id int, boxed bool) {
+	blk, off := mem.mark()
+	defer mem.release(blk, off)
+	gr, c := eq.g, s.c
+	n, nv := gr.n, gr.n/4
+	steps := s.steps(gr)
+	far := min(steps, 2*n)
+	most := max(steps, nv+far, 2*nv)
+	w := eq.foldLanes(mem, ridge)
+	lo, hi := s.lo, s.hi
+	if boxed {
+		lo, hi = mem.raw(c*lanes), mem.raw(c*lanes)
+		for j := range c {
+			for k, f := range [lanes]int{0, 1, 2, 0} {
+				lo[j*lanes+k], hi[j*lanes+k] = s.blo[f][j], s.bhi[f][j]
 			}
 		}
-		for j := range one {
-			one[j] = math.Sqrt(one[j] / math.Max(float64(nv), 1))
+	}
+	out := [lanes]track{g.paths[id].ahead(), newTrack(mem, c, most), newTrack(mem, c, most), newTrack(mem, c, most)}
+	clipped := eq.roll(mem, w, [lanes]int{n, n - nv, n - 2*nv, n - nv}, [lanes]int{steps, nv + far, 2 * nv, nv}, lo, hi, &out)
+	one := mem.raw(c * lanes)
+	eq.oneStepLane(mem, w, 1, one, n-nv)
+	share := float64(clipped[0]+clipped[1]) / float64((steps+nv+far)*c)
+	s.score(g, gr, id, &result{out[1], out[2], out[3], one, 1, share})
+}
+
+// byRidge rolls the guides ids[todo[i]] with ridges r[i] side by side.
+func (s *scorer) byRidge(mem *arena, g *group, eq *normal, r []float64, todo, ids []int, box []bool) {
+	gr, c := eq.g, s.c
+	n, nv := gr.n, gr.n/4
+	steps := s.steps(gr)
+	far := min(steps, 2*n)
+	var w [folds][]float64
+	eq.ridgeLanes(mem, r, &w, 0, folds-1)
+	var full, p75, p50, replay [lanes]track
+	for i := range full {
+		if i < len(r) {
+			p := &g.paths[ids[todo[i]]]
+			full[i] = p.ahead()
+			p75[i], p50[i], replay[i] = newTrack(mem, c, nv+far), newTrack(mem, c, 2*nv), newTrack(mem, c, nv)
+		} else { // repeats the last one
+			full[i], p75[i], p50[i], replay[i] = full[i-1], p75[i-1], p50[i-1], replay[i-1]
 		}
-		s.score(g, gr, id, &result{b75[h*c:], b50[h*c:], brp[h*c:], one, float64(clipped) / float64((steps+nv+far)*c)})
+	}
+	same := func(v int) [lanes]int { return [lanes]int{v, v, v, v} }
+	var lo, hi [folds][]float64
+	for k := range folds {
+		lo[k], hi[k] = s.lo, s.hi
+		for i, t := range todo {
+			if box == nil || !box[t] {
+				continue
+			}
+			lo[k], hi[k] = mem.raw(c*lanes), mem.raw(c*lanes)
+			copy(lo[k], s.lo)
+			copy(hi[k], s.hi)
+			last := i + 1
+			if last == len(r) {
+				last = lanes // the lanes that repeat it
+			}
+			for j := range c {
+				for q := i; q < last; q++ {
+					lo[k][j*lanes+q], hi[k][j*lanes+q] = s.blo[k][j], s.bhi[k][j]
+				}
+			}
+		}
+	}
+	ca := eq.roll(mem, w[0], same(n), same(steps), lo[0], hi[0], &full)
+	cb := eq.roll(mem, w[1], same(n-nv), same(nv+far), lo[1], hi[1], &p75)
+	eq.roll(mem, w[2], same(n-2*nv), same(2*nv), lo[2], hi[2], &p50)
+	eq.roll(mem, w[0], same(n-nv), same(nv), lo[0], hi[0], &replay)
+	one := mem.raw(c * lanes)
+	eq.oneStep(mem, w[1], one, n-nv)
+	for i, t := range todo {
+		share := float64(ca[i]+cb[i]) / float64((steps+nv+far)*c)
+		s.score(g, gr, ids[t], &result{p75[i], p50[i], replay[i], one, i, share})
 	}
 }
 
-// rmse is the root mean squared error per channel std of rows [a,b) of p
-// against gr's rows from start on, gap rows left out.
-func (s *scorer) rmse(gr *grid, p []float64, start, a, b, j int, bias float64) float64 {
-	c := s.c
-	sum, cnt := 0.0, 0
-	for t := a; t < b; t++ {
-		if gr.gaps && !gr.ok[start+t] {
-			continue
-		}
-		d := p[t*c+j] - gr.x[(start+t)*c+j]
-		sum += d * d
-		cnt++
-	}
+// rmse turns a sum of squared errors over cnt rows into a root mean square per
+// channel std.
+func (s *scorer) rmse(sum float64, cnt, j int, bias float64) float64 {
 	if cnt == 0 {
 		return 1
 	}
@@ -168,72 +251,68 @@ func (s *scorer) score(g *group, gr *grid, id int, r *result) {
 	e75, e50 := n-nv, n-2*nv
 	p := &g.paths[id]
 	steps := p.steps
-	full := p.x[pathHistory*c:]
-	far := len(r.p75)/c - nv
+	far := min(steps, 2*n)
 	near := max(1, steps/3)
 	var joint, joint50 float64
 	for j := 0; j < c; j++ {
 		b := s.base[(j*NumGuides+id)*baseFeatures:][:baseFeatures]
+		full := p.ahead().of(j, steps)
+		p75 := r.p75.of(j, nv+far)
 		bias := 0.0
 		if !g.clean && gr == &g.native {
 			bias = 0.8 * g.noise[j] * g.noise[j] // raw samples: what noise alone contributes
 		}
-		h := nv / 2
 		if nv >= 1 {
-			ea := s.rmse(gr, r.p75, e75, 0, nv, j, bias)
-			e5 := s.rmse(gr, r.p50, e50, 0, nv, j, bias)
-			b[0] = lg(s.rmse(gr, r.p75, e75, 0, max(h, 1), j, bias))
-			b[1] = lg(s.rmse(gr, r.p75, e75, h, nv, j, bias))
+			h := max(nv/2, 1)
+			p50 := r.p50.of(j, 2*nv)
+			d1, n1 := gr.distance(p75[:h], j, e75)
+			d2, n2 := gr.distance(p75[nv/2:nv], j, e75+nv/2)
+			da, na := d1+d2, n1+n2
+			if nv == 1 {
+				da, na = d1, n1
+			}
+			d5, n5 := gr.distance(p50[:nv], j, e50)
+			dl, nl := gr.distance(p50[nv:], j, e75)
+			ea, e5 := s.rmse(da, na, j, bias), s.rmse(d5, n5, j, bias)
+			b[0] = lg(s.rmse(d1, n1, j, bias))
+			b[1] = lg(s.rmse(d2, n2, j, bias))
 			b[2] = lg(ea)
 			b[3] = lg(e5)
-			b[4] = lg(s.rmse(gr, r.p50, e50, nv, 2*nv, j, bias))
+			b[4] = lg(s.rmse(dl, nl, j, bias))
 			joint += ea * ea
 			joint50 += e5 * e5
 			b[7] = b[2]
-			if r.replay != nil {
-				b[7] = lg(s.rmse(gr, r.replay, e75, 0, nv, j, bias))
+			if r.replay.x != nil {
+				dr, nr := gr.distance(r.replay.of(j, nv), j, e75)
+				b[7] = lg(s.rmse(dr, nr, j, bias))
 			}
 			g.logErr[j*NumGuides+id] = math.Log10(ea + logFloor)
 		}
 		b[8] = b[0]
 		if r.oneStep != nil {
-			b[8] = lg(r.oneStep[j] / s.std[j])
+			b[8] = lg(r.oneStep[j*lanes+r.lane] / s.std[j])
 		}
-		var dn, df, top float64
-		for t := 0; t < far; t++ {
-			d := r.p75[(nv+t)*c+j] - full[t*c+j]
-			if t < near {
-				dn += d * d
-			} else {
-				df += d * d
-			}
-		}
-		b[9] = lg(math.Sqrt(dn/float64(min(near, far))) / s.std[j])
+		close := min(near, far)
+		dn := asm.SquaredDistance(p75[nv:nv+close], full[:close])
+		df := asm.SquaredDistance(p75[nv+close:nv+far], full[close:far])
+		b[9] = lg(math.Sqrt(dn/float64(close)) / s.std[j])
 		b[10] = lg(math.Sqrt(df/math.Max(float64(far-near), 1)) / s.std[j])
-		var m, q, m3, q3 float64
 		third := steps - near
-		for t := 0; t < steps; t++ {
-			v := full[t*c+j]
-			top = math.Max(top, math.Abs(v-s.avg[j]))
-			m += v
-			q += v * v
-			if t >= third {
-				m3 += v
-				q3 += v * v
-			}
-		}
+		m, q, top := asm.Moments(full[:third], s.avg[j])
+		m3, q3, top3 := asm.Moments(full[third:], s.avg[j])
+		m, q, top = m+m3, q+q3, math.Max(top, top3)
 		ns, nt := float64(steps), float64(steps-third)
 		b[11] = lg(top / s.std[j])
 		b[12] = r.clipped
 		b[13] = lg(math.Sqrt(math.Max(q3/nt-m3*m3/nt/nt, 0)) / s.std[j])
 		b[14] = lg(math.Sqrt(math.Max(q/ns-m*m/ns/ns, 0)) / s.std[j])
 		o := s.samples[(j*NumGuides+id)*agreeTimes:][:agreeTimes]
+		x := p.x[j*p.column+pathHistory-1:]
 		for k := range o {
 			u := s.span * float64(k+1) / agreeTimes / gr.dt
 			i := min(int(u), steps-1)
 			fr := clamp(u-float64(i), 0, 1)
-			x := p.x[(pathHistory-1)*c+j:]
-			o[k] = (1-fr)*x[i*c] + fr*x[(i+1)*c]
+			o[k] = (1-fr)*x[i] + fr*x[i+1]
 		}
 	}
 	joint = lg(math.Sqrt(joint / float64(c)))
@@ -256,15 +335,13 @@ func (s *scorer) trivial(mem *arena, g *group) {
 	far := min(steps, 2*n)
 	ids := [...]int{idMean, idLast, idRelax}
 	for _, id := range ids {
-		g.paths[id] = path{x: mem.raw((pathHistory + steps) * c), dt: gr.dt, steps: steps}
+		g.paths[id] = s.newPath(mem, gr, steps, steps)
 	}
 	blk, off := mem.mark()
 	defer mem.release(blk, off)
-	b75, b50 := mem.raw((nv+far)*c), mem.raw(2*nv*c+1)
+	b75, b50 := newTrack(mem, c, nv+far), newTrack(mem, c, 2*nv)
 	for _, id := range ids {
-		p := &g.paths[id]
-		copy(p.x, gr.x[(n-pathHistory)*c:])
-		s.relax(gr, id, n, p.x[pathHistory*c:], steps)
+		s.relax(gr, id, n, g.paths[id].ahead(), steps)
 		s.relax(gr, id, n-nv, b75, nv+far)
 		s.relax(gr, id, n-2*nv, b50, 2*nv)
 		s.score(g, gr, id, &result{p75: b75, p50: b50})
@@ -273,10 +350,10 @@ func (s *scorer) trivial(mem *arena, g *group) {
 
 // relax writes rows of an exponential approach from the last of the first end
 // rows to their mean.
-func (s *scorer) relax(gr *grid, id, end int, dst []float64, rows int) {
-	c := s.c
-	for j := 0; j < c; j++ {
+func (s *scorer) relax(gr *grid, id, end int, dst track, rows int) {
+	for j := range s.c {
 		m, _ := gr.moments(j, end)
+		x := gr.xt[j*gr.n:][:end]
 		rho := 1.0
 		switch id {
 		case idMean:
@@ -284,16 +361,17 @@ func (s *scorer) relax(gr *grid, id, end int, dst []float64, rows int) {
 		case idRelax:
 			var a, b float64
 			for i := 1; i < end; i++ {
-				x0, x1 := gr.x[(i-1)*c+j]-m, gr.x[i*c+j]-m
+				x0, x1 := x[i-1]-m, x[i]-m
 				a += x0 * x1
 				b += x0 * x0
 			}
 			rho = clamp(a/(b+1e-12), 0, 1)
 		}
-		d := gr.x[(end-1)*c+j] - m
-		for t := 0; t < rows; t++ {
+		d := x[end-1] - m
+		out := dst.of(j, rows)
+		for t := range out {
 			d *= rho
-			dst[t*c+j] = m + d
+			out[t] = m + d
 		}
 	}
 }
@@ -301,22 +379,67 @@ func (s *scorer) relax(gr *grid, id, end int, dst []float64, rows int) {
 // validated adds the guides of one family on the native grid: the winner of
 // the validated search, and for each order in ids the best of its ridges.
 func (s *scorer) validated(mem *arena, g *group, fam *family, maxP int, ids []int, winner int) {
-	var per [maxOrders]choice
-	best := mem.search(fam, &g.native, maxP, &per)
-	for i, id := range ids {
+	gr := &g.native
+	// Paths stay, while the search releases its scratch: they are laid out first.
+	steps := s.steps(gr)
+	most := max(steps, gr.n/4+min(steps, 2*gr.n), 2*(gr.n/4))
+	var later [maxOrders]choice
+	for _, id := range ids {
 		if id >= 0 {
-			f := per[i].form
-			for f.poly && f.features(g.c) > maxP {
-				if f.order--; f.order == 0 {
-					f = form{order: 2, stride: 1}
-				}
-			}
-			s.ridge[0], s.id[0] = per[i].ridge, id
-			s.models(mem, g, &g.native, shrink(f, &g.native), s.ridge[:], s.id[:], nil)
+			g.paths[id] = s.newPath(mem, gr, steps, most)
 		}
 	}
-	s.ridge[0], s.id[0] = best.ridge, winner
-	s.models(mem, g, &g.native, shrink(best.form, &g.native), s.ridge[:], s.id[:], nil)
+	best := mem.search(fam, gr, maxP, func(i int, ch choice, eq *normal) {
+		later[i] = ch
+		if eq != nil && !eq.dual && fam.poly {
+			// Orders with too many features fall back to this one.
+			for k, o := range fam.orders[i+1:] {
+				f := form{poly: true, order: o, stride: 1}
+				if id := ids[i+1+k]; f.features(g.c) > maxP && f.reduce(g.c, maxP) == ch.form &&
+					shrink(ch.form, gr) == ch.form && !s.copied(g, gr, ch.form, leftOutRidge, id) {
+					s.byFold(mem, g, eq, leftOutRidge, id, false)
+				}
+			}
+		}
+		if id := ids[i]; id >= 0 && eq != nil && !eq.dual && shrink(ch.form, gr) == ch.form && !s.copied(g, gr, ch.form, ch.ridge, id) {
+			s.byFold(mem, g, eq, ch.ridge, id, false)
+		}
+	})
+	one, ridge := [1]int{}, [1]float64{}
+	for i, id := range ids {
+		if id < 0 {
+			continue
+		}
+		f := shrink(later[i].form.reduce(g.c, maxP), gr)
+		if s.has(id) {
+			continue
+		}
+		one[0], ridge[0] = id, later[i].ridge
+		s.models(mem, g, gr, f, ridge[:], one[:], nil)
+	}
+	one[0], ridge[0] = winner, best.ridge
+	s.models(mem, g, gr, shrink(best.form, gr), ridge[:], one[:], nil)
+}
+
+// reduce lowers the order of a polynomial form until it has at most most
+// features of c channels, and falls back to a linear one.
+func (f form) reduce(c, most int) form {
+	for f.poly && f.features(c) > most {
+		if f.order--; f.order == 0 {
+			f = form{order: 2, stride: 1}
+		}
+	}
+	return f
+}
+
+// has reports whether guide id has been rolled.
+func (s *scorer) has(id int) bool {
+	for _, d := range s.done[:s.known] {
+		if d.id == id {
+			return true
+		}
+	}
+	return false
 }
 
 // single adds the guide that forecasts each channel from its own past alone,
@@ -327,44 +450,34 @@ func (s *scorer) single(mem *arena, g *group) {
 	gr := &g.native
 	c, n := s.c, gr.n
 	if c == 1 {
-		s.ridge[0], s.id[0] = 0.3, idSolo
-		s.models(mem, g, gr, shrink(form{order: 24, stride: 1}, gr), s.ridge[:], s.id[:], nil)
+		s.models(mem, g, gr, shrink(form{order: 24, stride: 1}, gr), []float64{0.3}, []int{idSolo}, nil)
 		return
 	}
 	nv := n / 4
 	steps := s.steps(gr)
 	far := min(steps, 2*n)
+	most := max(steps, nv+far, 2*nv)
 	p := &g.paths[idSolo]
-	*p = path{x: mem.raw((pathHistory + steps) * c), dt: gr.dt, steps: steps}
+	*p = s.newPath(mem, gr, steps, most)
 	blk, off := mem.mark()
 	defer mem.release(blk, off)
-	copy(p.x, gr.x[(n-pathHistory)*c:])
-	b75, b50 := mem.raw((nv+far)*c), mem.raw(2*nv*c+1)
-	col := grid{n: n, c: 1, end: gr.end, dt: gr.dt, x: mem.raw(n), ok: gr.ok, gaps: gr.gaps}
-	ends := [folds]int{n, n - nv, n - 2*nv}
-	outs := [folds][]float64{p.x[pathHistory*c:], b75, b50}
-	counts := [folds]int{steps, nv + far, 2 * nv}
-	clipped := 0
+	b75, b50, rest := newTrack(mem, c, most), newTrack(mem, c, most), newTrack(mem, 1, most)
+	col := &s.col
+	*col = grid{n: n, c: 1, end: gr.end, dt: gr.dt, ok: gr.ok, gaps: gr.gaps}
+	clipped := int64(0)
 	for j := 0; j < c; j++ {
 		b, o := mem.mark()
-		for i := range col.x {
-			col.x[i] = gr.x[i*c+j]
+		col.x = gr.xt[j*n : (j+1)*n]
+		col.xt = col.x
+		col.dev = gr.dev[j : j+1]
+		ch := mem.search(&linearFamily, col, 64, nil)
+		eq := &mem.work[1]
+		eq.build(mem, shrink(ch.form, col), col, []int{n, n - nv, n - 2*nv})
+		out := [lanes]track{
+			{p.ahead().x[j*p.column:], 0}, {b75.x[j*most:], 0}, {b50.x[j*most:], 0}, rest,
 		}
-		ch := mem.search(&linearFamily, &col, 64, nil)
-		f := shrink(ch.form, &col)
-		s.ridge[0] = ch.ridge
-		var w [maxRidges][folds]weights
-		mem.fit(f, &col, ends[:], s.ridge[:], &w)
-		h := f.lags()
-		phi := mem.raw(f.features(1))
-		for k, e := range ends {
-			buf := mem.raw(h + counts[k])
-			copy(buf, col.x[e-h:e])
-			clipped += f.roll(buf, h, counts[k], w[0][k], &col, s.lo[:1], s.hi[:1], phi)
-			for t, v := range buf[h:] {
-				outs[k][t*c+j] = v
-			}
-		}
+		count := eq.roll(mem, eq.foldLanes(mem, ch.ridge), [lanes]int{n, n - nv, n - 2*nv, n}, [lanes]int{steps, nv + far, 2 * nv, 0}, s.lo, s.hi, &out)
+		clipped += count[0] + count[1] + count[2]
 		mem.release(b, o)
 	}
 	s.score(g, gr, idSolo, &result{p75: b75, p50: b50, clipped: float64(clipped) / float64((steps+3*nv+far)*c)})
@@ -383,23 +496,23 @@ func (s *scorer) replay(mem *arena, g *group, gr *grid, id, points int) {
 	nv := n / 4
 	steps := s.steps(gr)
 	far := min(steps, 2*n)
-	g.paths[id] = path{x: mem.raw((pathHistory + steps) * c), dt: gr.dt, steps: steps}
-	p := &g.paths[id]
+	g.paths[id] = s.newPath(mem, gr, steps, steps)
 	blk, off := mem.mark()
 	defer mem.release(blk, off)
-	b75, b50 := mem.raw((nv+far)*c), mem.raw(2*nv*c+1)
-	copy(p.x, gr.x[(n-pathHistory)*c:])
-	analogue(gr, n, points, p.x[pathHistory*c:], steps)
-	analogue(gr, n-nv, points, b75, nv+far)
-	analogue(gr, n-2*nv, points, b50, 2*nv)
+	b75, b50 := newTrack(mem, c, nv+far), newTrack(mem, c, 2*nv)
+	ahead := g.paths[id].ahead()
+	analogue(gr, n, points, ahead.x, 1, ahead.stride, steps)
+	analogue(gr, n-nv, points, b75.x, 1, b75.stride, nv+far)
+	analogue(gr, n-2*nv, points, b50.x, 1, b50.stride, 2*nv)
 	s.score(g, gr, id, &result{p75: b75, p50: b50})
 }
 
 // analogue forecasts rows after the first end rows of gr by replaying what
 // followed the best match of the last m rows. The offset at the start of each
-// pass decays, so that the forecast is continuous. It returns the rms distance
+// pass decays, so that the forecast is continuous. Row t of channel j goes to
+// dst[t*row+j*column]. It returns the rms distance
 // of the match.
-func analogue(gr *grid, end, m int, dst []float64, rows int) float64 {
+func analogue(gr *grid, end, m int, dst []float64, row, column, rows int) float64 {
 	c := gr.c
 	m = max(1, min(m, end/3))
 	ahead := max(1, min(2*m, end/8))
@@ -432,7 +545,7 @@ func analogue(gr *grid, end, m int, dst []float64, rows int) float64 {
 			}
 			k++
 			decay *= 0.85
-			dst[t*c+j] = gr.x[(at+k)*c+j] + off*decay
+			dst[t*row+j*column] = gr.x[(at+k)*c+j] + off*decay
 		}
 	}
 	return math.Sqrt(best / float64(m*c))
@@ -451,23 +564,21 @@ func (s *scorer) finish(mem *arena, g *group) {
 				least[k] = math.Min(least[k], base[i*baseFeatures+k])
 			}
 		}
-		var near, farD [NumGuides][NumGuides]float64
-		for a := 0; a < NumGuides; a++ {
-			x := samp[a*agreeTimes:][:agreeTimes]
-			for b := 0; b < a; b++ {
-				y := samp[b*agreeTimes:][:agreeTimes]
-				var dn, df float64
-				for k := 0; k < agreeNear; k++ {
-					d := x[k] - y[k]
-					dn += d * d
+		near, farD := &s.near, &s.farD
+		for a := range near {
+			x := (*[agreeTimes]float64)(samp[a*agreeTimes:])
+			for b := range a {
+				y := (*[agreeTimes]float64)(samp[b*agreeTimes:])
+				var d [agreeTimes]float64
+				for k := range d {
+					d[k] = (x[k] - y[k]) * (x[k] - y[k])
 				}
-				for k := agreeNear; k < agreeTimes; k++ {
-					d := x[k] - y[k]
-					df += d * d
-				}
+				dn := (d[0] + d[1]) + (d[2] + d[3])
+				df := ((d[4] + d[5]) + (d[6] + d[7])) + ((d[8] + d[9]) + (d[10] + d[11]))
 				near[a][b], near[b][a] = dn, dn
 				farD[a][b], farD[b][a] = df, df
 			}
+			near[a][a], farD[a][a] = math.Inf(1), math.Inf(1)
 		}
 		noise := lg(g.noise[j] / s.std[j])
 		for i := 0; i < NumGuides; i++ {
@@ -480,25 +591,20 @@ func (s *scorer) finish(mem *arena, g *group) {
 				f[15+k] = float32(b[k] - v)
 			}
 			for side, d := range [2]*[NumGuides]float64{&near[i], &farD[i]} {
-				var top [7]float64 // least distances, ascending
-				cnt := 0
-				for o, v := range d {
-					if o == i {
+				var top [7]float64 // least distances, ascending; its own is infinite
+				for k := range top {
+					top[k] = math.Inf(1)
+				}
+				for _, v := range d {
+					if v >= top[6] {
 						continue
 					}
-					if cnt == len(top) {
-						if v >= top[cnt-1] {
-							continue
-						}
-						cnt--
-					}
-					q := cnt
+					q := 6
 					for q > 0 && top[q-1] > v {
 						top[q] = top[q-1]
 						q--
 					}
 					top[q] = v
-					cnt++
 				}
 				m := float64(agreeNear)
 				if side == 1 {

@@ -1,6 +1,10 @@
 package classical
 
-import "math"
+import (
+	"math"
+
+	"github.com/lassode/lassode/asm"
+)
 
 // spline is a cubic spline over strictly increasing knots in second
 // derivative form, with linear continuation outside.
@@ -95,6 +99,13 @@ func (s *spline) interpolate(t, y, m, work []float64) {
 // to a decade apart.
 const smoothingLambdas = 13
 
+var smoothingLambda = func() (l [smoothingLambdas]float64) {
+	for i := range l {
+		l[i] = math.Pow(10, -4+0.75*float64(i))
+	}
+	return l
+}()
+
 // smooth fits the cubic smoothing spline that minimises
 // sum (y-f)^2 + lambda int f”^2 (Reinsch 1967) with lambda chosen by
 // generalised maximum likelihood (Wahba 1985, the REML of the integrated
@@ -141,10 +152,9 @@ func (s *spline) smooth(t, y, f, m, work []float64) float64 {
 			q2[i] = a2 / h[i+2]
 		}
 	}
-	solve := func(lambda float64) (float64, float64) {
+	solve := func(lambda float64) float64 {
 		// LDL' of the pentadiagonal matrix, then g = its solution for b.
-		var d1, d2, l1p, l2p, l2pp, g1, g2, logdet, quad float64
-		_ = l2pp
+		var d1, d2, l1p, l2p, l2pp, g1, g2, quad float64
 		d := lf[:k]
 		l1, l2 := m[:k], f[:k]
 		for i := 0; i < k; i++ {
@@ -177,22 +187,27 @@ func (s *spline) smooth(t, y, f, m, work []float64) float64 {
 				gi -= l2pp * g2
 			}
 			d[i], l1[i], l2[i], g[i] = di, e1, e2, gi
-			logdet += math.Log(di)
 			quad += gi * gi / di // b'(R+lambda Q'Q)^-1 b
 			d2, d1 = d1, di
 			l2pp, l2p, l1p = l2p, e2, e1
 			g2, g1 = g1, gi
 		}
-		return quad, logdet
+		return quad
 	}
 	bestLambda, best := 0.0, math.Inf(1)
 	var scores [smoothingLambdas]float64
 	arg := 0
+	var lambdas, quads, logdets [lanes]float64
 	for i := 0; i < smoothingLambdas; i++ {
-		lambda := math.Pow(10, -4+0.75*float64(i))
-		quad, logdet := solve(lambda)
+		if i%lanes == 0 {
+			for l := range lambdas {
+				lambdas[l] = smoothingLambda[min(i+l, smoothingLambdas-1)]
+			}
+			quads, logdets = asm.Pentadiagonal(r0, r1, q0, q1, q2, b, &lambdas)
+		}
+		lambda, quad := lambdas[i%lanes], quads[i%lanes]
 		// y'(I-A)y = lambda quad
-		score := math.Log(lambda*quad+1e-300) + logdet/float64(k) - math.Log(lambda)
+		score := math.Log(lambda*quad+1e-300) + logdets[i%lanes]/float64(k) - math.Log(lambda)
 		scores[i] = score
 		if score < best {
 			best, arg, bestLambda = score, i, lambda
@@ -205,7 +220,7 @@ func (s *spline) smooth(t, y, f, m, work []float64) float64 {
 			bestLambda *= math.Pow(10, 0.75*o)
 		}
 	}
-	quad, _ := solve(bestLambda)
+	quad := solve(bestLambda)
 	d, l1, l2 := lf[:k], m[:k], f[:k]
 	for i := k - 1; i >= 0; i-- {
 		v := g[i] / d[i]

@@ -152,15 +152,26 @@ func widen(dst []float64, src []float32) []float64 {
 // maxPropagator is e^MaxExponent, the largest norm of e^(At) that is used.
 var maxPropagator = math.Exp(MaxExponent)
 
+// maxNarrow is the greatest 1-norm of an augmented generator whose exponential is
+// taken in float32. The error of scaling and squaring doubles with every squaring,
+// and decayed modes of a stiff generator keep no digits relative to themselves; up
+// to here, at most one squaring, it is about 1e-6 of the norm. Beyond, and for the
+// bound on growth, which needs the propagator itself, [Dense] works in float64.
+const maxNarrow = 4
+
+// denseBlock is the number of exponentials in float32 that are collected before
+// they are taken: enough to fill stacks of equal degree.
+const denseBlock = 128
+
 // DenseStates evaluates tokens with dense generators z' = A z + b: a [N,n,n]
 // (or any shape of N*n*n values with last axis n), z0 and b [N,n], tau [N,Q] or
 // [Q] without gradient, result [N,Q,n], n at most 16. Panics on other shapes.
 //
-// One exponential of the augmented matrix [[A, b], [0, 0]] t for each query, in
-// float64 inside and accurate to float32; backward by its Frechet derivative,
-// which stays exact where eigenvalues coincide. Where e^(At), for an unstable A,
-// would exceed e^80, the time is halved until it does not: values and gradients
-// are those of that earlier time.
+// One exponential of the augmented matrix [[A, b], [0, 0]] t for each query, as
+// [ExpBatch] while its norm is at most 4, in float64 beyond; backward by its
+// Frechet derivative, which stays exact where eigenvalues coincide. Where e^(At),
+// for an unstable A, would exceed e^80, the time is halved until it does not:
+// values and gradients are those of that earlier time.
 func DenseStates(t *tensor.Tape, a, z0, b, tau *tensor.Tensor) *tensor.Tensor {
 	n, order, queries, stride := denseShape(a, z0, b, tau)
 	z := t.Output(tensor.MakeShape(n, queries, order), a, z0, b)
@@ -171,14 +182,32 @@ func DenseStates(t *tensor.Tape, a, z0, b, tau *tensor.Tensor) *tensor.Tensor {
 		node.Saved[0] = used
 	}
 	w := takeDense()
+	d := denseOp{a: a, z0: z0, b: b, order: order, queries: queries}
+	mark := t.Mark()
+	d.begin(t, false)
 	zw := w.z[:order]
 	for i := 0; i < n; i++ {
-		aw := widen(w.a, a.Data[i*order*order:(i+1)*order*order])
-		sw, bw := widen(w.z0, z0.Data[i*order:(i+1)*order]), widen(w.b, b.Data[i*order:(i+1)*order])
+		wide := false
 		for q := 0; q < queries; q++ {
-			tq := w.w.boundedState(zw, aw, sw, bw, float64(tau.Data[i*stride+q]))
+			tq := tau.Data[i*stride+q]
+			if d.add(i, q, tq, nil) {
+				if used != nil {
+					used[i*queries+q] = tq
+				}
+				if d.count == denseBlock {
+					d.flushStates(z.Data)
+				}
+				continue
+			}
+			if !wide {
+				wide = true
+				widen(w.a, a.Data[i*order*order:(i+1)*order*order])
+				widen(w.z0, z0.Data[i*order:(i+1)*order])
+				widen(w.b, b.Data[i*order:(i+1)*order])
+			}
+			t64 := w.w.boundedState(zw, w.a[:order*order], w.z0[:order], w.b[:order], float64(tq))
 			if used != nil {
-				used[i*queries+q] = float32(tq)
+				used[i*queries+q] = float32(t64)
 			}
 			out := z.Data[(i*queries+q)*order:]
 			for j, v := range zw {
@@ -186,8 +215,155 @@ func DenseStates(t *tensor.Tape, a, z0, b, tau *tensor.Tensor) *tensor.Tensor {
 			}
 		}
 	}
+	d.flushStates(z.Data)
+	t.Release(mark)
 	giveDense(w)
 	return z
+}
+
+// denseOp collects exponentials of the dense operation.
+type denseOp struct {
+	a, z0, b       *tensor.Tensor
+	order, queries int
+
+	count int
+	x, d  []float32 // denseBlock augmented generators, and directions on the way back
+	eta   []float32
+	time  []float32
+	at    []int32 // token*queries + query
+}
+
+func (d *denseOp) begin(t *tensor.Tape, back bool) {
+	k := d.order + 1
+	d.x = t.Scratch(denseBlock * k * k)
+	if back {
+		d.d = t.Scratch(denseBlock * k * k)
+	}
+	d.eta, d.time, d.at = t.Scratch(denseBlock), t.Scratch(denseBlock), t.Ints(denseBlock)
+}
+
+// add appends the generator of a query, unless its norm is too large: then it
+// returns false. With dz, the gradient of the state, it appends the transposed
+// generator and the direction of the derivative, see Dense.stateGrad.
+func (d *denseOp) add(token, query int, t float32, dz []float32) bool {
+	n := d.order
+	k := n + 1
+	x := d.x[d.count*k*k : (d.count+1)*k*k]
+	a, b, z0 := d.a.Data[token*n*n:(token+1)*n*n], d.b.Data[token*n:(token+1)*n], d.z0.Data[token*n:(token+1)*n]
+	var norm, drive float32
+	for j := range n {
+		var col float32
+		for i := range n {
+			v := a[i*n+j] * t
+			if dz == nil {
+				x[i*k+j] = v
+			} else {
+				x[j*k+i] = v
+			}
+			col += max(v, -v)
+		}
+		norm = max(norm, col) // NaN stays
+		v := b[j] * t
+		drive += max(v, -v)
+	}
+	if !(norm <= maxNarrow) || !(drive <= math.MaxFloat32) {
+		return false
+	}
+	eta := float32(1)
+	if limit := max(norm, 0.25); drive > limit {
+		_, exp := math.Frexp(float64(drive / limit))
+		eta = float32(math.Ldexp(1, exp))
+	}
+	if eta > math.MaxFloat32 {
+		return false
+	}
+	for i := range n {
+		v := b[i] * t / eta
+		if dz == nil {
+			x[i*k+n], x[n*k+i] = v, 0
+		} else {
+			x[n*k+i], x[i*k+n] = v, 0
+		}
+	}
+	x[k*k-1] = 0
+	if dz != nil {
+		g := d.d[d.count*k*k : (d.count+1)*k*k]
+		for i, v := range dz {
+			for j, s := range z0 {
+				g[i*k+j] = v * s
+			}
+			g[i*k+n] = v * eta
+		}
+		clear(g[n*k:])
+	}
+	d.eta[d.count], d.time[d.count], d.at[d.count] = eta, t, int32(token*d.queries+query)
+	d.count++
+	return true
+}
+
+// flushStates takes the exponentials and writes the states.
+func (d *denseOp) flushStates(z []float32) {
+	n := d.order
+	k := n + 1
+	x := d.x[:d.count*k*k]
+	ExpBatch(x, x, k, d.count)
+	for c := range d.count {
+		at := int(d.at[c])
+		z0 := d.z0.Data[at/d.queries*n:][:n]
+		out := z[at*n:][:n]
+		for i := range out {
+			row := x[c*k*k+i*k:][:k]
+			s := d.eta[c] * row[n]
+			for j, v := range z0 {
+				s += row[j] * v
+			}
+			out[i] = s
+		}
+	}
+	d.count = 0
+}
+
+// flushGrads takes the exponentials and their derivatives and adds the gradients.
+func (d *denseOp) flushGrads(dz []float32) {
+	n := d.order
+	k := n + 1
+	m := d.count * k * k
+	w := takeExp()
+	w.exp(d.x[:m], d.d[:m], d.x[:m], d.d[:m], k, d.count)
+	giveExp(w)
+	for c := range d.count {
+		at := int(d.at[c])
+		token := at / d.queries
+		x, g := d.x[c*k*k:][:k*k], d.d[c*k*k:][:k*k]
+		dzc := dz[at*n:][:n]
+		t := d.time[c]
+		if d.z0.Grad != nil {
+			out := d.z0.Grad[token*n:][:n]
+			for i := range out {
+				s := float32(0)
+				for j, v := range dzc {
+					s += x[i*k+j] * v
+				}
+				out[i] += s
+			}
+		}
+		if d.a.Grad != nil {
+			out := d.a.Grad[token*n*n:][:n*n]
+			for i := range n {
+				for j, v := range g[i*k:][:n] {
+					out[i*n+j] += t * v
+				}
+			}
+		}
+		if d.b.Grad != nil {
+			out := d.b.Grad[token*n:][:n]
+			f := t / d.eta[c]
+			for i := range out {
+				out[i] += f * g[i*k+n]
+			}
+		}
+	}
+	d.count = 0
 }
 
 // boundedState is state at the largest of t, t/2, t/4, ... where the propagator
@@ -213,23 +389,39 @@ func (w *Dense) boundedState(z, a, z0, b []float64, t float64) float64 {
 
 func denseBackward(t *tensor.Tape, node *tensor.Node) {
 	a, z0, b, tau := node.In[0], node.In[1], node.In[2], node.In[3]
-	n, order, queries, _ := denseShape(a, z0, b, tau)
+	n, order, queries, stride := denseShape(a, z0, b, tau)
 	w := takeDense()
+	d := denseOp{a: a, z0: z0, b: b, order: order, queries: queries}
+	d.begin(t, true)
+	da, dz0, db := w.da[:order*order], w.dz0[:order], w.db[:order]
 	for i := 0; i < n; i++ {
-		aw := widen(w.a, a.Data[i*order*order:(i+1)*order*order])
-		sw, bw := widen(w.z0, z0.Data[i*order:(i+1)*order]), widen(w.b, b.Data[i*order:(i+1)*order])
-		da, dz0, db := w.da[:order*order], w.dz0[:order], w.db[:order]
-		clear(da)
-		clear(dz0)
-		clear(db)
+		wide := false
 		for q := i * queries; q < (i+1)*queries; q++ {
-			dz := widen(w.z, node.Out.Grad[q*order:(q+1)*order])
-			w.w.stateGrad(da, dz0, db, dz, aw, sw, bw, float64(node.Saved[0][q]), &limits32)
+			dz := node.Out.Grad[q*order : (q+1)*order]
+			if d.add(i, q-i*queries, tau.Data[i*stride+q-i*queries], dz) {
+				if d.count == denseBlock {
+					d.flushGrads(node.Out.Grad)
+				}
+				continue
+			}
+			if !wide {
+				wide = true
+				widen(w.a, a.Data[i*order*order:(i+1)*order*order])
+				widen(w.z0, z0.Data[i*order:(i+1)*order])
+				widen(w.b, b.Data[i*order:(i+1)*order])
+				clear(da)
+				clear(dz0)
+				clear(db)
+			}
+			w.w.stateGrad(da, dz0, db, widen(w.z, dz), w.a[:order*order], w.z0[:order], w.b[:order], float64(node.Saved[0][q]), &limits32)
 		}
-		addNarrow(a.Grad, i*order*order, da)
-		addNarrow(z0.Grad, i*order, dz0)
-		addNarrow(b.Grad, i*order, db)
+		if wide {
+			addNarrow(a.Grad, i*order*order, da)
+			addNarrow(z0.Grad, i*order, dz0)
+			addNarrow(b.Grad, i*order, db)
+		}
 	}
+	d.flushGrads(node.Out.Grad)
 	giveDense(w)
 }
 

@@ -197,7 +197,7 @@ func TestGrowthIsClamped(t *testing.T) {
 
 func TestEvalPairsBlocksAndAllocations(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 2))
-	const pairs, n = 5, 3*evalBlock + 7
+	const pairs, n = 5, 3*64 + 7
 	v := func(k int) []float32 {
 		x := make([]float32, k)
 		for i := range x {

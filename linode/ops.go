@@ -3,6 +3,7 @@ package linode
 import (
 	"fmt"
 
+	"github.com/lassode/lassode/asm"
 	"github.com/lassode/lassode/tensor"
 )
 
@@ -13,25 +14,24 @@ var (
 
 // checkPairs validates the operands of a pair operation and gathers them.
 // c is nil for states.
-func checkPairs(name string, sigma, omega, z0, b, c, tau *tensor.Tensor) pairArgs {
+func checkPairs(name string, sigma, omega, z0, b, c, tau *tensor.Tensor) asm.PairTokens {
 	n, pairs := tokensByWidth(name, sigma)
-	a := pairArgs{
-		sigma: sigma.Data, omega: omega.Data, z0: z0.Data, b: b.Data,
-		tau: tau.Data, n: n, pairs: pairs,
+	a := asm.PairTokens{
+		Sigma: sigma.Data, Omega: omega.Data, Z0: z0.Data, B: b.Data,
+		Tau: tau.Data, Tokens: n, Pairs: pairs,
 	}
 	expect(name, "omega", omega, n, pairs)
 	expect(name, "z0", z0, n, 2*pairs)
 	expect(name, "b", b, n, 2*pairs)
 	if c != nil {
-		a.c = c.Data
+		a.C = c.Data
 		if c.Shape.Rank() == 1 {
 			expect(name, "c", c, 1, 2*pairs)
 		} else {
 			expect(name, "c", c, n, 2*pairs)
-			a.cStride = 2 * pairs
 		}
 	}
-	a.queries, a.tauStride = times(name, tau, n)
+	a.Queries, _ = times(name, tau, n)
 	return a
 }
 
@@ -72,9 +72,11 @@ func expect(name, what string, x *tensor.Tensor, rows, width int) {
 // [N,Q]. Panics on other shapes. See the package comment for the range.
 func PairsReadout(t *tensor.Tape, sigma, omega, z0, b, c, tau *tensor.Tensor) *tensor.Tensor {
 	a := checkPairs("PairsReadout", sigma, omega, z0, b, c, tau)
-	y := t.Output(tensor.MakeShape(a.n, a.queries), sigma, omega, z0, b, c)
-	node := t.Record(opPairsReadout, y, sigma, omega, z0, b, c, tau)
-	a.forward(t, node, y.Data)
+	y := t.Output(tensor.MakeShape(a.Tokens, a.Queries), sigma, omega, z0, b, c)
+	t.Record(opPairsReadout, y, sigma, omega, z0, b, c, tau)
+	mark := t.Mark()
+	asm.PairsReadout(y.Data, &a, pairWork(t, &a))
+	t.Release(mark)
 	return y
 }
 
@@ -82,54 +84,51 @@ func PairsReadout(t *tensor.Tape, sigma, omega, z0, b, c, tau *tensor.Tensor) *t
 // tokens described at [PairsReadout].
 func PairsStates(t *tensor.Tape, sigma, omega, z0, b, tau *tensor.Tensor) *tensor.Tensor {
 	a := checkPairs("PairsStates", sigma, omega, z0, b, nil, tau)
-	z := t.Output(tensor.MakeShape(a.n, a.queries, 2*a.pairs), sigma, omega, z0, b)
-	node := t.Record(opPairsStates, z, sigma, omega, z0, b, nil, tau)
-	a.forward(t, node, z.Data)
+	z := t.Output(tensor.MakeShape(a.Tokens, a.Queries, 2*a.Pairs), sigma, omega, z0, b)
+	t.Record(opPairsStates, z, sigma, omega, z0, b, nil, tau)
+	mark := t.Mark()
+	asm.PairsStates(z.Data, &a, pairWork(t, &a))
+	t.Release(mark)
 	return z
 }
 
-// forward computes the readout, or the states when there is none, block by
-// block. The factors are kept in the node when there is one.
-func (a *pairArgs) forward(t *tensor.Tape, node *tensor.Node, dst []float32) {
-	per := a.pairs * a.queries
-	block := pairTokens(a.n, a.pairs, a.queries)
-	var er, ei, mr []float32
-	if node != nil {
-		er, ei, mr = t.Scratch(a.n*per), t.Scratch(a.n*per), t.Scratch(a.n*per)
-		node.Saved[0], node.Saved[1], node.Saved[2] = er, ei, mr
-	}
-	mark := t.Mark()
-	if node == nil {
-		er, ei, mr = t.Scratch(block*per), t.Scratch(block*per), t.Scratch(block*per)
-	}
-	scratch := t.Scratch(pairScratch(block, a.pairs, a.queries))
-	for lo := 0; lo < a.n; lo += block {
-		hi := min(lo+block, a.n)
-		from := 0
-		if node != nil {
-			from = lo * per
-		}
-		to := from + (hi-lo)*per
-		a.blockFactors(er[from:to], ei[from:to], mr[from:to], scratch, lo, hi)
-		if a.c != nil {
-			a.readout(dst, er[from:to], ei[from:to], mr[from:to], lo, hi)
-		} else {
-			a.states(dst, er[from:to], ei[from:to], mr[from:to], lo, hi)
-		}
-	}
-	t.Release(mark)
+// pairWork takes the scratch of the kernels for one block of tokens.
+func pairWork(t *tensor.Tape, a *asm.PairTokens) []float32 {
+	return t.Scratch(pairTokens(a.Tokens, a.Pairs, a.Queries) * asm.PairsWork(a.Pairs))
 }
+
+// The backward passes evaluate E and M again: that takes less time than to write
+// and read back three numbers per element, and no memory.
 
 func pairsReadoutBackward(t *tensor.Tape, n *tensor.Node) {
 	sigma, omega, z0, b, c, tau := n.In[0], n.In[1], n.In[2], n.In[3], n.In[4], n.In[5]
 	a := checkPairs("PairsReadout", sigma, omega, z0, b, c, tau)
 	d := pairGrads{sigma: sigma.Grad, omega: omega.Grad, z0: z0.Grad, b: b.Grad, c: c.Grad}
-	a.readoutGrad(&d, n.Out.Grad, n.Saved[0], n.Saved[1], n.Saved[2], 0, a.n)
+	work := pairWork(t, &a)
+	block := pairTokens(a.Tokens, a.Pairs, a.Queries)
+	sums := t.Scratch(block * a.Pairs * asm.PairsSumWidth)
+	for lo := 0; lo < a.Tokens; lo += block {
+		hi := min(lo+block, a.Tokens)
+		part := pairsSlice(&a, lo, hi)
+		s := sums[:(hi-lo)*a.Pairs*asm.PairsSumWidth]
+		asm.PairsSums(s, &part, n.Out.Grad[lo*a.Queries:hi*a.Queries], work)
+		readoutGrad(&a, &d, n.Out.Grad, s, lo, hi)
+	}
 }
 
 func pairsStatesBackward(t *tensor.Tape, n *tensor.Node) {
 	sigma, omega, z0, b, tau := n.In[0], n.In[1], n.In[2], n.In[3], n.In[5]
 	a := checkPairs("PairsStates", sigma, omega, z0, b, nil, tau)
 	d := pairGrads{sigma: sigma.Grad, omega: omega.Grad, z0: z0.Grad, b: b.Grad}
-	a.statesGrad(&d, n.Out.Grad, n.Saved[0], n.Saved[1], n.Saved[2], 0, a.n)
+	work := pairWork(t, &a)
+	block := pairTokens(a.Tokens, a.Pairs, a.Queries)
+	sums := t.Scratch(block * a.Pairs * asm.PairsStateSumWidth)
+	width := 2 * a.Queries * a.Pairs
+	for lo := 0; lo < a.Tokens; lo += block {
+		hi := min(lo+block, a.Tokens)
+		part := pairsSlice(&a, lo, hi)
+		s := sums[:(hi-lo)*a.Pairs*asm.PairsStateSumWidth]
+		asm.PairsStateSums(s, &part, n.Out.Grad[lo*width:hi*width], work)
+		statesGrad(&a, &d, n.Out.Grad, s, lo, hi)
+	}
 }

@@ -14,7 +14,8 @@
 //     [PairsStates], [EvalPairs]);
 //   - diagonal: real rates ([DiagonalStates]);
 //   - dense: any real matrix up to 16 x 16, by a degree-optimised Taylor
-//     polynomial with scaling and squaring ([DenseStates], [Dense]).
+//     polynomial with scaling and squaring ([DenseStates], [Dense], and for
+//     many matrices in float32 [ExpBatch]).
 //
 // phi1 is nowhere computed by the subtraction (e^x - 1)/x, which loses all
 // digits near x = 0; e^x - 1 always comes from an expm1.

@@ -30,10 +30,7 @@ func benchOp(b *testing.B, name string, args [][]int, run func(t *Tape, x []*Ten
 				if grad {
 					// Only the operation itself: its output gradient is what it is.
 					for i := tape.nodes.used - 1; i >= 0; i-- {
-						n := tape.nodes.at(i)
-						m := tape.Mark()
-						n.op.Backward(tape, n)
-						tape.Release(m)
+						tape.backward(tape.nodes.at(i))
 					}
 				}
 			}

@@ -33,7 +33,13 @@
 // parameter or Variable of a tape made with grad, or an input of it is. On an
 // inference tape nothing has a Grad and nothing is recorded. Gradients of
 // parameters add up over Backward calls until ZeroGrads, all others live and
-// die with the run.
+// die with the run; those of results hold numbers only once Backward is done.
+//
+// # Inference
+//
+// Params.Freeze makes a copy of parameters that never changes. Its tapes keep
+// the weights of Linear and GRU in the layout of the product's kernels, made
+// once for all tapes, with the same results.
 //
 // # Concurrency and determinism
 //

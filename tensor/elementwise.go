@@ -91,8 +91,8 @@ func (p *broadcast) next() {
 }
 
 var (
-	opAdd = Register("tensor.Add", addBackward)
-	opSub = Register("tensor.Sub", subBackward)
+	opAdd = registerOverwriting("tensor.Add", addBackward)
+	opSub = registerOverwriting("tensor.Sub", subBackward)
 	opMul = Register("tensor.Mul", mulBackward)
 )
 
@@ -199,11 +199,16 @@ func subBackward(t *Tape, n *Node) { sumBackward(n, -1) }
 func sumBackward(n *Node, sign float32) {
 	a, b, dy := n.In[0], n.In[1], n.Out.Grad
 	if a.Grad != nil {
-		asm.AddTo(a.Grad, dy)
+		addGrad(a, dy)
 	}
 	if b.Grad == nil {
 		return
 	}
+	if sign == 1 && a.Shape == b.Shape {
+		addGrad(b, dy)
+		return
+	}
+	b.settle()
 	var p broadcast
 	p.plan("Add", a.Shape, b.Shape)
 	for r := 0; r < p.rows; r++ {
@@ -274,9 +279,9 @@ func mulAdd(dst, a, b []float32) {
 var (
 	opScale     = Register("tensor.Scale", scaleBackward)
 	opAddScalar = Register("tensor.AddScalar", addScalarBackward)
-	opSigmoid   = Register("tensor.Sigmoid", sigmoidBackward)
-	opTanh      = Register("tensor.Tanh", tanhBackward)
-	opGelu      = Register("tensor.Gelu", geluBackward)
+	opSigmoid   = registerOverwriting("tensor.Sigmoid", sigmoidBackward)
+	opTanh      = registerOverwriting("tensor.Tanh", tanhBackward)
+	opGelu      = registerOverwriting("tensor.Gelu", geluBackward)
 	opSilu      = Register("tensor.Silu", siluBackward)
 	opExp       = Register("tensor.Exp", expBackward)
 	opLog       = Register("tensor.Log", logBackward)
@@ -318,13 +323,8 @@ func (t *Tape) Sigmoid(x *Tensor) *Tensor {
 }
 
 func sigmoidBackward(t *Tape, n *Node) {
-	y, dy, dx := n.Out.Data, n.Out.Grad, n.In[0].Grad
-	for lo := 0; lo < len(dy); lo += tmpLen {
-		hi := min(lo+tmpLen, len(dy))
-		d := t.tmp[:hi-lo]
-		sigmoidGrad(d, y[lo:hi], dy[lo:hi])
-		asm.AddTo(dx[lo:hi], d)
-	}
+	x := n.In[0]
+	asm.SigmoidGrad(x.Grad, n.Out.Data, n.Out.Grad, !x.first())
 }
 
 // Tanh returns the hyperbolic tangent, element by element.
@@ -336,13 +336,8 @@ func (t *Tape) Tanh(x *Tensor) *Tensor {
 }
 
 func tanhBackward(t *Tape, n *Node) {
-	y, dy, dx := n.Out.Data, n.Out.Grad, n.In[0].Grad
-	for lo := 0; lo < len(dy); lo += tmpLen {
-		hi := min(lo+tmpLen, len(dy))
-		d := t.tmp[:hi-lo]
-		tanhGrad(d, y[lo:hi], dy[lo:hi])
-		asm.AddTo(dx[lo:hi], d)
-	}
+	x := n.In[0]
+	asm.TanhGrad(x.Grad, n.Out.Data, n.Out.Grad, !x.first())
 }
 
 // Gelu returns the Gaussian error linear unit in its tanh form,
@@ -355,7 +350,8 @@ func (t *Tape) Gelu(x *Tensor) *Tensor {
 }
 
 func geluBackward(t *Tape, n *Node) {
-	asm.GeluGrad(n.In[0].Grad, n.In[0].Data, n.Out.Grad, true)
+	x := n.In[0]
+	asm.GeluGrad(x.Grad, x.Data, n.Out.Grad, !x.first())
 }
 
 // Silu returns x*sigmoid(x), element by element.
@@ -418,35 +414,9 @@ func logBackward(t *Tape, n *Node) {
 // a few units in the last place also where it is tiny.
 func (t *Tape) Softplus(x *Tensor) *Tensor {
 	y := t.Output(x.Shape, x)
-	for lo := 0; lo < len(x.Data); lo += tmpLen {
-		hi := min(lo+tmpLen, len(x.Data))
-		softplus(y.Data[lo:hi], x.Data[lo:hi], t.tmp[:hi-lo])
-	}
+	asm.Softplus(y.Data, x.Data)
 	t.Record(opSoftplus, y, x)
 	return y
-}
-
-// softplus sets dst = max(x,0) + log(1+u) with u = exp(-|x|), the logarithm as
-// 2 atanh(u/(2+u)): its argument is at most 1/3, and seven terms of the odd
-// series leave a relative error of 2e-8.
-func softplus(dst, x, u []float32) {
-	for i, v := range x {
-		u[i] = -abs(v)
-	}
-	asm.Exp(u, u)
-	x, u = x[:len(dst)], u[:len(dst)]
-	for i, v := range u {
-		s := v / (2 + v)
-		q := s * s
-		l := float32(1.0 / 13)
-		l = l*q + 1.0/11
-		l = l*q + 1.0/9
-		l = l*q + 1.0/7
-		l = l*q + 1.0/5
-		l = l*q + 1.0/3
-		l = l*q + 1
-		dst[i] = max(x[i], 0) + 2*s*l
-	}
 }
 
 func softplusBackward(t *Tape, n *Node) {
@@ -533,35 +503,14 @@ func (t *Tape) Glu(x *Tensor) *Tensor {
 	if x.Shape.rank == 0 || w%2 != 0 {
 		panic(fmt.Sprintf("tensor: Glu: last axis of %v must be even", x.Shape))
 	}
-	h, rows := w/2, x.Shape.Rows()
+	h := w / 2
 	y := t.Output(x.Shape.With(-1, h), x)
-	g := y.Data
-	if y.Grad != nil {
-		g = t.Scratch(len(y.Data)) // gelu(u), kept for the gradient of v
-	}
-	for r := 0; r < rows; r++ {
-		u, v := x.Data[r*w:r*w+h], x.Data[r*w+h:(r+1)*w]
-		gr := g[r*h : (r+1)*h]
-		asm.Gelu(gr, u)
-		asm.Mul(y.Data[r*h:(r+1)*h], gr, v)
-	}
-	if n := t.Record(opGlu, y, x); n != nil {
-		n.Saved[0] = g
-	}
+	asm.GluRows(y.Data, x.Data, x.Shape.Rows(), h)
+	t.Record(opGlu, y, x)
 	return y
 }
 
 func gluBackward(t *Tape, n *Node) {
-	x, dy, g := n.In[0], n.Out.Grad, n.Saved[0]
-	w := x.Shape.Last()
-	h, rows := w/2, x.Shape.Rows()
-	d := t.Scratch(h)
-	for r := 0; r < rows; r++ {
-		u, v := x.Data[r*w:r*w+h], x.Data[r*w+h:(r+1)*w]
-		du, dv := x.Grad[r*w:r*w+h], x.Grad[r*w+h:(r+1)*w]
-		dr := dy[r*h : (r+1)*h]
-		asm.MulAdd(dv, dr, g[r*h:(r+1)*h])
-		asm.Mul(d, dr, v)
-		asm.GeluGrad(du, u, d, true)
-	}
+	x := n.In[0]
+	asm.GluRowsGrad(x.Grad, x.Data, n.Out.Grad, x.Shape.Rows(), x.Shape.Last()/2)
 }

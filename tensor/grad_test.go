@@ -169,6 +169,76 @@ func gradCases() []gradCase {
 			})
 		}})
 
+	for _, bias := range []bool{false, true} {
+		args := []arg{in(2, 5, 19), in(2, 5, 7), in(7, 19)}
+		if bias {
+			args = append(args, in(19))
+		}
+		add(gradCase{op: "Linear", name: fmt.Sprintf("residual/bias=%v", bias), args: args,
+			run: func(t *Tape, x []*Tensor) *Tensor {
+				var b *Tensor
+				if bias {
+					b = x[3]
+				}
+				return t.LinearAdd(x[0], x[1], x[2], b)
+			},
+			ref: func(x []arr) arr {
+				return generate([]int{2, 5, 19}, func(i []int) float64 {
+					s := x[0].at(i...)
+					if bias {
+						s += x[3].at(i[2])
+					}
+					for k := 0; k < 7; k++ {
+						s += x[1].at(i[0], i[1], k) * x[2].at(k, i[2])
+					}
+					return s
+				})
+			}})
+	}
+	add(gradCase{op: "Linear", name: "residual is the input", args: []arg{in(4, 6), in(6, 6), in(6)},
+		run: func(t *Tape, x []*Tensor) *Tensor { return t.LinearAdd(x[0], x[0], x[1], x[2]) },
+		ref: func(x []arr) arr {
+			return generate([]int{4, 6}, func(i []int) float64 {
+				s := x[0].at(i...) + x[2].at(i[1])
+				for k := 0; k < 6; k++ {
+					s += x[0].at(i[0], k) * x[1].at(k, i[1])
+				}
+				return s
+			})
+		}})
+
+	// Gradients of intermediate results: who adds first overwrites.
+	add(gradCase{op: "Linear", name: "fan-out", args: []arg{in(4, 6), in(6, 6)},
+		run: func(t *Tape, x []*Tensor) *Tensor {
+			y := t.Scale(x[0], 2)
+			v := t.Reshape(y, 2, 2, 6)
+			return t.Add(t.Add(t.Linear(y, x[1], nil, None), t.Gelu(y)), t.Add(t.Reshape(t.Square(v), 4, 6), t.Add(y, y)))
+		},
+		ref: func(x []arr) arr {
+			return generate([]int{4, 6}, func(i []int) float64 {
+				y := 2 * x[0].at(i...)
+				s := refGelu(y) + y*y + 2*y
+				for k := 0; k < 6; k++ {
+					s += 2 * x[0].at(i[0], k) * x[1].at(k, i[1])
+				}
+				return s
+			})
+		}})
+	add(gradCase{op: "Linear", name: "through a part", args: []arg{in(4, 6), in(6, 6)},
+		run: func(t *Tape, x []*Tensor) *Tensor {
+			y := t.Scale(x[0], 2)
+			return t.Linear(t.Slice(y, 0, 1, 3), x[1], nil, None)
+		},
+		ref: func(x []arr) arr {
+			return generate([]int{2, 6}, func(i []int) float64 {
+				s := 0.0
+				for k := 0; k < 6; k++ {
+					s += 2 * x[0].at(i[0]+1, k) * x[1].at(k, i[1])
+				}
+				return s
+			})
+		}})
+
 	for _, batch := range [][]int{{}, {3}, {2, 2}} {
 		for flags := 0; flags < 8; flags++ {
 			ta, tb, shared := flags&1 == 1, flags&2 == 2, flags&4 == 4
@@ -449,10 +519,19 @@ func gradCases() []gradCase {
 			}})
 	}
 
-	for _, offsets := range [][]int32{{0, 3, 3, 5, 10, 11, 14}, {0, 0, 1}, {0}, {0, 0}, {0, 6}} {
+	var ragged, even []int32 // longer than blocks of steps
+	for s := range int32(91) {
+		ragged = append(ragged, s*8+s*s%7)
+		even = append(even, s*7)
+	}
+	ragged[0] = 0
+	for _, offsets := range [][]int32{{0, 3, 3, 5, 10, 11, 14}, {0, 4, 8, 12}, {0, 3, 6, 8, 10}, {0, 0, 1}, {0}, {0, 0}, {0, 6}, ragged, even} {
 		for _, h := range []int{4, 17} {
+			if h > 4 && len(offsets) > 20 {
+				continue
+			}
 			rows, nin, seqs := int(offsets[len(offsets)-1]), 3, len(offsets)-1
-			add(gradCase{op: "GRU", name: fmt.Sprint(offsets, h),
+			add(gradCase{op: "GRU", name: fmt.Sprint(offsets[:min(len(offsets), 7)], len(offsets)-1, h),
 				args: []arg{in(rows, nin), in(nin, 3*h).between(-.5, .5), in(h, 3*h).between(-.5, .5), in(3 * h), in(3 * h)},
 				run:  func(t *Tape, x []*Tensor) *Tensor { return t.GRU(x[0], offsets, x[1], x[2], x[3], x[4]) },
 				ref: func(x []arr) arr {

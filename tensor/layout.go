@@ -20,6 +20,10 @@ func (t *Tape) view(x *Tensor, shape Shape, lo, hi int) *Tensor {
 	if x.Grad != nil {
 		y.Grad = x.Grad[lo:hi:hi]
 	}
+	y.base = x
+	if x.base != nil {
+		y.base = x.base
+	}
 	return y
 }
 

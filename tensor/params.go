@@ -1,6 +1,11 @@
 package tensor
 
-import "fmt"
+import (
+	"fmt"
+	"sync/atomic"
+
+	"github.com/lassode/lassode/asm"
+)
 
 // ParamID names one parameter of a Params: its number in the order of Add.
 type ParamID int
@@ -89,4 +94,46 @@ func (p *Params) Clone() *Params {
 		q.index[n] = ParamID(i)
 	}
 	return q
+}
+
+// Frozen is a copy of parameters that never changes, for inference. Because of
+// that its tapes may keep the matrices of Linear in the layout of the product's
+// kernels: each is packed once, by the first tape that uses it, for all tapes.
+// The results are those of tapes over the parameters themselves, bit for bit.
+//
+// A Frozen is safe for concurrent use.
+type Frozen struct {
+	params  *Params
+	weights []frozenWeight
+}
+
+// frozenWeight is the packed form of a parameter, nil until it is used.
+type frozenWeight struct {
+	packed atomic.Pointer[asm.Packed]
+}
+
+// Freeze copies p as it is now. Later changes of p do not reach the copy.
+func (p *Params) Freeze() *Frozen {
+	return &Frozen{params: p.Clone(), weights: make([]frozenWeight, p.Count())}
+}
+
+// NewTape returns an inference tape over the frozen parameters. What its Params
+// returns must not be written.
+func (f *Frozen) NewTape() *Tape {
+	t := NewTape(f.params, false)
+	t.frozen = f
+	return t
+}
+
+// get returns the packed form of w [k, n].
+func (f *frozenWeight) get(w *Tensor) *asm.Packed {
+	if p := f.packed.Load(); p != nil {
+		return p
+	}
+	k, n := w.Shape.dim[0], w.Shape.dim[1]
+	p := asm.Pack(false, n, k, w.Data, n)
+	if !f.packed.CompareAndSwap(nil, p) {
+		return f.packed.Load()
+	}
+	return p
 }

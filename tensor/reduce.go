@@ -11,7 +11,7 @@ import (
 const NormEps = 1e-5
 
 var (
-	opSoftmax   = Register("tensor.Softmax", softmaxBackward)
+	opSoftmax   = registerOverwriting("tensor.Softmax", softmaxBackward)
 	opRMSNorm   = Register("tensor.RMSNorm", rmsNormBackward)
 	opLayerNorm = Register("tensor.LayerNorm", layerNormBackward)
 	opSumAxis   = Register("tensor.SumAxis", sumAxisBackward)
@@ -29,7 +29,7 @@ func (t *Tape) Softmax(x *Tensor) *Tensor {
 
 func softmaxBackward(t *Tape, n *Node) {
 	s := n.Out.Shape
-	asm.SoftmaxRowsGrad(n.In[0].Grad, n.Out.Data, n.Out.Grad, s.Rows(), s.Last(), true)
+	asm.SoftmaxRowsGrad(n.In[0].Grad, n.Out.Data, n.Out.Grad, s.Rows(), s.Last(), !n.In[0].first())
 }
 
 // checkNorm demands vectors of the length of the last axis of x.

@@ -5,6 +5,8 @@ import (
 	"math"
 	"slices"
 	"sync"
+
+	"github.com/lassode/lassode/asm"
 )
 
 // Tensor is a dense row-major float32 array on a tape. Tensors are made by the
@@ -18,8 +20,43 @@ type Tensor struct {
 	Data []float32
 	// Grad accumulates the derivative of the loss, len(Data) values. It is nil
 	// when no gradient is needed: on inference tapes, and for every tensor that
-	// depends on no parameter or variable.
+	// depends on no parameter or variable. Before Backward only that of a
+	// Variable or a parameter may be read or written.
 	Grad []float32
+
+	base   *Tensor // owner of the memory of a view
+	fresh  bool    // nothing has been added to Grad: its contents are arbitrary
+	frozen *frozenWeight
+}
+
+// first tells an operation that overwrites gradients (see Op.overwrites)
+// whether x.Grad is still to be written for the first time. From then on it
+// counts as written.
+func (x *Tensor) first() bool {
+	b := x
+	if x.base != nil {
+		b = x.base
+	}
+	if !b.fresh {
+		return false
+	}
+	b.fresh = false
+	if len(x.Grad) == len(b.Grad) {
+		return true
+	}
+	clear(b.Grad)
+	return false
+}
+
+// settle makes the gradient of x a number to add to.
+func (x *Tensor) settle() {
+	if x.base != nil {
+		x = x.base
+	}
+	if x.fresh {
+		clear(x.Grad)
+		x.fresh = false
+	}
 }
 
 // Dim returns the length of axis i of the tensor, negative from the end.
@@ -35,6 +72,11 @@ type Op struct {
 	Name string
 	// Backward adds the gradients of the inputs, see Register.
 	Backward func(t *Tape, n *Node)
+
+	// overwrites: Backward asks Tensor.first of each input before it adds, and
+	// overwrites where that says so. For other operations the tape clears the
+	// gradients of the inputs just before, while they are about to be used.
+	overwrites bool
 }
 
 // Node is one recorded operation. Everything but Out and In is free for the
@@ -84,6 +126,13 @@ func Register(name string, backward func(t *Tape, n *Node)) *Op {
 	return op
 }
 
+// registerOverwriting is Register for operations with Op.overwrites.
+func registerOverwriting(name string, backward func(t *Tape, n *Node)) *Op {
+	op := Register(name, backward)
+	op.overwrites = true
+	return op
+}
+
 // Ops returns the names of all registered operations, sorted. A package's
 // gradient-check table compares those with its own prefix against its cases.
 func Ops() []string {
@@ -118,6 +167,9 @@ type Tape struct {
 	tensors pool[Tensor]
 	nodes   pool[Node]
 	tmp     [tmpLen]float32
+
+	frozen   *Frozen      // the owner of params, if they cannot change
+	epilogue asm.Epilogue // of the product in progress; here, so that it is never allocated
 }
 
 // NewTape returns a tape over p, which may be nil when no parameters are used.
@@ -156,6 +208,7 @@ func (t *Tape) Reset() {
 	t.ptrs.reset()
 	t.tensors.used = 0
 	t.nodes.used = 0
+	t.epilogue = asm.Epilogue{} // may refer to inputs of the caller
 	t.done = false
 }
 
@@ -194,6 +247,9 @@ func (t *Tape) Param(id ParamID) *Tensor {
 			lo := p.offsets[id]
 			hi := lo + len(x.Data)
 			x.Grad = t.grads[lo:hi:hi]
+		}
+		if t.frozen != nil {
+			x.frozen = &t.frozen.weights[id]
 		}
 	}
 	return x
@@ -271,8 +327,8 @@ func (t *Tape) Release(m Mark) {
 
 // Output returns a tensor for the result of an operation on inputs (nil ones
 // are skipped). Its Data is arbitrary: the operation must write all of it. Its
-// Grad is allocated and zero when the tape records and any input has a Grad,
-// and nil otherwise.
+// Grad is not nil exactly when the tape records and any input has a Grad; its
+// contents are arbitrary until Backward.
 func (t *Tape) Output(shape Shape, inputs ...*Tensor) *Tensor {
 	y := t.tensors.next()
 	y.Shape = shape
@@ -281,7 +337,7 @@ func (t *Tape) Output(shape Shape, inputs ...*Tensor) *Tensor {
 	if t.record {
 		for _, x := range inputs {
 			if x != nil && x.Grad != nil {
-				y.Grad = t.Floats(n)
+				y.Grad, y.fresh = t.floats.take(n), true
 				break
 			}
 		}
@@ -323,11 +379,38 @@ func (t *Tape) Backward(loss *Tensor) {
 		panic("tensor: Backward: called twice without Reset")
 	}
 	t.done = true
+	loss.settle()
 	loss.Grad[0]++
 	for i := t.nodes.used - 1; i >= 0; i-- {
 		n := t.nodes.at(i)
-		m := t.Mark()
-		n.op.Backward(t, n)
-		t.Release(m)
+		if n.Out.fresh {
+			continue // the loss does not depend on it
+		}
+		t.backward(n)
 	}
+	// Gradients that nothing was added to are zero.
+	for i := range t.tensors.used {
+		if x := t.tensors.at(i); x.fresh {
+			x.settle()
+		}
+	}
+}
+
+// backward runs one operation on the way back.
+func (t *Tape) backward(n *Node) {
+	if !n.op.overwrites {
+		for _, x := range n.In {
+			if x != nil {
+				x.settle()
+			}
+		}
+		for _, x := range n.More {
+			if x != nil {
+				x.settle()
+			}
+		}
+	}
+	m := t.Mark()
+	n.op.Backward(t, n)
+	t.Release(m)
 }

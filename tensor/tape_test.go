@@ -232,6 +232,54 @@ func TestParams(t *testing.T) {
 	require.Panics(t, func() { p.Add("") })
 }
 
+// TestFrozen: a frozen copy gives the same bits, also to several tapes at once,
+// and does not see later changes.
+func TestFrozen(t *testing.T) {
+	m := newNet()
+	want := m.loss(NewTape(m.p, false)).Data[0]
+	f := m.p.Freeze()
+	clear(m.p.Data())
+	var wg sync.WaitGroup
+	for range 3 {
+		wg.Go(func() {
+			tape := f.NewTape()
+			for range 3 {
+				tape.Reset()
+				if l := m.loss(tape).Data[0]; l != want {
+					t.Errorf("loss %v, unfrozen %v", l, want)
+				}
+			}
+		})
+	}
+	wg.Wait()
+	if !raceEnabled {
+		tape := f.NewTape()
+		m.loss(tape)
+		require.Zero(t, testing.AllocsPerRun(20, func() { tape.Reset(); m.loss(tape) }))
+	}
+	require.False(t, f.NewTape().Recording())
+}
+
+// TestUntouched: gradients that the loss does not reach are zero after
+// Backward, whatever the memory held.
+func TestUntouched(t *testing.T) {
+	tape := NewTape(nil, true)
+	for range 2 {
+		tape.Reset()
+		tape.Poison()
+		x := tape.Variable(3, 4)
+		y := tape.Exp(x)
+		z := tape.Linear(y, tape.Variable(4, 2), nil, Gelu)
+		s := tape.Slice(y, 0, 2, 3)
+		loss := tape.SumAll(s)
+		tape.Backward(loss)
+		require.Equal(t, []float32{1}, loss.Grad)
+		require.Equal(t, make([]float32, 6), z.Grad)
+		require.Equal(t, []float32{0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 1}, y.Grad)
+		require.Equal(t, []float32{0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 1}, x.Grad)
+	}
+}
+
 func TestViews(t *testing.T) {
 	tape := NewTape(nil, true)
 	x := tape.Variable(4, 3)

@@ -1,0 +1,787 @@
+//go:build amd64 && !noasm
+
+#include "textflag.h"
+
+#define B0 Y24
+#define B1 Y25
+#define B2 Y26
+#define BC Y27
+#include "attention_amd64.h"
+
+// Bodies of attention for AVX-512. The columns of a product go in tiles of 8 rows by 4,
+// 3, 2 or 1 vectors of 8; tiles of 4 and 2 vectors use registers of 16 elements.
+
+#define W8(name, v) \
+	DATA name<>+0(SB)/4, $v; \
+	GLOBL name<>(SB), RODATA|NOPTR, $4
+
+W8(wideOne, 0x3f800000)
+W8(wideHalf, 0x3f000000)
+W8(wideNegInf, 0xff800000)
+W8(wideMin, 0xc2d00000)   // -104, e^-104 is 0
+W8(wideLog2e, 0x3fb8aa3b) // 1/ln2
+W8(wideLn2hi, 0x3f318000) // ln2 = ln2hi + ln2lo, k*ln2hi is exact
+W8(wideLn2lo, 0xb95e8083)
+W8(wideExp1, 0x3e2aaaaa)
+W8(wideExp2, 0x3d2aa9c1)
+W8(wideExp3, 0x3c088908)
+W8(wideExp4, 0x3ab743ce)
+W8(wideExp5, 0x39506967)
+
+// Registers as in attnMulSIMD; within a tile of 8 rows R12 is the fifth row of a.
+#define LOADW1 VMOVUPS (BX), Z24
+#define LOADW2 LOADW1; VMOVUPS 64(BX), Z25
+
+#define ROWW1(addr, x) \
+	VBROADCASTSS addr, Z27; \
+	VFMADD231PS  Z24, Z27, x
+#define ROWW2(addr, x, y) \
+	ROWW1(addr, x); \
+	VFMADD231PS Z25, Z27, y
+
+#define FACTORW \
+	VBROADCASTSS (R13), Z27; \
+	ADDQ         BX, R13
+#define OUTW1(x) \
+	FACTORW; \
+	VMULPS  x, Z27, x; \
+	VMOVUPS x, (CX); \
+	ADDQ    R12, CX
+#define OUTW2(x, y) \
+	FACTORW; \
+	VMULPS  x, Z27, x; \
+	VMULPS  y, Z27, y; \
+	VMOVUPS x, (CX); \
+	VMOVUPS y, 64(CX); \
+	ADDQ    R12, CX
+#define ADDW1(x) \
+	FACTORW; \
+	VFMADD213PS (CX), Z27, x; \
+	VMOVUPS     x, (CX); \
+	ADDQ        R12, CX
+#define ADDW2(x, y) \
+	FACTORW; \
+	VFMADD213PS (CX), Z27, x; \
+	VFMADD213PS 64(CX), Z27, y; \
+	VMOVUPS     x, (CX); \
+	VMOVUPS     y, 64(CX); \
+	ADDQ        R12, CX
+
+// CHOOSE jumps by the vectors left: 3 of 3 and of 5, else 4, 2 or 1.
+#define CHOOSE(end, t4, t3, t2, t1) \
+	CMPQ AX, $0; \
+	JEQ  end; \
+	CMPQ AX, $1; \
+	JEQ  t1; \
+	CMPQ AX, $2; \
+	JEQ  t2; \
+	CMPQ AX, $3; \
+	JEQ  t3; \
+	CMPQ AX, $5; \
+	JEQ  t3; \
+	JMP  t4
+
+// func attnMulAVX512(c, a, b, f *float32, ldc, ar, al, ldb, fr, rows, n, k int, acc uint32)
+TEXT ·attnMulAVX512(SB), NOSPLIT, $0-100
+	MULARGS
+
+rows:
+	MOVQ rows+72(FP), CX
+	ROWSTART
+	CMPQ CX, $8
+	JGE  eight
+	CMPQ CX, $4
+	JGE  four
+	CMPQ CX, $2
+	JGE  two
+	CMPQ CX, $1
+	JEQ  one
+	VZEROUPPER
+	RET
+
+eight:
+	CHOOSE(end8, tile84, tile83, tile82, tile81)
+
+tile84:
+	ZERO2(Y0, Y1)
+	ZERO2(Y2, Y3)
+	ZERO2(Y4, Y5)
+	ZERO2(Y6, Y7)
+	ZERO2(Y8, Y9)
+	ZERO2(Y10, Y11)
+	ZERO2(Y12, Y13)
+	ZERO2(Y14, Y15)
+	AHEAD8
+	TILESTART
+	LEAQ (R13)(R8*4), R12
+	PCALIGN $32
+
+loop84:
+	LOADW2
+	ROWW2((R13), Z0, Z1)
+	ROWW2((R13)(R8*1), Z2, Z3)
+	ROWW2((R13)(R8*2), Z4, Z5)
+	ROWW2((R13)(R9*1), Z6, Z7)
+	ROWW2((R12), Z8, Z9)
+	ROWW2((R12)(R8*1), Z10, Z11)
+	ROWW2((R12)(R8*2), Z12, Z13)
+	ROWW2((R12)(R9*1), Z14, Z15)
+	ADDQ R10, R12
+	TILENEXT
+	JNZ  loop84
+	TILEOUT
+	JNE  add84
+	OUTW2(Z0, Z1)
+	OUTW2(Z2, Z3)
+	OUTW2(Z4, Z5)
+	OUTW2(Z6, Z7)
+	OUTW2(Z8, Z9)
+	OUTW2(Z10, Z11)
+	OUTW2(Z12, Z13)
+	OUTW2(Z14, Z15)
+	TILEDONE(4)
+	JMP  eight
+
+add84:
+	ADDW2(Z0, Z1)
+	ADDW2(Z2, Z3)
+	ADDW2(Z4, Z5)
+	ADDW2(Z6, Z7)
+	ADDW2(Z8, Z9)
+	ADDW2(Z10, Z11)
+	ADDW2(Z12, Z13)
+	ADDW2(Z14, Z15)
+	TILEDONE(4)
+	JMP  eight
+
+tile83:
+	ZERO3(Y0, Y1, Y2)
+	ZERO3(Y3, Y4, Y5)
+	ZERO3(Y6, Y7, Y8)
+	ZERO3(Y9, Y10, Y11)
+	ZERO3(Y12, Y13, Y14)
+	ZERO3(Y15, Y16, Y17)
+	ZERO3(Y18, Y19, Y20)
+	ZERO3(Y21, Y22, Y23)
+	AHEAD8
+	TILESTART
+	LEAQ (R13)(R8*4), R12
+	PCALIGN $32
+
+loop83:
+	LOAD3
+	ROW3((R13), Y0, Y1, Y2)
+	ROW3((R13)(R8*1), Y3, Y4, Y5)
+	ROW3((R13)(R8*2), Y6, Y7, Y8)
+	ROW3((R13)(R9*1), Y9, Y10, Y11)
+	ROW3((R12), Y12, Y13, Y14)
+	ROW3((R12)(R8*1), Y15, Y16, Y17)
+	ROW3((R12)(R8*2), Y18, Y19, Y20)
+	ROW3((R12)(R9*1), Y21, Y22, Y23)
+	ADDQ R10, R12
+	TILENEXT
+	JNZ  loop83
+	TILEOUT
+	JNE  add83
+	OUT3(Y0, Y1, Y2)
+	OUT3(Y3, Y4, Y5)
+	OUT3(Y6, Y7, Y8)
+	OUT3(Y9, Y10, Y11)
+	OUT3(Y12, Y13, Y14)
+	OUT3(Y15, Y16, Y17)
+	OUT3(Y18, Y19, Y20)
+	OUT3(Y21, Y22, Y23)
+	TILEDONE(3)
+	JMP  eight
+
+add83:
+	ADD3(Y0, Y1, Y2)
+	ADD3(Y3, Y4, Y5)
+	ADD3(Y6, Y7, Y8)
+	ADD3(Y9, Y10, Y11)
+	ADD3(Y12, Y13, Y14)
+	ADD3(Y15, Y16, Y17)
+	ADD3(Y18, Y19, Y20)
+	ADD3(Y21, Y22, Y23)
+	TILEDONE(3)
+	JMP  eight
+
+tile82:
+	ZERO1(Y0)
+	ZERO1(Y1)
+	ZERO1(Y2)
+	ZERO1(Y3)
+	ZERO1(Y4)
+	ZERO1(Y5)
+	ZERO1(Y6)
+	ZERO1(Y7)
+	AHEAD8
+	TILESTART
+	LEAQ (R13)(R8*4), R12
+	PCALIGN $32
+
+loop82:
+	LOADW1
+	ROWW1((R13), Z0)
+	ROWW1((R13)(R8*1), Z1)
+	ROWW1((R13)(R8*2), Z2)
+	ROWW1((R13)(R9*1), Z3)
+	ROWW1((R12), Z4)
+	ROWW1((R12)(R8*1), Z5)
+	ROWW1((R12)(R8*2), Z6)
+	ROWW1((R12)(R9*1), Z7)
+	ADDQ R10, R12
+	TILENEXT
+	JNZ  loop82
+	TILEOUT
+	JNE  add82
+	OUTW1(Z0)
+	OUTW1(Z1)
+	OUTW1(Z2)
+	OUTW1(Z3)
+	OUTW1(Z4)
+	OUTW1(Z5)
+	OUTW1(Z6)
+	OUTW1(Z7)
+	TILEDONE(2)
+	JMP  eight
+
+add82:
+	ADDW1(Z0)
+	ADDW1(Z1)
+	ADDW1(Z2)
+	ADDW1(Z3)
+	ADDW1(Z4)
+	ADDW1(Z5)
+	ADDW1(Z6)
+	ADDW1(Z7)
+	TILEDONE(2)
+	JMP  eight
+
+tile81:
+	ZERO1(Y0)
+	ZERO1(Y1)
+	ZERO1(Y2)
+	ZERO1(Y3)
+	ZERO1(Y4)
+	ZERO1(Y5)
+	ZERO1(Y6)
+	ZERO1(Y7)
+	AHEAD8
+	TILESTART
+	LEAQ (R13)(R8*4), R12
+	PCALIGN $32
+
+loop81:
+	LOAD1
+	ROW1((R13), Y0)
+	ROW1((R13)(R8*1), Y1)
+	ROW1((R13)(R8*2), Y2)
+	ROW1((R13)(R9*1), Y3)
+	ROW1((R12), Y4)
+	ROW1((R12)(R8*1), Y5)
+	ROW1((R12)(R8*2), Y6)
+	ROW1((R12)(R9*1), Y7)
+	ADDQ R10, R12
+	TILENEXT
+	JNZ  loop81
+	TILEOUT
+	JNE  add81
+	OUT1(Y0)
+	OUT1(Y1)
+	OUT1(Y2)
+	OUT1(Y3)
+	OUT1(Y4)
+	OUT1(Y5)
+	OUT1(Y6)
+	OUT1(Y7)
+	TILEDONE(1)
+	JMP  eight
+
+add81:
+	ADD1(Y0)
+	ADD1(Y1)
+	ADD1(Y2)
+	ADD1(Y3)
+	ADD1(Y4)
+	ADD1(Y5)
+	ADD1(Y6)
+	ADD1(Y7)
+	TILEDONE(1)
+	JMP  eight
+
+end8:
+	ROWEND(8)
+	JMP rows
+
+four:
+	CHOOSE(end4, tile44, tile43, tile42, tile41)
+
+tile44:
+	ZERO2(Y0, Y1)
+	ZERO2(Y2, Y3)
+	ZERO2(Y4, Y5)
+	ZERO2(Y6, Y7)
+	AHEAD4
+	TILESTART
+	PCALIGN $32
+
+loop44:
+	LOADW2
+	ROWW2((R13), Z0, Z1)
+	ROWW2((R13)(R8*1), Z2, Z3)
+	ROWW2((R13)(R8*2), Z4, Z5)
+	ROWW2((R13)(R9*1), Z6, Z7)
+	TILENEXT
+	JNZ  loop44
+	TILEOUT
+	JNE  add44
+	OUTW2(Z0, Z1)
+	OUTW2(Z2, Z3)
+	OUTW2(Z4, Z5)
+	OUTW2(Z6, Z7)
+	TILEDONE(4)
+	JMP  four
+
+add44:
+	ADDW2(Z0, Z1)
+	ADDW2(Z2, Z3)
+	ADDW2(Z4, Z5)
+	ADDW2(Z6, Z7)
+	TILEDONE(4)
+	JMP  four
+
+tile43:
+	ZERO3(Y0, Y1, Y2)
+	ZERO3(Y3, Y4, Y5)
+	ZERO3(Y6, Y7, Y8)
+	ZERO3(Y9, Y10, Y11)
+	AHEAD4
+	TILESTART
+	PCALIGN $32
+
+loop43:
+	LOAD3
+	ROW3((R13), Y0, Y1, Y2)
+	ROW3((R13)(R8*1), Y3, Y4, Y5)
+	ROW3((R13)(R8*2), Y6, Y7, Y8)
+	ROW3((R13)(R9*1), Y9, Y10, Y11)
+	TILENEXT
+	JNZ  loop43
+	TILEOUT
+	JNE  add43
+	OUT3(Y0, Y1, Y2)
+	OUT3(Y3, Y4, Y5)
+	OUT3(Y6, Y7, Y8)
+	OUT3(Y9, Y10, Y11)
+	TILEDONE(3)
+	JMP  four
+
+add43:
+	ADD3(Y0, Y1, Y2)
+	ADD3(Y3, Y4, Y5)
+	ADD3(Y6, Y7, Y8)
+	ADD3(Y9, Y10, Y11)
+	TILEDONE(3)
+	JMP  four
+
+tile42:
+	ZERO1(Y0)
+	ZERO1(Y1)
+	ZERO1(Y2)
+	ZERO1(Y3)
+	AHEAD4
+	TILESTART
+	PCALIGN $32
+
+loop42:
+	LOADW1
+	ROWW1((R13), Z0)
+	ROWW1((R13)(R8*1), Z1)
+	ROWW1((R13)(R8*2), Z2)
+	ROWW1((R13)(R9*1), Z3)
+	TILENEXT
+	JNZ  loop42
+	TILEOUT
+	JNE  add42
+	OUTW1(Z0)
+	OUTW1(Z1)
+	OUTW1(Z2)
+	OUTW1(Z3)
+	TILEDONE(2)
+	JMP  four
+
+add42:
+	ADDW1(Z0)
+	ADDW1(Z1)
+	ADDW1(Z2)
+	ADDW1(Z3)
+	TILEDONE(2)
+	JMP  four
+
+tile41:
+	ZERO1(Y0)
+	ZERO1(Y1)
+	ZERO1(Y2)
+	ZERO1(Y3)
+	AHEAD4
+	TILESTART
+	PCALIGN $32
+
+loop41:
+	LOAD1
+	ROW1((R13), Y0)
+	ROW1((R13)(R8*1), Y1)
+	ROW1((R13)(R8*2), Y2)
+	ROW1((R13)(R9*1), Y3)
+	TILENEXT
+	JNZ  loop41
+	TILEOUT
+	JNE  add41
+	OUT1(Y0)
+	OUT1(Y1)
+	OUT1(Y2)
+	OUT1(Y3)
+	TILEDONE(1)
+	JMP  four
+
+add41:
+	ADD1(Y0)
+	ADD1(Y1)
+	ADD1(Y2)
+	ADD1(Y3)
+	TILEDONE(1)
+	JMP  four
+
+end4:
+	ROWEND(4)
+	JMP rows
+
+two:
+	CHOOSE(end2, tile24, tile23, tile22, tile21)
+
+tile24:
+	ZERO2(Y0, Y1)
+	ZERO2(Y2, Y3)
+	TILESTART
+	PCALIGN $32
+
+loop24:
+	LOADW2
+	ROWW2((R13), Z0, Z1)
+	ROWW2((R13)(R8*1), Z2, Z3)
+	TILENEXT
+	JNZ  loop24
+	TILEOUT
+	JNE  add24
+	OUTW2(Z0, Z1)
+	OUTW2(Z2, Z3)
+	TILEDONE(4)
+	JMP  two
+
+add24:
+	ADDW2(Z0, Z1)
+	ADDW2(Z2, Z3)
+	TILEDONE(4)
+	JMP  two
+
+tile23:
+	ZERO3(Y0, Y1, Y2)
+	ZERO3(Y3, Y4, Y5)
+	TILESTART
+	PCALIGN $32
+
+loop23:
+	LOAD3
+	ROW3((R13), Y0, Y1, Y2)
+	ROW3((R13)(R8*1), Y3, Y4, Y5)
+	TILENEXT
+	JNZ  loop23
+	TILEOUT
+	JNE  add23
+	OUT3(Y0, Y1, Y2)
+	OUT3(Y3, Y4, Y5)
+	TILEDONE(3)
+	JMP  two
+
+add23:
+	ADD3(Y0, Y1, Y2)
+	ADD3(Y3, Y4, Y5)
+	TILEDONE(3)
+	JMP  two
+
+tile22:
+	ZERO1(Y0)
+	ZERO1(Y1)
+	TILESTART
+	PCALIGN $32
+
+loop22:
+	LOADW1
+	ROWW1((R13), Z0)
+	ROWW1((R13)(R8*1), Z1)
+	TILENEXT
+	JNZ  loop22
+	TILEOUT
+	JNE  add22
+	OUTW1(Z0)
+	OUTW1(Z1)
+	TILEDONE(2)
+	JMP  two
+
+add22:
+	ADDW1(Z0)
+	ADDW1(Z1)
+	TILEDONE(2)
+	JMP  two
+
+tile21:
+	ZERO1(Y0)
+	ZERO1(Y1)
+	TILESTART
+	PCALIGN $32
+
+loop21:
+	LOAD1
+	ROW1((R13), Y0)
+	ROW1((R13)(R8*1), Y1)
+	TILENEXT
+	JNZ  loop21
+	TILEOUT
+	JNE  add21
+	OUT1(Y0)
+	OUT1(Y1)
+	TILEDONE(1)
+	JMP  two
+
+add21:
+	ADD1(Y0)
+	ADD1(Y1)
+	TILEDONE(1)
+	JMP  two
+
+end2:
+	ROWEND(2)
+	JMP rows
+
+one:
+	CHOOSE(end1, tile14, tile13, tile12, tile11)
+
+tile14:
+	ZERO2(Y0, Y1)
+	TILESTART
+	PCALIGN $32
+
+loop14:
+	LOADW2
+	ROWW2((R13), Z0, Z1)
+	TILENEXT
+	JNZ  loop14
+	TILEOUT
+	JNE  add14
+	OUTW2(Z0, Z1)
+	TILEDONE(4)
+	JMP  one
+
+add14:
+	ADDW2(Z0, Z1)
+	TILEDONE(4)
+	JMP  one
+
+tile13:
+	ZERO3(Y0, Y1, Y2)
+	TILESTART
+	PCALIGN $32
+
+loop13:
+	LOAD3
+	ROW3((R13), Y0, Y1, Y2)
+	TILENEXT
+	JNZ  loop13
+	TILEOUT
+	JNE  add13
+	OUT3(Y0, Y1, Y2)
+	TILEDONE(3)
+	JMP  one
+
+add13:
+	ADD3(Y0, Y1, Y2)
+	TILEDONE(3)
+	JMP  one
+
+tile12:
+	ZERO1(Y0)
+	TILESTART
+	PCALIGN $32
+
+loop12:
+	LOADW1
+	ROWW1((R13), Z0)
+	TILENEXT
+	JNZ  loop12
+	TILEOUT
+	JNE  add12
+	OUTW1(Z0)
+	TILEDONE(2)
+	JMP  one
+
+add12:
+	ADDW1(Z0)
+	TILEDONE(2)
+	JMP  one
+
+tile11:
+	ZERO1(Y0)
+	TILESTART
+	PCALIGN $32
+
+loop11:
+	LOAD1
+	ROW1((R13), Y0)
+	TILENEXT
+	JNZ  loop11
+	TILEOUT
+	JNE  add11
+	OUT1(Y0)
+	TILEDONE(1)
+	JMP  one
+
+add11:
+	ADD1(Y0)
+	TILEDONE(1)
+	JMP  one
+
+end1:
+	ROWEND(1)
+	JMP rows
+
+// func attnExpAVX512(e, inv, keep *float32, rows, n int)
+// As attnExpSIMD, with the scaling by a power of two in one instruction.
+TEXT ·attnExpAVX512(SB), NOSPLIT, $0-40
+	MOVQ e+0(FP), DI
+	MOVQ inv+8(FP), BX
+	MOVQ keep+16(FP), SI
+	MOVQ rows+24(FP), R8
+	MOVQ n+32(FP), R9
+	SHLQ $2, R9
+	VBROADCASTSS wideNegInf<>(SB), Y7
+
+maxRow:
+	VMOVAPS Y7, Y4
+	XORL    AX, AX
+
+max:
+	VMOVUPS   (SI)(AX*1), Y1
+	VBLENDVPS Y1, (DI)(AX*1), Y7, Y0
+	VMAXPS    Y0, Y4, Y4
+	ADDQ      $32, AX
+	CMPQ      AX, R9
+	JLT       max
+
+	VEXTRACTF128 $1, Y4, X0
+	VMAXPS       X0, X4, X4
+	VMOVHLPS     X4, X4, X0
+	VMAXPS       X0, X4, X4
+	VMOVSHDUP    X4, X0
+	VMAXSS       X0, X4, X4
+	VCMPSS       $0, X7, X4, X0
+	VANDNPS      X4, X0, X4
+	VMOVSS       X4, (BX)
+	ADDQ         $4, BX
+	ADDQ         R9, DI
+	DECQ         R8
+	JNZ          maxRow
+
+	MOVQ e+0(FP), DI
+	MOVQ inv+8(FP), BX
+	MOVQ rows+24(FP), R8
+	VBROADCASTSS wideMin<>(SB), Z8
+	VBROADCASTSS wideLog2e<>(SB), Z9
+	VBROADCASTSS wideLn2hi<>(SB), Z11
+	VBROADCASTSS wideLn2lo<>(SB), Z12
+	VBROADCASTSS wideExp5<>(SB), Z16
+	VBROADCASTSS wideExp4<>(SB), Z17
+	VBROADCASTSS wideExp3<>(SB), Z18
+	VBROADCASTSS wideExp2<>(SB), Z19
+	VBROADCASTSS wideExp1<>(SB), Z20
+	VBROADCASTSS wideHalf<>(SB), Z21
+	VBROADCASTSS wideOne<>(SB), Z22
+
+expRow:
+	VBROADCASTSS (BX), Z4
+	VXORPS       Y5, Y5, Y5
+	XORL         AX, AX
+	MOVQ         R9, CX
+	SUBQ         $64, CX
+	JLT          half
+
+exp:
+	VMOVUPS      (DI)(AX*1), Z0
+	VSUBPS       Z4, Z0, Z0
+	VMAXPS       Z0, Z8, Z0
+	VMULPS       Z9, Z0, Z1
+	VRNDSCALEPS  $0, Z1, Z1
+	VFNMADD231PS Z11, Z1, Z0
+	VFNMADD231PS Z12, Z1, Z0
+	VMOVAPS      Z16, Z2
+	VFMADD213PS  Z17, Z0, Z2
+	VMULPS       Z0, Z0, Z3
+	VFMADD213PS  Z18, Z0, Z2
+	VFMADD213PS  Z19, Z0, Z2
+	VFMADD213PS  Z20, Z0, Z2
+	VFMADD213PS  Z21, Z0, Z2
+	VFMADD213PS  Z0, Z3, Z2
+	VADDPS       Z22, Z2, Z2
+	VSCALEFPS    Z1, Z2, Z0
+	VANDPS       (SI)(AX*1), Z0, Z0
+	VMOVUPS      Z0, (DI)(AX*1)
+	VADDPS       Z0, Z5, Z5
+	ADDQ         $64, AX
+	CMPQ         AX, CX
+	JLE          exp
+	VEXTRACTF64X4 $1, Z5, Y0
+	VADDPS       Y0, Y5, Y5
+
+half:
+	CMPQ AX, R9
+	JEQ  sum
+	VMOVUPS (DI)(AX*1), Y0
+	VSUBPS  Y4, Y0, Y0
+	VMAXPS       Y0, Y8, Y0
+	VMULPS       Y9, Y0, Y1
+	VRNDSCALEPS  $0, Y1, Y1
+	VFNMADD231PS Y11, Y1, Y0
+	VFNMADD231PS Y12, Y1, Y0
+	VMOVAPS      Y16, Y2
+	VFMADD213PS  Y17, Y0, Y2
+	VMULPS       Y0, Y0, Y3
+	VFMADD213PS  Y18, Y0, Y2
+	VFMADD213PS  Y19, Y0, Y2
+	VFMADD213PS  Y20, Y0, Y2
+	VFMADD213PS  Y21, Y0, Y2
+	VFMADD213PS  Y0, Y3, Y2
+	VADDPS       Y22, Y2, Y2
+	VSCALEFPS    Y1, Y2, Y0
+	VANDPS  (SI)(AX*1), Y0, Y0
+	VMOVUPS Y0, (DI)(AX*1)
+	VADDPS  Y0, Y5, Y5
+
+sum:
+	VEXTRACTF128 $1, Y5, X0
+	VADDPS       X0, X5, X5
+	VMOVHLPS     X5, X5, X0
+	VADDPS       X0, X5, X5
+	VMOVSHDUP    X5, X0
+	VADDSS       X0, X5, X5
+	VMOVSS       wideOne<>(SB), X0
+	VDIVSS       X5, X0, X0
+	VXORPS       X1, X1, X1
+	VCMPSS       $0, X1, X5, X1
+	VANDNPS      X0, X1, X0
+	VMOVSS       X0, (BX)
+	ADDQ         $4, BX
+	ADDQ         R9, DI
+	DECQ         R8
+	JNZ          expRow
+	VZEROUPPER
+	RET

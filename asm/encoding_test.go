@@ -1,0 +1,164 @@
+package asm
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"runtime"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// neonMacro is one line of neon_arm64.h.
+type neonMacro struct {
+	name    string
+	params  []string
+	comment string
+}
+
+// at is the call of the macro with the given arguments, and the instruction that its
+// comment promises: vd is the register numbered d, #s the count s, [i] the lane i.
+func (m neonMacro) at(args map[string]int) (call, want string) {
+	var list []string
+	for _, p := range m.params {
+		list = append(list, strconv.Itoa(args[p]))
+	}
+	want = regexp.MustCompile(`\b([vsdh])([mnd])\b`).ReplaceAllStringFunc(m.comment, func(s string) string {
+		return s[:1] + strconv.Itoa(args[s[1:]])
+	})
+	want = strings.Replace(want, "#s", "#"+strconv.Itoa(args["s"]), 1)
+	want = strings.Replace(want, "[i]", "["+strconv.Itoa(args["i"])+"]", 1)
+	return m.name + "(" + strings.Join(list, ", ") + ")", want
+}
+
+func neonMacros(t *testing.T) []neonMacro {
+	text, err := os.ReadFile("neon_arm64.h")
+	require.NoError(t, err)
+	line := regexp.MustCompile(`^#define (\w+)\(([a-z, ]+)\) +WORD \$\(.*\) +// (.+)$`)
+	var all []neonMacro
+	for i, l := range strings.Split(string(text), "\n") {
+		if l == "" || strings.HasPrefix(l, "//") {
+			continue
+		}
+		m := line.FindStringSubmatch(l)
+		require.NotNil(t, m, "neon_arm64.h:%d: want one macro per line with its instruction as a comment", i+1)
+		all = append(all, neonMacro{m[1], strings.Split(m[2], ", "), m[3]})
+	}
+	return all
+}
+
+// The name of a macro must tell its instruction: V, the mnemonic (0: compared with zero),
+// and the arrangement of the vector or the size of the scalar.
+func TestNeonNames(t *testing.T) {
+	forms := map[string]string{"S4": ".4s", "D2": ".2d", "S2": ".2s", "H4": ".4h", "H8": ".8h", "B16": ".16b", "S": " sd,", "D": " dd,"}
+	seen := map[string]bool{}
+	for _, m := range neonMacros(t) {
+		require.False(t, seen[m.name], "%s is defined twice", m.name)
+		seen[m.name] = true
+		part := strings.Split(m.name, "_")
+		mnemonic, _, _ := strings.Cut(m.comment, " ")
+		name, zero := strings.CutSuffix(part[0], "0")
+		require.Equal(t, "V"+strings.ToUpper(mnemonic), name, m.name)
+		require.Equal(t, zero, strings.HasSuffix(m.comment, ", #0"), m.name)
+		require.Greater(t, len(part), 1, m.name)
+		require.Contains(t, forms, part[1], m.name)
+		require.Contains(t, m.comment, forms[part[1]], m.name)
+		require.Equal(t, len(part) == 3 && part[2] == "LANE", strings.HasSuffix(m.comment, "[i]"), m.name)
+	}
+}
+
+// Every macro, assembled with several arguments, must disassemble to the instruction
+// in its comment. Works on every host: only the go tool is needed.
+func TestNeonMacros(t *testing.T) {
+	goTool, err := exec.LookPath("go")
+	if err != nil {
+		t.Skip("the go tool is not installed")
+	}
+	if runtime.GOOS == "js" || runtime.GOOS == "wasip1" {
+		t.Skip("no processes here")
+	}
+	here, err := os.Getwd()
+	require.NoError(t, err)
+	root, err := exec.Command(goTool, "env", "GOROOT").Output()
+	require.NoError(t, err)
+	dir := t.TempDir()
+
+	// Two register patterns that differ in every bit, all lanes, the ends of the shifts.
+	var calls, want []string
+	text := "#include \"neon_arm64.h\"\n\nTEXT ·all(SB), 4, $0\n"
+	add := func(m neonMacro, args map[string]int) {
+		c, w := m.at(args)
+		calls, want = append(calls, c), append(want, w)
+		text += "\t" + c + "\n"
+	}
+	for _, m := range neonMacros(t) {
+		lanes, shifts := []int{0}, []int{1}
+		last := m.params[0]
+		if len(m.params) > 1 && m.params[1] == "i" {
+			lanes = []int{0, 1, 2, 3}
+			if strings.Contains(m.name, "_D2") {
+				lanes = lanes[:2]
+			}
+		}
+		if last == "s" {
+			shifts = []int{1, 7, 8, 15}
+			if !strings.Contains(m.name, "_B16") {
+				shifts = append(shifts, 23, 31)
+			}
+			if strings.Contains(m.name, "_D2") {
+				shifts = append(shifts, 52, 63)
+			}
+		}
+		for _, i := range lanes {
+			for _, s := range shifts {
+				add(m, map[string]int{"m": 31, "n": 10, "d": 21, "i": i, "s": s})
+				add(m, map[string]int{"m": 0, "n": 21, "d": 10, "i": i, "s": s})
+			}
+		}
+	}
+	source, object := filepath.Join(dir, "all_arm64.s"), filepath.Join(dir, "all.o")
+	require.NoError(t, os.WriteFile(source, []byte(text+"\tRET\n"), 0o600))
+	run := func(args ...string) string {
+		cmd := exec.Command(goTool, args...)
+		cmd.Env = append(os.Environ(), "GOOS=linux", "GOARCH=arm64", "GOFLAGS=")
+		out, err := cmd.CombinedOutput()
+		require.NoError(t, err, "go %v: %s", args, out)
+		return string(out)
+	}
+	run("tool", "asm", "-p", "all", "-I", here, "-I", filepath.Join(strings.TrimSpace(string(root)), "pkg", "include"), "-o", object, source)
+	// Lines of words hold: place, address, word, Go's syntax // the manual's syntax.
+	code := regexp.MustCompile(`(?m)^\s+all_arm64\.s:(\d+)\s+0x[0-9a-f]+\s+[0-9a-f]{8}\s.*// (.*?)\s*$`)
+	found := code.FindAllStringSubmatch(run("tool", "objdump", "-gnu", object), -1)
+	require.GreaterOrEqual(t, len(found), len(calls), "instructions disassembled")
+	for i, c := range calls {
+		var got []string
+		for _, f := range found {
+			if f[1] == strconv.Itoa(i+4) {
+				got = append(got, f[2])
+			}
+		}
+		require.Equal(t, []string{want[i]}, got, c)
+	}
+}
+
+// Encodings outside the header would escape the test above.
+func TestNoBareWords(t *testing.T) {
+	files, err := filepath.Glob("../*/*_arm64.[hs]")
+	require.NoError(t, err)
+	require.NotEmpty(t, files)
+	word := regexp.MustCompile(`\b(WORD|LONG|BYTE)\b\s*\$`)
+	for _, f := range files {
+		if filepath.Base(f) == "neon_arm64.h" {
+			continue
+		}
+		text, err := os.ReadFile(f)
+		require.NoError(t, err)
+		for i, l := range strings.Split(string(text), "\n") {
+			require.False(t, word.MatchString(l), "%s:%d: encoding outside neon_arm64.h", f, i+1)
+		}
+	}
+}

@@ -66,9 +66,9 @@ func softplus(x, width float64) float64 {
 		return x
 	}
 	if u < -30 {
-		return width * math.Exp(u)
+		return width * expFast(u)
 	}
-	return width * math.Log1p(math.Exp(u))
+	return width * math.Log(1+expFast(u))
 }
 
 // smoothAbs is sqrt(x²+eps²), a smooth |x|.
@@ -82,7 +82,7 @@ func smoothRoot(x, eps float64) float64 {
 }
 
 // logistic is 1/(1+exp(-x)).
-func logistic(x float64) float64 { return 0.5 * (1 + math.Tanh(0.5*x)) }
+func logistic(x float64) float64 { return 0.5 * (1 + tanhFast(0.5*x)) }
 
 // hillPow is max(x,0)^n: an integrator's trial stage may step slightly below
 // zero, where a real power is undefined.
@@ -90,7 +90,7 @@ func hillPow(x, n float64) float64 {
 	if x <= 0 {
 		return 0
 	}
-	return math.Pow(x, n)
+	return expFast(n * math.Log(x))
 }
 
 type inputKind uint8
@@ -152,9 +152,9 @@ func (u *input) value(t float64) float64 {
 		}
 		return u.mean + u.amp*s
 	case inputSine:
-		return u.mean + u.amp*math.Sin(u.w*t+u.phase)
+		return u.mean + u.amp*sinFast(u.w*t+u.phase)
 	case inputTwoSines:
-		return u.mean + u.amp*(0.6*math.Sin(u.w*t+u.phase)+0.4*math.Sin(u.w2*t+u.phase2))
+		return u.mean + u.amp*(0.6*sinFast(u.w*t+u.phase)+0.4*sinFast(u.w2*t+u.phase2))
 	case inputChirp:
 		// the frequency rises from w by slope w2 for one horizon and falls back
 		// in the next
@@ -164,12 +164,12 @@ func (u *input) value(t float64) float64 {
 		if int64(n)&1 != 0 {
 			s -= u.horizon // counts up to the next start of a rise
 			n++
-			return u.mean + u.amp*math.Sin(n*turn+(u.w-0.5*u.w2*s)*s+u.phase)
+			return u.mean + u.amp*sinFast(n*turn+(u.w-0.5*u.w2*s)*s+u.phase)
 		}
-		return u.mean + u.amp*math.Sin(n*turn+(u.w+0.5*u.w2*s)*s+u.phase)
+		return u.mean + u.amp*sinFast(n*turn+(u.w+0.5*u.w2*s)*s+u.phase)
 	case inputSweep:
 		// instantaneous frequency w - w2*cos(pi t/horizon)
-		return u.mean + u.amp*math.Sin(u.w*t-u.w2*u.horizon/math.Pi*math.Sin(math.Pi*t/u.horizon)+u.phase)
+		return u.mean + u.amp*sinFast(u.w*t-u.w2*u.horizon/math.Pi*sinFast(math.Pi*t/u.horizon)+u.phase)
 	case inputPulses:
 		d := (t - u.delay) / u.period
 		if d < 0 {

@@ -162,7 +162,7 @@ func sampleCSTR(r *rand.Rand) System {
 		X0: []float64{uniform(r, 0, 0.9), uniform(r, 0, 4)}, Span: span,
 		RHS: func(t float64, x, dx []float64) {
 			h := x[1]
-			rate := da * (1 - x[0]) * math.Exp(h/(1+math.Abs(h)*ig))
+			rate := da * (1 - x[0]) * expFast(h/(1+math.Abs(h)*ig))
 			dx[0] = rate - x[0]
 			dx[1] = b*rate - h - beta*(h-cool.value(t))
 		},
@@ -221,7 +221,7 @@ func sampleSIRS(r *rand.Rand) System {
 		Family: "sirs-seasonal", Names: []string{"susceptible", "infected", "recovered"}, Dim: 3,
 		X0: []float64{100 - i0 - r0, i0, r0}, Span: logUniform(r, 40, 1500),
 		RHS: func(t float64, x, dx []float64) {
-			inf := beta*(1+season*math.Sin(w*t+ph))*0.01*x[0]*x[1] + inflow
+			inf := beta*(1+season*sinFast(w*t+ph))*0.01*x[0]*x[1] + inflow
 			dx[0] = m*(100-x[0]) - inf + wane*x[2]
 			dx[1] = inf - (g+m)*x[1]
 			dx[2] = g*x[1] - (wane+m)*x[2]
@@ -256,7 +256,7 @@ func sampleTwoGroupSIR(r *rand.Rand) System {
 		Family: "two-group-sir", Names: []string{"susceptible 1", "infected 1", "immune 1", "susceptible 2", "infected 2", "immune 2"}, Dim: 6,
 		X0: []float64{s1, i1, q1, s2, i2, q2}, Span: span,
 		RHS: func(t float64, x, dx []float64) {
-			b := 1 + season*math.Sin(w*t+ph)
+			b := 1 + season*sinFast(w*t+ph)
 			f1 := b * x[0] * (c11*x[1] + c12*x[4])
 			f2 := b * x[3] * (c21*x[1] + c22*x[4])
 			u1, u2 := v1.value(t)*x[0], v2.value(t)*x[3]
@@ -538,11 +538,11 @@ func sampleHodgkinHuxley(r *rand.Rand) System {
 			n2 := n * n
 			dx[0] = u.value(t) - gna*m*m*m*h*(v-50) - gk*n2*n2*(v+77) - gl*(v+54.4)
 			am := linoid((v + 40) / 10)
-			bm := 4 * math.Exp(-(v+65)/18)
-			ah := 0.07 * math.Exp(-(v+65)/20)
-			bh := 1 / (1 + math.Exp(-(v+35)/10))
+			bm := 4 * expFast(-(v+65)/18)
+			ah := 0.07 * expFast(-(v+65)/20)
+			bh := 1 / (1 + expFast(-(v+35)/10))
 			an := 0.1 * linoid((v+55)/10)
-			bn := 0.125 * math.Exp(-(v+65)/80)
+			bn := 0.125 * expFast(-(v+65)/80)
 			dx[1] = phi * (am*(1-m) - bm*m)
 			dx[2] = phi * (ah*(1-h) - bh*h)
 			dx[3] = phi * (an*(1-n) - bn*n)
@@ -631,7 +631,7 @@ func sampleCTRNN(r *rand.Rand) System {
 		RHS: func(t float64, x, dx []float64) {
 			var y [8]float64
 			for i := 0; i < n; i++ {
-				y[i] = math.Tanh(x[i])
+				y[i] = tanhFast(x[i])
 			}
 			for i := 0; i < n; i++ {
 				s := b[i] - x[i]

@@ -39,7 +39,7 @@ func sampleForcedSpring(r *rand.Rand) System {
 		Span: 2 * math.Pi / math.Min(w, drive) * logUniform(r, 0.4, 8),
 		RHS: func(t float64, x, dx []float64) {
 			dx[0] = x[1]
-			dx[1] = f*math.Cos(drive*t) - damp*x[1] - stiff*x[0]
+			dx[1] = f*cosFast(drive*t) - damp*x[1] - stiff*x[0]
 		},
 	}
 }
@@ -158,9 +158,9 @@ func sampleRigidBody(r *rand.Rand) System {
 		X0:   []float64{rate * r.NormFloat64(), rate * r.NormFloat64(), rate * r.NormFloat64()},
 		Span: logUniform(r, 2, 30),
 		RHS: func(t float64, x, dx []float64) {
-			dx[0] = e1*x[1]*x[2] - d[0]*x[0] + t0[0] + t1[0]*math.Sin(w*t+ph[0])
-			dx[1] = e2*x[2]*x[0] - d[1]*x[1] + t0[1] + t1[1]*math.Sin(w*t+ph[1])
-			dx[2] = e3*x[0]*x[1] - d[2]*x[2] + t0[2] + t1[2]*math.Sin(w*t+ph[2])
+			dx[0] = e1*x[1]*x[2] - d[0]*x[0] + t0[0] + t1[0]*sinFast(w*t+ph[0])
+			dx[1] = e2*x[2]*x[0] - d[1]*x[1] + t0[1] + t1[1]*sinFast(w*t+ph[1])
+			dx[2] = e3*x[0]*x[1] - d[2]*x[2] + t0[2] + t1[2]*sinFast(w*t+ph[2])
 		},
 	}
 }
@@ -178,7 +178,7 @@ func sampleKepler(r *rand.Rand) System {
 	px, py := rad*math.Cos(nu), rad*math.Sin(nu)
 	vx, vy := -math.Sin(nu)/math.Sqrt(p), (e+math.Cos(nu))/math.Sqrt(p)
 	py, vy = way*py, way*vy
-	s, q := math.Sincos(turn)
+	s, q := sincosFast(turn)
 	return System{
 		Family: "kepler-drag", Names: []string{"x", "y", "x rate", "y rate"}, Dim: 4,
 		X0:   []float64{q*px - s*py, s*px + q*py, q*vx - s*vy, s*vx + q*vy},
@@ -205,7 +205,7 @@ func sampleThreeBody(r *rand.Rand) System {
 	// the rotating frame
 	orbit := func(cx, m, d float64) {
 		th := uniform(r, 0, 2*math.Pi)
-		s, c := math.Sincos(th)
+		s, c := sincosFast(th)
 		v := sign(r)*math.Sqrt(m/d)*uniform(r, 0.85, 1.15) - d
 		x, y = cx+d*c, d*s
 		vx, vy = -v*s, v*c
@@ -229,7 +229,7 @@ func sampleThreeBody(r *rand.Rand) System {
 	default:
 		th := sign(r) * uniform(r, 0.7, math.Pi)
 		d := uniform(r, 0.9, 1.15)
-		s, c := math.Sincos(th)
+		s, c := sincosFast(th)
 		v := 1/math.Sqrt(d) - d
 		x, y, vx, vy = d*c-mu, d*s, -v*s, v*c
 		span = logUniform(r, 3, 15)
@@ -272,7 +272,7 @@ func sampleBounce(r *rand.Rand) System {
 		RHS: func(t float64, x, dx []float64) {
 			var fy, fv float64
 			if shake != 0 {
-				s, c := math.Sincos(w * t)
+				s, c := sincosFast(w * t)
 				fy, fv = shake*s, shake*w*c
 			}
 			d := softplus(fy-x[0], 0.004)
@@ -308,7 +308,7 @@ func sampleFrictionBlock(r *rand.Rand) System {
 			v := x[1]
 			q := v / v1
 			dx[0] = v
-			dx[1] = k*(base.value(t)-x[0]) - damp*v - mu*math.Tanh(v/vs)*(1+rise*math.Exp(-q*q))
+			dx[1] = k*(base.value(t)-x[0]) - damp*v - mu*tanhFast(v/vs)*(1+rise*expFast(-q*q))
 		},
 	}
 }
@@ -325,12 +325,12 @@ func sampleProjectile(r *rand.Rand) System {
 	span := flight * uniform(r, 0.35, 1.4)
 	gust := noiseInput(r, span*uniform(r, 0.03, 0.2), uniform(r, -5, 5), uniform(r, 0.5, 5))
 	shear, height := uniform(r, -10, 10), uniform(r, 5, 40)
-	s, c := math.Sincos(elev)
+	s, c := sincosFast(elev)
 	return System{
 		Family: "projectile-wind", Names: []string{"distance", "height", "distance rate", "height rate"}, Dim: 4,
 		X0: []float64{0, uniform(r, 0, 20), sign(r) * v * c, v * s}, Span: span,
 		RHS: func(t float64, x, dx []float64) {
-			ux := x[2] - gust.value(t) - shear*math.Tanh(x[1]/height)
+			ux := x[2] - gust.value(t) - shear*tanhFast(x[1]/height)
 			uy := x[3]
 			q := k * math.Sqrt(ux*ux+uy*uy)
 			dx[0], dx[1] = x[2], x[3]
@@ -418,9 +418,9 @@ func sampleQuadrotor(r *rand.Rand) System {
 		RHS: func(t float64, x, dx []float64) {
 			ax := wp*wp*(xr.value(t)-x[0]) - 2*zp*wp*x[3]
 			az := wz*wz*(zr.value(t)-x[1]) - 2*zz*wz*x[4]
-			want := -0.7 * math.Tanh(ax/(g*0.7))
+			want := -0.7 * tanhFast(ax/(g*0.7))
 			thrust := softplus(g+az, 1)
-			s, c := math.Sincos(x[2])
+			s, c := sincosFast(x[2])
 			dx[0], dx[1], dx[2] = x[3], x[4], x[5]
 			dx[3] = -thrust*s - drag*x[3]
 			dx[4] = thrust*c - g - drag*x[4]

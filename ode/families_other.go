@@ -214,7 +214,7 @@ func sampleIceAlbedo(r *rand.Rand) System {
 		Family: "ice-albedo", Names: []string{"surface temperature", "deep temperature"}, Dim: 2,
 		X0: []float64{t0, t0 + uniform(r, -10, 4)}, Span: span,
 		RHS: func(t float64, x, dx []float64) {
-			albedo := warm + jump*0.5*(1-math.Tanh((x[0]-mid)/width))
+			albedo := warm + jump*0.5*(1-tanhFast((x[0]-mid)/width))
 			up := k * (x[0] - x[1])
 			dx[0] = (q.value(t)*(1-albedo) - a - b*x[0] - up) / c
 			dx[1] = up / cd
@@ -250,7 +250,7 @@ func sampleCarbon(r *rand.Rand) System {
 			f2 := mix*x[1] - back*x[2]
 			f3 := npp*fert*math.Log(air+1e-3) - decay*x[3]
 			if season != 0 {
-				f3 += season * math.Cos(2*math.Pi*t)
+				f3 += season * cosFast(2*math.Pi*t)
 			}
 			dx[0] = emit.value(t) - f1 - f3
 			dx[1] = f1 - f2
@@ -335,7 +335,7 @@ func sampleBuilding(r *rand.Rand) System {
 		Family: "building-thermal", Names: channelNames("temperature ", n), Dim: n, X0: x0,
 		Span: logUniform(r, 6, 144),
 		RHS: func(t float64, x, dx []float64) {
-			c := math.Cos(day*t + ph)
+			c := cosFast(day*t + ph)
 			air := mean + swing*c + weather.value(t)
 			shine := softplus(c, 0.1)
 			want := set - night*logistic(-4*c)
@@ -484,7 +484,7 @@ func sampleStuartLandau(r *rand.Rand) System {
 	k := logUniform(r, 0.05, 1.2)
 	randomGraph(r, adj, n, 0.5, 0.6*k, 1.5*k)
 	pairs, weights := edgeList(adj, n)
-	ks, kc := math.Sincos(uniform(r, -1, 1))
+	ks, kc := sincosFast(uniform(r, -1, 1))
 	c := uniform(r, -1.5, 1.5)
 	w0 := logUniform(r, 0.8, 4)
 	var mu, w [6]float64
@@ -557,7 +557,7 @@ func sampleRelay(r *rand.Rand) System {
 	return System{
 		Family: "relay-hysteresis", Names: names, Dim: n, X0: x0, Span: span,
 		RHS: func(t float64, x, dx []float64) {
-			dx[0] = (math.Tanh(g*(ref.value(t)-x[n-1]+h*x[0])) - x[0]) / ts
+			dx[0] = (tanhFast(g*(ref.value(t)-x[n-1]+h*x[0])) - x[0]) / ts
 			in := gain*x[0] + load.value(t)
 			for i := 1; i < n; i++ {
 				dx[i] = (in - x[i]) * it[i-1]
@@ -594,9 +594,9 @@ func sampleBicycle(r *rand.Rand) System {
 		X0:   []float64{uniform(r, -0.5, 0.5), uniform(r, -0.1, 0.1), uniform(r, -0.1, 0.1), uniform(r, -2, 2)},
 		Span: span,
 		RHS: func(t float64, x, dx []float64) {
-			ff := limF * math.Tanh(cf*(steer.value(t)-(x[0]+a*x[1])/u)/limF)
-			fr := limR * math.Tanh(-cr*(x[0]-b*x[1])/u/limR)
-			s, c := math.Sincos(x[2])
+			ff := limF * tanhFast(cf*(steer.value(t)-(x[0]+a*x[1])/u)/limF)
+			fr := limR * tanhFast(-cr*(x[0]-b*x[1])/u/limR)
+			s, c := sincosFast(x[2])
 			dx[0] = (ff+fr)/m - u*x[1]
 			dx[1] = (a*ff - b*fr) / iz
 			dx[2] = x[1]

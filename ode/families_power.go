@@ -145,7 +145,7 @@ func sampleMultimachine(r *rand.Rand) System {
 	}
 	for i := 0; i < n; i++ { // balance at delta
 		for j := 0; j < n; j++ {
-			s, c := math.Sincos(delta[i] - delta[j])
+			s, c := sincosFast(delta[i] - delta[j])
 			p[i] += pre.b[i*12+j]*s + pre.g[i*12+j]*c
 		}
 	}
@@ -200,7 +200,7 @@ func sampleMultimachine(r *rand.Rand) System {
 			var s, c [12]float64
 			var total float64
 			for i := 0; i < n; i++ {
-				s[i], c[i] = math.Sincos(x[i])
+				s[i], c[i] = sincosFast(x[i])
 			}
 			for i := 0; i < n; i++ {
 				var pe float64
@@ -304,7 +304,7 @@ func sampleKuramoto(r *rand.Rand) System {
 			var s, c [20]float64
 			f := dx[n : 2*n]
 			for i := 0; i < n; i++ {
-				s[i], c[i] = math.Sincos(x[i])
+				s[i], c[i] = sincosFast(x[i])
 				dx[i] = x[n+i]
 				f[i] = p[i] - d*x[n+i]
 			}
@@ -365,7 +365,7 @@ func sampleDroop(r *rand.Rand) System {
 		RHS: func(t float64, x, dx []float64) {
 			var s, c, p, q, v [20]float64
 			for i := 0; i < n; i++ {
-				s[i], c[i] = math.Sincos(x[i])
+				s[i], c[i] = sincosFast(x[i])
 				p[i] = load[i]
 				v[i] = 1
 				if volt {
@@ -414,7 +414,7 @@ func sampleFluxDecay(r *rand.Rand) System {
 	delta, eq := uniform(r, 0.4, 1.1), uniform(r, 0.9, 1.2)
 	// electrical quantities at angle a, transient voltage e, grid voltage v
 	circuit := func(a, e, v float64) (pe, id, vt float64) {
-		s, c := math.Sincos(a)
+		s, c := sincosFast(a)
 		id = (e - v*c) / (xp + xe)
 		iq := v * s / (xq + xe)
 		vd, vq := xq*iq, e-xp*id
@@ -446,7 +446,7 @@ func sampleFluxDecay(r *rand.Rand) System {
 			dx[1] = ws/(2*h)*(pm+torque.value(t)-pe) - d*x[1]
 			dx[2] = (x[3] - x[2] - (xd-xp)*id) / td
 			// exciter ceiling of 4.5 per unit around the operating point
-			dx[3] = (efd + 4.5*math.Tanh(ka*(vt0+ref.value(t)-vt)/4.5) - x[3]) / ta
+			dx[3] = (efd + 4.5*tanhFast(ka*(vt0+ref.value(t)-vt)/4.5) - x[3]) / ta
 		},
 	}
 }
@@ -519,7 +519,7 @@ func converter(r *rand.Rand, span, vref, swing float64) (loss float64, load, sup
 
 // duty saturates a control signal smoothly between 0 and 1; it is the identity
 // to first order at one half.
-func duty(u float64) float64 { return 0.5 * (1 + math.Tanh(2*u-1)) }
+func duty(u float64) float64 { return 0.5 * (1 + tanhFast(2*u-1)) }
 
 // dutyInverse is the control signal that gives the duty ratio d.
 func dutyInverse(d float64) float64 { return 0.5 + 0.5*math.Atanh(2*d-1) }
@@ -617,7 +617,7 @@ func sampleDCMotor(r *rand.Rand) System {
 		X0: x0, Span: span,
 		RHS: func(t float64, x, dx []float64) {
 			e := ref.value(t) - x[1]
-			v := limit * math.Tanh((kp*e+x[2])/limit)
+			v := limit * tanhFast((kp*e+x[2])/limit)
 			dx[0] = ((v-x[1])/res - x[0]) / te
 			dx[1] = (x[0] - fric*x[1] - load.value(t)) / tm
 			dx[2] = ki * e
@@ -686,7 +686,7 @@ func samplePLL(r *rand.Rand) System {
 		X0:   []float64{uniform(r, -2.5, 2.5), wn * uniform(r, -1, 1), wn * uniform(r, -1, 1)},
 		Span: span,
 		RHS: func(t float64, x, dx []float64) {
-			s := math.Sin(x[0])
+			s := sinFast(x[0])
 			dx[0] = freq.value(t) - x[2]
 			dx[1] = wn * wn * s
 			dx[2] = (x[1] + 2*z*wn*s - x[2]) / tf
@@ -716,7 +716,7 @@ func sampleBattery(r *rand.Rand) System {
 	soc := uniform(r, 0.3, 0.9)
 	a, b := uniform(r, 0.4, 0.8), uniform(r, 0.05, 0.15)
 	ocv := func(z float64) float64 { // rising, with the knee of a low charge
-		return 3.3 + a*z - b*math.Exp(-12*z) + 0.08*math.Tanh(8*(z-0.85))
+		return 3.3 + a*z - b*math.Exp(-12*z) + 0.08*tanhFast(8*(z-0.85))
 	}
 	return System{
 		Family: "battery-two-rc", Names: []string{"state of charge", "fast polarisation", "slow polarisation", "terminal voltage"}, Dim: 4,

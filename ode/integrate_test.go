@@ -199,3 +199,13 @@ func BenchmarkSolve(b *testing.B) {
 		})
 	}
 }
+
+func TestStepPowers(t *testing.T) {
+	for _, x := range []float64{1e-300, 1e-12, 1e-4, .3, .5, .70710678, .7071068, 1, 1.4142135, 1.4142136, 2, 3, 1e30} {
+		require.InDelta(t, math.Log2(x), log2(x), 1e-7, "log2(%g)", x)
+	}
+	require.Less(t, log2(0), -1000.)
+	for x := -200.; x <= 200; x += .0937 {
+		require.InEpsilon(t, math.Exp2(x), exp2(x), 2e-7, "exp2(%g)", x)
+	}
+}

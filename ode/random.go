@@ -52,11 +52,11 @@ func randomInput(r *rand.Rand, period float64) func(t float64) float64 {
 	edge := uniform(r, 0.03, 0.3)
 	switch r.IntN(7) {
 	case 0:
-		return func(t float64) float64 { return math.Sin(omega*t + phase) }
+		return func(t float64) float64 { return sinFast(omega*t + phase) }
 	case 1:
 		depth, slow := uniform(r, 0.2, 0.8), logUniform(r, 0.05, 0.4)*omega
 		return func(t float64) float64 {
-			return math.Sin(omega*(t-depth/slow*math.Cos(slow*t)) + phase)
+			return sinFast(omega*(t-depth/slow*cosFast(slow*t)) + phase)
 		}
 	case 2: // telegraph between -1 and 1
 		return func(t float64) float64 {
@@ -80,7 +80,7 @@ func randomInput(r *rand.Rand, period float64) func(t float64) float64 {
 		}
 	case 4: // smooth pulse train
 		sharp := uniform(r, 2, 12)
-		return func(t float64) float64 { return 2 * math.Exp(sharp*(math.Cos(omega*t+phase)-1)) }
+		return func(t float64) float64 { return 2 * expFast(sharp*(cosFast(omega*t+phase)-1)) }
 	case 5:
 		const n = 6
 		var freq, amp, ph [n]float64
@@ -90,7 +90,7 @@ func randomInput(r *rand.Rand, period float64) func(t float64) float64 {
 		return func(t float64) float64 {
 			var s float64
 			for i := range n {
-				s += amp[i] * math.Sin(freq[i]*t+ph[i])
+				s += amp[i] * sinFast(freq[i]*t+ph[i])
 			}
 			return s
 		}
@@ -101,7 +101,7 @@ func randomInput(r *rand.Rand, period float64) func(t float64) float64 {
 			if s <= 0 {
 				return 0
 			}
-			return s * math.Exp(1-s) * 1.5
+			return s * expFast(1-s) * 1.5
 		}
 	}
 }
@@ -115,6 +115,7 @@ func withInput(r *rand.Rand, s System, period float64) System {
 		rhs(t, x, dx)
 		dx[c] += gain * u(t)
 	}
+	s.free = false
 	return s
 }
 
@@ -124,9 +125,8 @@ func withInput(r *rand.Rand, s System, period float64) System {
 // draws get damping of each component by its own first or third power.
 func randomPolynomial(r *rand.Rand, n int) System {
 	type term struct {
-		c       float64
-		i, j, k int // indices of the factors; n stands for 1
-		row     int
+		c            float64
+		i, j, k, row uint8 // factors, where n stands for 1, and the component
 	}
 	var terms []term
 	scale := uniform(r, 0.05, 2)
@@ -143,11 +143,11 @@ func randomPolynomial(r *rand.Rand, n int) System {
 					count += r.IntN(min(2+n/2, 3))
 				}
 				for range count {
-					f := [3]int{n, n, n}
+					f := [3]uint8{uint8(n), uint8(n), uint8(n)}
 					for d := range degree {
-						f[d] = r.IntN(n)
+						f[d] = uint8(r.IntN(n))
 					}
-					terms = append(terms, term{r.NormFloat64() * scale, f[0], f[1], f[2], row})
+					terms = append(terms, term{r.NormFloat64() * scale, f[0], f[1], f[2], uint8(row)})
 					if degree > 1 {
 						linear = false
 					}
@@ -159,25 +159,26 @@ func randomPolynomial(r *rand.Rand, n int) System {
 	switch r.IntN(4) {
 	case 0:
 		for row := range n {
-			terms = append(terms, term{-math.Abs(r.NormFloat64()) * scale, row, n, n, row})
+			terms = append(terms, term{-math.Abs(r.NormFloat64()) * scale, uint8(row), uint8(n), uint8(n), uint8(row)})
 		}
 	case 1:
 		for row := range n {
-			terms = append(terms, term{-math.Abs(r.NormFloat64()) * scale, row, row, row, row})
+			terms = append(terms, term{-math.Abs(r.NormFloat64()) * scale, uint8(row), uint8(row), uint8(row), uint8(row)})
 		}
 	}
-	y := make([]float64, n+1)
-	s := System{Family: "random-polynomial", Names: channelNames("x", n), Dim: n, X0: normals(r, n), Span: 10 / math.Sqrt(scale)}
+	if n > 7 {
+		panic("ode: a random polynomial has at most 7 variables")
+	}
+	s := System{Family: "random-polynomial", Names: channelNames("x", n), Dim: n, X0: normals(r, n), Span: 10 / math.Sqrt(scale), free: true}
 	s.RHS = func(_ float64, x, dx []float64) {
-		copy(y, x)
-		y[n] = 1
-		for i := range dx {
-			dx[i] = 0
-		}
+		var y, d [8]float64
+		copy(y[:7], x)
+		y[n&7] = 1
 		for i := range terms {
 			t := &terms[i]
-			dx[t.row] += t.c * y[t.i] * y[t.j] * y[t.k]
+			d[t.row&7] += t.c * y[t.i&7] * y[t.j&7] * y[t.k&7]
 		}
+		copy(dx, d[:])
 	}
 	if n == 1 || r.IntN(5) == 0 {
 		s = withInput(r, s, logUniform(r, 0.5, 12))
@@ -188,7 +189,7 @@ func randomPolynomial(r *rand.Rand, n int) System {
 type treeOp uint8
 
 const (
-	opLeaf treeOp = iota // a*x[i] + b
+	opLeaf treeOp = iota // a*x[l]
 	opConst
 	opAdd
 	opMul
@@ -202,6 +203,42 @@ type treeNode struct {
 	op   treeOp
 	a, b float64
 	l, r int // operands: earlier nodes, or the variable of a leaf
+}
+
+// compileTree turns nodes into a program without leaves and without factors of
+// results: instruction i writes slot n+1+i; slots below n are the variables and
+// slot n is 1. Every operand is a slot times a gain. Component i is gains[i]
+// times slots[i].
+func compileTree(nodes []treeNode, roots []int, n int) (program []treeNode, slots []int, gains []float64) {
+	slot, gain := make([]int, len(nodes)), make([]float64, len(nodes))
+	for i, t := range nodes {
+		gain[i] = t.a
+		switch t.op {
+		case opLeaf:
+			slot[i] = t.l
+			continue
+		case opConst:
+			slot[i] = n
+			continue
+		case opAdd:
+			gain[i] = 1
+			program = append(program, treeNode{op: opAdd, a: gain[t.l], l: slot[t.l], b: gain[t.r], r: slot[t.r]})
+		case opMul:
+			gain[i] = 1
+			program = append(program, treeNode{op: opMul, a: gain[t.l] * gain[t.r], l: slot[t.l], r: slot[t.r]})
+		default:
+			if t.op == opSquare {
+				gain[i] *= 0.3
+			}
+			program = append(program, treeNode{op: t.op, a: gain[t.l], l: slot[t.l]})
+		}
+		slot[i] = n + len(program)
+	}
+	slots, gains = make([]int, len(roots)), make([]float64, len(roots))
+	for i, root := range roots {
+		slots[i], gains[i] = slot[root], gain[root]
+	}
+	return program, slots, gains
 }
 
 // randomTree draws an expression tree per component (ZOO 30): up to five sums
@@ -259,32 +296,34 @@ func randomTree(r *rand.Rand, n int) System {
 			decay[i] = logUniform(r, 0.05, 2)
 		}
 	}
-	v := make([]float64, len(nodes))
-	s := System{Family: "random-tree", Names: channelNames("x", n), Dim: n, X0: normals(r, n), Span: 8}
+	program, slots, gains := compileTree(nodes, roots, n)
+	v := make([]float64, n+1+len(program))
+	s := System{Family: "random-tree", Names: channelNames("x", n), Dim: n, X0: normals(r, n), Span: 8, free: true}
 	s.RHS = func(_ float64, x, dx []float64) {
-		for i := range nodes {
-			t := &nodes[i]
+		copy(v, x)
+		v[n] = 1
+		w := v[n+1:][:len(program)]
+		for i := range program {
+			t := &program[i]
+			a := t.a * v[t.l]
 			switch t.op {
-			case opLeaf:
-				v[i] = t.a * x[t.l]
-			case opConst:
-				v[i] = t.a
 			case opAdd:
-				v[i] = v[t.l] + v[t.r]
+				a += t.b * v[t.r]
 			case opMul:
-				v[i] = v[t.l] * v[t.r]
+				a *= v[t.r]
 			case opSin:
-				v[i] = t.a * math.Sin(v[t.l])
+				a = sinFast(a)
 			case opSquare:
-				v[i] = 0.3 * t.a * v[t.l] * v[t.l]
+				a *= a
 			case opReciprocal:
-				v[i] = t.a / v[t.l]
+				a = 1 / a
 			case opTanh:
-				v[i] = t.a * math.Tanh(v[t.l])
+				a = tanhFast(a)
 			}
+			w[i] = a
 		}
-		for i, root := range roots {
-			dx[i] = v[root] - decay[i]*x[i]
+		for i, slot := range slots {
+			dx[i] = gains[i]*v[slot] - decay[i]*x[i]
 		}
 	}
 	if n == 1 || r.IntN(5) == 0 {
@@ -322,20 +361,24 @@ func randomNeural(r *rand.Rand, n int) System {
 	}
 	confine := logUniform(r, 0.03, 0.6)
 	h := make([]float64, hidden)
-	s := System{Family: "random-neural", Names: channelNames("x", n), Dim: n, X0: normals(r, n), Span: 10}
+	s := System{Family: "random-neural", Names: channelNames("x", n), Dim: n, X0: normals(r, n), Span: 10, free: true}
 	for i := range s.X0 {
 		s.X0[i] *= 1.5
 	}
 	s.RHS = func(_ float64, x, dx []float64) {
 		for i := range h {
 			z := b1[i]
+			row := w1[i*n:][:len(x)]
 			for j, v := range x {
-				z += w1[i*n+j] * v
+				z += row[j] * v
 			}
-			if sine {
-				h[i] = math.Sin(z)
-			} else {
-				h[i] = math.Tanh(z)
+			h[i] = z
+		}
+		if sine {
+			sinEach(h)
+		} else {
+			for i, z := range h {
+				h[i] = tanhFast(z)
 			}
 		}
 		var norm float64
@@ -344,11 +387,13 @@ func randomNeural(r *rand.Rand, n int) System {
 		}
 		for i, v := range x {
 			z := (lin - confine*norm) * v
+			row := w2[i*hidden:][:len(h)]
 			for j, u := range h {
-				z += w2[i*hidden+j] * u
+				z += row[j] * u
 			}
+			row = skew[i*n:][:len(x)]
 			for j, u := range x {
-				z += skew[i*n+j] * u
+				z += row[j] * u
 			}
 			dx[i] = rate[i] * z
 		}
@@ -365,6 +410,7 @@ type unitFlow struct {
 	System
 	mean, std []float64
 	speed     float64
+	rate      []float64 // speed / std
 	x, dx     []float64
 }
 
@@ -374,7 +420,7 @@ func (u *unitFlow) rhs(t float64, z, dz []float64) {
 	}
 	u.System.RHS(u.speed*t, u.x, u.dx)
 	for i, v := range u.dx {
-		dz[i] = u.speed * v / u.std[i]
+		dz[i] = u.rate[i] * v
 	}
 }
 
@@ -435,6 +481,10 @@ func normalise(s System) (*unitFlow, bool) {
 		return nil, false
 	}
 	u.speed = 1 / flow
+	u.rate = make([]float64, n)
+	for i, v := range u.std {
+		u.rate[i] = u.speed / v
+	}
 	return u, true
 }
 
@@ -602,10 +652,10 @@ func signalChannel(r *rand.Rand, kind int) func(dst []float64, stride int, times
 		cells := float64(2 + r.IntN(8))
 		period := logUniform(r, 0.03, 0.3)
 		return pointwise(func(t float64) float64 {
-			k := int64(math.Floor(t*cells + 0.6*math.Sin(3*t)))
+			k := int64(math.Floor(t*cells + 0.6*sinFast(3*t)))
 			freq := 2 * math.Pi / (period * (0.5 + 2*unit(key, 4*k)))
 			amp := 1.5 * unit(key, 4*k+1)
-			return 3*(unit(key, 4*k+2)-0.5) + 4*(unit(key, 4*k+3)-0.5)*t + amp*math.Sin(freq*t)
+			return 3*(unit(key, 4*k+2)-0.5) + 4*(unit(key, 4*k+3)-0.5)*t + amp*sinFast(freq*t)
 		})
 	case 3, 4: // Gaussian process by random Fourier features
 		const m = 48
@@ -625,13 +675,29 @@ func signalChannel(r *rand.Rand, kind int) func(dst []float64, stride int, times
 			freq[i] = max(-150, min(150, f))
 			amp[i], phase[i] = math.Sqrt(2.0/m), uniform(r, 0, 2*math.Pi)
 		}
-		return pointwise(func(t float64) float64 {
-			var s float64
-			for i, f := range freq {
-				s += amp[i] * math.Cos(f*t+phase[i])
+		return func(dst []float64, stride int, times []float64) {
+			for i := range times {
+				dst[i*stride] = 0
 			}
-			return s
-		})
+			if len(times) < 2 {
+				return
+			}
+			// Regular times: rotate by the angle of a step, anew every 64 samples.
+			dt := (times[len(times)-1] - times[0]) / float64(len(times)-1)
+			for k, f := range freq {
+				rs, rc := sincosFast(f * dt)
+				var s, c float64
+				for i := range times {
+					if i&63 == 0 || math.Abs(times[i]-times[i-1]-dt) > 1e-9*dt {
+						s, c = sincosFast(f*times[i] + phase[k])
+						s, c = amp[k]*s, amp[k]*c
+					} else {
+						s, c = s*rc+c*rs, c*rc-s*rs
+					}
+					dst[i*stride] += c
+				}
+			}
+		}
 	default: // Ornstein-Uhlenbeck, or its integral-like smoothing
 		tau, smooth := logUniform(r, 0.03, 0.6), logUniform(r, 0.002, 0.05)
 		return func(dst []float64, stride int, times []float64) {
@@ -641,7 +707,7 @@ func signalChannel(r *rand.Rand, kind int) func(dst []float64, stride int, times
 			for i, t := range times {
 				if i > 0 {
 					dt := t - times[i-1]
-					a, b := math.Exp(-dt/tau), math.Exp(-dt/smooth)
+					a, b := expFast(-dt/tau), expFast(-dt/smooth)
 					x = a*x + math.Sqrt(1-a*a)*noise.NormFloat64()
 					y = b*y + (1-b)*x
 				}

@@ -45,6 +45,9 @@ type System struct {
 	// equation (ZOO.md entry 33) has it in place of RHS and X0: it writes the
 	// values at increasing times, row-major len(times) x Dim, into dst.
 	Signal func(dst, times []float64)
+	// free says that RHS does not depend on time, so that no step can miss a
+	// pulse.
+	free bool
 }
 
 // Family is a distribution over systems of one form.

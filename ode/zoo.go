@@ -13,7 +13,8 @@ import (
 
 // Sizes of generated trajectories.
 const (
-	// Samples is the number of rows of a training trajectory.
+	// Samples is the number of rows of a training trajectory, except that the
+	// chaotic ones have 300 to 1201.
 	Samples = 601
 	// EvalSamples is the number of rows of a trajectory of [InDomain] and
 	// [HeldOutTrajectories].
@@ -25,7 +26,7 @@ const (
 
 // zooVersion changes whenever the distribution of [Generate] changes without a
 // change of names: ranges of parameters, weights, rules of rejection.
-const zooVersion = 2
+const zooVersion = 3
 
 // mixture holds the share of each part of the zoo among the trajectories.
 // Random systems are more than half: at a fixed number of points, more systems
@@ -34,17 +35,21 @@ var mixture = [...]struct {
 	name   string
 	weight float64
 }{
-	{"named", 0.42},
-	{"random-polynomial", 0.24},
-	{"random-tree", 0.09},
+	{"named", 0.34},
+	{"random-polynomial", 0.20},
+	{"random-tree", 0.08},
 	{"random-neural", 0.06},
-	{"skew-product", 0.07},
+	{"skew-product", 0.06},
 	{"feedback-coupling", 0.04},
-	{"signal", 0.08},
+	{"signal", 0.10},
+	{"chaotic", 0.12},
 }
 
-// fallback is the place of random-neural in mixture.
-const fallback = 3
+// Places in mixture of the parts that replace one that keeps failing.
+const (
+	fallback     = 3
+	lastFallback = 6
+)
 
 // channelShare is the distribution of the number of channels, 1 first.
 var channelShare = [MaxGeneratedChannels]float64{0.26, 0.32, 0.25, 0.09, 0.05, 0.03}
@@ -90,8 +95,8 @@ func (z Zoo) At(i int) (lassode.Series, error) {
 }
 
 // ZooHash identifies the distribution of [Generate]: a hash of its version, the
-// families' names and numbers and the weights of the mixture, 16 hexadecimal
-// digits. Weights and collections carry it as provenance.
+// families' names and numbers, the weights of the mixture and the chaotic
+// founders, 16 hexadecimal digits. Weights and collections carry it as provenance.
 func ZooHash() string {
 	h := sha256.New()
 	fmt.Fprintf(h, "zoo %d\n%v\n%v\n", zooVersion, mixture, channelShare)
@@ -100,6 +105,7 @@ func ZooHash() string {
 			fmt.Fprintf(h, "%d %s\n", f.Zoo, f.Name)
 		}
 	}
+	fmt.Fprintf(h, "%s", chaoticTable)
 	return hex.EncodeToString(h.Sum(nil)[:8])
 }
 
@@ -124,8 +130,8 @@ func drawChannels(seed uint64, index int, stream uint64) (*rand.Rand, int) {
 	return r, 1
 }
 
-// Generate makes trajectory number index of the training mixture: 601 samples,
-// regular in time, values rounded to float32. It depends on seed and index
+// Generate makes trajectory number index of the training mixture: 601 samples
+// (chaotic ones 300 to 1201), regular in time, values rounded to float32. It depends on seed and index
 // alone and is safe for concurrent use.
 //
 // A part of the mixture and a family are drawn, then systems of that family
@@ -133,10 +139,12 @@ func drawChannels(seed uint64, index int, stream uint64) (*rand.Rand, int) {
 // value or a straight line, and not too fast for the samples. The time scale of
 // each draw is measured on a coarse run, and the span is chosen to hold between
 // a third of a period and ten periods. About half of the trajectories start
-// late. Some state variables are dropped, the others permuted, and each is
+// late. Chaotic systems come from the founders of [SearchChaotic] that are not
+// held out, with perturbed parameters and fresh initial states, on their
+// attractors. Some state variables are dropped, the others permuted, and each is
 // rescaled by a random affine map; time is rescaled as well.
 func Generate(seed uint64, index int) (lassode.Series, Provenance) {
-	return generate(seed, index, trainStream, Samples)
+	return generate(seed, index, trainStream, Samples, -1)
 }
 
 // Trajectory is a generated trajectory with the name of its family.
@@ -151,7 +159,7 @@ type Trajectory struct {
 func InDomain(seed uint64, n int) []Trajectory {
 	out := make([]Trajectory, 0, n)
 	for i := 0; len(out) < n; i++ {
-		s, p := generate(seed, i, evalStream, EvalSamples)
+		s, p := generate(seed, i, evalStream, EvalSamples, -1)
 		if p.Zoo != 33 {
 			out = append(out, Trajectory{s, p.Family})
 		}
@@ -178,6 +186,7 @@ func heldOut(seed uint64, perFamily int, oneSystem bool) []Trajectory {
 	var out []Trajectory
 	g := generators.Get().(*generator)
 	defer generators.Put(g)
+	g.tolerance = evalTolerance
 	for k, f := range HeldOut() {
 		r := rand.New(rand.NewPCG(seed^heldOutStream<<32, uint64(k)))
 		var machine System
@@ -201,20 +210,21 @@ func heldOut(seed uint64, perFamily int, oneSystem bool) []Trajectory {
 			if !moving {
 				continue
 			}
-			times := make([]float64, EvalSamples)
-			for i := range times {
-				times[i] = s.Span * float64(i) / (EvalSamples - 1)
-			}
-			flat := append([]float64(nil), g.values[:EvalSamples*s.Dim]...)
-			rows := make([][]float64, EvalSamples)
-			for i := range rows {
-				rows[i] = flat[i*s.Dim : (i+1)*s.Dim : (i+1)*s.Dim]
-			}
-			out = append(out, Trajectory{lassode.Series{Times: times, Values: rows, Names: s.Names}, f.Name})
+			out = append(out, Trajectory{g.series(s.Dim, EvalSamples, s.Names), f.Name})
 			kept++
 		}
 	}
 	return out
+}
+
+// series copies the last run.
+func (g *generator) series(dim, rows int, names []string) lassode.Series {
+	flat := append([]float64(nil), g.values[:rows*dim]...)
+	s := lassode.Series{Times: append([]float64(nil), g.times[:rows]...), Values: make([][]float64, rows), Names: names}
+	for i := range s.Values {
+		s.Values[i] = flat[i*dim : (i+1)*dim : (i+1)*dim]
+	}
+	return s
 }
 
 // generator is the scratch memory of one trajectory after another.
@@ -222,7 +232,9 @@ type generator struct {
 	w             Integrator
 	times, values []float64
 	scale         []float64 // per state variable, largest magnitude of the coarse run
+	state         []float64 // where a chaotic run starts
 	rows, dim     int       // size of the last run in values
+	tolerance     float64   // of the runs that are kept
 }
 
 var generators = sync.Pool{New: func() any { return new(generator) }}
@@ -250,17 +262,21 @@ var bigDim = sync.OnceValue(func() []int {
 	return dims
 })
 
-func generate(seed uint64, index int, stream uint64, rows int) (lassode.Series, Provenance) {
+// generate makes one trajectory, of the part with the given place in mixture or,
+// when that is negative, of a part drawn by weight.
+func generate(seed uint64, index int, stream uint64, rows, part int) (lassode.Series, Provenance) {
 	r, channels := drawChannels(seed, index, stream)
 	g := generators.Get().(*generator)
 	defer generators.Put(g)
+	g.tolerance = evalTolerance
+	if stream == trainStream {
+		g.tolerance = trainTolerance
+	}
 	p := Provenance{Seed: seed, Index: index}
-	part := len(mixture) - 1
 	u := r.Float64()
-	for i := range mixture {
-		if u -= mixture[i].weight; u < 0 {
+	for i := 0; part < 0; i++ {
+		if u -= mixture[i].weight; u < 0 || i == len(mixture)-1 {
 			part = i
-			break
 		}
 	}
 	taste := r.Float64()
@@ -270,8 +286,18 @@ func generate(seed uint64, index int, stream uint64, rows int) (lassode.Series, 
 		if try >= maxFamilies {
 			part = fallback
 			if try >= 2*maxFamilies {
-				part = len(mixture) - 1
+				part = lastFallback
 			}
+		}
+		if mixture[part].name == "chaotic" {
+			want := 0
+			if stream != trainStream {
+				want = rows
+			}
+			if out, ok := g.attemptChaotic(r, channels, want, &p); ok {
+				return out, p
+			}
+			continue
 		}
 		draw, zoo := drawer(r, mixture[part].name, channels)
 		for range 6 { // the same family again, lest easy families crowd out hard ones
@@ -354,11 +380,18 @@ func (g *generator) attempt(r *rand.Rand, s *System, channels, rows int, taste f
 		}
 		p.Start, p.Span = start, span
 	}
+	return g.finish(r, s.Dim, channels, rows, s.Signal != nil, taste)
+}
+
+// finish chooses channels among the variables of the last run that move and
+// rescales them and time. A rough run may turn often.
+func (g *generator) finish(r *rand.Rand, dim, channels, rows int, rough bool, taste float64) (lassode.Series, bool) {
+	none := lassode.Series{}
 	// A random choice among the variables that move.
 	var pick [MaxGeneratedChannels]int
 	n, still := 0, 0
-	for _, c := range r.Perm(s.Dim) {
-		verdict := g.judge(c, s.Dim, rows, s.Signal != nil)
+	for _, c := range r.Perm(dim) {
+		verdict := g.judge(c, dim, rows, rough)
 		if verdict == dull {
 			continue
 		}
@@ -386,11 +419,11 @@ func (g *generator) attempt(r *rand.Rand, s *System, channels, rows int, taste f
 	for j, c := range pick[:channels] {
 		var mean, std float64
 		for i := range rows {
-			mean += g.values[i*s.Dim+c]
+			mean += g.values[i*dim+c]
 		}
 		mean /= float64(rows)
 		for i := range rows {
-			d := g.values[i*s.Dim+c] - mean
+			d := g.values[i*dim+c] - mean
 			std += d * d
 		}
 		std = math.Sqrt(std / float64(rows))
@@ -400,7 +433,7 @@ func (g *generator) attempt(r *rand.Rand, s *System, channels, rows int, taste f
 			gain = -gain
 		}
 		for i := range rows {
-			v := float32(gain*(g.values[i*s.Dim+c]-mean) + shift)
+			v := float32(gain*(g.values[i*dim+c]-mean) + shift)
 			if v-v != 0 {
 				return none, false
 			}
@@ -431,7 +464,10 @@ func (g *generator) coarse(s *System, end float64, rows int) bool {
 	// Random fields run away fast or not at all; named ones have units.
 	opt := Options{RTol: 1e-3, ATol: 1e-7, MaxSteps: 2500, Bound: 1e8, MaxStep: end / 50}
 	if s.isRandom() {
-		opt.Bound, opt.MaxSteps = 100, 700
+		opt.Bound, opt.MaxSteps = 100, 250
+	}
+	if s.free {
+		opt.MaxStep = 0
 	}
 	if s.Stiff {
 		opt.Method, opt.MaxSteps = Implicit, opt.MaxSteps/3
@@ -439,15 +475,17 @@ func (g *generator) coarse(s *System, end float64, rows int) bool {
 	if _, err := g.w.Solve(g.values, s.RHS, s.X0, 0, g.times, opt); err != nil {
 		return false
 	}
-	if cap(g.scale) < s.Dim {
-		g.scale = make([]float64, s.Dim)
-	}
-	g.scale = g.scale[:s.Dim]
+	return g.measureScale(s.Dim, rows)
+}
+
+// measureScale sets scale to the largest magnitudes of the last run.
+func (g *generator) measureScale(dim, rows int) bool {
+	g.scale = resize(g.scale, dim)
 	var largest float64
 	for c := range g.scale {
 		g.scale[c] = 0
 		for i := range rows {
-			g.scale[c] = max(g.scale[c], math.Abs(g.values[i*s.Dim+c]))
+			g.scale[c] = max(g.scale[c], math.Abs(g.values[i*dim+c]))
 		}
 		largest = max(largest, g.scale[c])
 	}
@@ -468,6 +506,15 @@ func (s *System) isRandom() bool {
 	return false
 }
 
+// Relative tolerances of the local error; the absolute ones are a tenth of them,
+// times the size of a variable. The errors of a hundred steps of a training
+// trajectory add up to some 1e-4 of a variable's size, less than what the model
+// resolves; evaluation sets are ten times as accurate.
+const (
+	trainTolerance = 1e-5
+	evalTolerance  = 1e-6
+)
+
 // fine runs s with the tolerance of the data set, after coarse, and leaves rows
 // samples of [start, start+span] in values.
 func (g *generator) fine(s *System, start, span float64, rows int) bool {
@@ -475,9 +522,13 @@ func (g *generator) fine(s *System, start, span float64, rows int) bool {
 	for i := range rows {
 		g.times[i] = start + span*float64(i)/float64(rows-1)
 	}
-	opt := Options{RTol: 1e-6, ATol: 1e-8, Scale: g.scale, MaxSteps: 8000, Bound: 1e9, MaxStep: span / 60}
+	opt := Options{RTol: g.tolerance, ATol: 0.1 * g.tolerance}
+	opt.Scale, opt.MaxSteps, opt.Bound, opt.MaxStep = g.scale, 8000, 1e9, span/60
 	if s.isRandom() {
-		opt.Bound, opt.MaxSteps = 100, 4000
+		opt.Bound, opt.MaxSteps = 100, 900
+	}
+	if s.free {
+		opt.MaxStep = span / 20
 	}
 	if s.Stiff {
 		opt.Method, opt.MaxSteps = Implicit, 4000

@@ -18,15 +18,15 @@ type Config struct {
 	PhaseModes int `json:"phase_modes"` // modes carried from the last observed window into the unseen ones
 	Encoder    int `json:"encoder"`     // hidden width of the recurrent window encoder
 	Mixer      int `json:"mixer"`       // width of the network that mixes the guides
-	Windows    int `json:"windows"`     // windows over the whole span, seen and unseen
-	MaxWindows int `json:"max_windows"` // limit when the horizon is many times the context
+	MinWindows int `json:"min_windows"` // least number of windows over the whole span, seen and unseen
+	MaxWindows int `json:"max_windows"` // limit for fast signals and long horizons
 }
 
 // DefaultConfig returns the configuration of the embedded model.
 func DefaultConfig() Config {
 	return Config{
 		Width: 96, Blocks: 4, Heads: 4, Feed: 192, Pairs: 8, HubTokens: 32,
-		PhaseModes: 16, Encoder: 64, Mixer: 48, Windows: 24, MaxWindows: 60,
+		PhaseModes: 16, Encoder: 64, Mixer: 48, MinWindows: 16, MaxWindows: 128,
 	}
 }
 
@@ -49,8 +49,8 @@ func (c Config) Validate() error {
 		{"phase_modes", c.PhaseModes, 1, 256},
 		{"encoder", c.Encoder, 4, 1024},
 		{"mixer", c.Mixer, 4, 1024},
-		{"windows", c.Windows, 4, 512},
-		{"max_windows", c.MaxWindows, 4, 2048},
+		{"min_windows", c.MinWindows, 5, 512},
+		{"max_windows", c.MaxWindows, 5, 2048},
 	} {
 		if f.value < f.least || f.value > f.top {
 			return inputError("config."+f.name, fmt.Sprintf("%d to %d", f.least, f.top), "%d", f.value)
@@ -59,8 +59,8 @@ func (c Config) Validate() error {
 	if c.Width%c.Heads != 0 {
 		return inputError("config.heads", fmt.Sprintf("a divisor of width %d", c.Width), "%d", c.Heads)
 	}
-	if c.MaxWindows < c.Windows {
-		return inputError("config.max_windows", fmt.Sprintf("at least windows = %d", c.Windows), "%d", c.MaxWindows)
+	if c.MaxWindows < c.MinWindows {
+		return inputError("config.max_windows", fmt.Sprintf("at least min_windows = %d", c.MinWindows), "%d", c.MaxWindows)
 	}
 	if n := c.parameterBound(); n > maxParameters {
 		return inputError("config", fmt.Sprintf("at most %d parameters", maxParameters), "a network of about %d", n)
@@ -72,7 +72,7 @@ func (c Config) Validate() error {
 // hostile configuration is refused before anything is allocated for it.
 func (c Config) parameterBound() int {
 	block := 4*c.Width*c.Width*3 + 3*c.Width*c.Feed + 16*c.Width
-	rest := c.Width*(6*c.Pairs+8*c.PhaseModes+c.Encoder+128) + 2*c.HubTokens*c.Width + 3*c.Encoder*(c.Encoder+8) +
+	rest := c.Width*(6*c.Pairs+8*c.PhaseModes+c.Encoder+c.Mixer+128+(guideSamples+2)*guideSlots) + 2*c.HubTokens*c.Width + 3*c.Encoder*(c.Encoder+8) +
 		c.Mixer*(classical.NumFeatures+classical.NumGuides+5*c.Mixer+16)
 	return c.Blocks*block + rest
 }

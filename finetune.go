@@ -192,7 +192,7 @@ func (m *Model) FineTune(ctx context.Context, series []Series, opt FineTuneOptio
 	tuned := m.copy()
 	groups := tuned.net.fineTuneGroups(opt.Scope, opt.LearningRate)
 	tr := newTrainer(tuned.net, sliceSource(train), taskOptions{hi: len(train), whole: true, fleet: fleet},
-		TrainOptions{Seed: opt.Seed, Workers: opt.Workers, Batch: fineTuneBatch * train[0].Channels() * m.net.cfg.Windows}, groups,
+		TrainOptions{Seed: opt.Seed, Workers: opt.Workers, Batch: fineTuneBatch * train[0].Channels() * 2 * m.net.cfg.MinWindows}, groups,
 		optim.Schedule{WarmUp: min(20, opt.Steps), Total: opt.Steps, Floor: .02})
 	for tr.step < opt.Steps {
 		if err := ctx.Err(); err != nil {

@@ -14,6 +14,7 @@ import (
 
 var (
 	opGuideWeights = tensor.Register("lassode.GuideWeights", guideWeightsBackward)
+	opRefine       = tensor.Register("lassode.RefineWeights", refineBackward)
 	opMixGuides    = tensor.Register("lassode.MixGuides", mixGuidesBackward)
 	opJoin         = tensor.Register("lassode.Join", joinBackward)
 )
@@ -110,6 +111,74 @@ func guideWeightsBackward(t *tensor.Tape, node *tensor.Node) {
 					d := ahead.Grad[(r*n+i)*3:][:3]
 					d[first] += (1 - s) * g
 					d[first+1] += s * g
+				}
+			}
+		}
+	}
+}
+
+// refineWeights multiplies the weights [tokens, 2, guideSlots] of guideWeights by
+// the exponential of what each token says [tokens, 2 guideSlots], and makes them
+// sum to one again.
+func refineWeights(t *tensor.Tape, weights, say *tensor.Tensor, seen []int32, windows int) *tensor.Tensor {
+	if weights.Size() != say.Size() || weights.Size() != len(seen)*windows*2*guideSlots {
+		panic(fmt.Sprintf("lassode: refineWeights: weights %v and %v for %d rows of %d windows", weights.Shape, say.Shape, len(seen), windows))
+	}
+	out := t.Output(weights.Shape, weights, say)
+	clear(out.Data)
+	for at := 0; at < len(out.Data); at += guideSlots {
+		lo, hi := slotRange(at/(2*guideSlots), seen, windows)
+		w, s, y := weights.Data[at+lo:at+hi], say.Data[at+lo:at+hi], out.Data[at+lo:at+hi]
+		top := s[0]
+		for _, v := range s[1:] {
+			top = max(top, v)
+		}
+		var sum float32
+		for i, v := range s {
+			// The floor lets a token bring back what the mixer has ruled out.
+			y[i] = max(w[i], weightFloor) * float32(math.Exp(float64(v-top)))
+			sum += y[i]
+		}
+		for i := range y {
+			y[i] /= sum
+		}
+	}
+	if node := t.Record(opRefine, out, weights, say); node != nil {
+		node.Index[0] = seen
+		node.Ints[0] = windows
+	}
+	return out
+}
+
+// weightFloor is the least weight of a guide before a token speaks.
+const weightFloor = 1e-6
+
+// slotRange returns the slots that take part in the window of a token.
+func slotRange(token int, seen []int32, windows int) (lo, hi int) {
+	if token%windows < int(seen[token/windows]) {
+		return classical.NumGuides, guideSlots
+	}
+	return 0, classical.NumGuides
+}
+
+func refineBackward(t *tensor.Tape, node *tensor.Node) {
+	weights, say := node.In[0], node.In[1]
+	seen, windows := node.Index[0], node.Ints[0]
+	for at := 0; at < len(node.Out.Data); at += guideSlots {
+		lo, hi := slotRange(at/(2*guideSlots), seen, windows)
+		y, dy := node.Out.Data[at+lo:at+hi], node.Out.Grad[at+lo:at+hi]
+		mean := dotFloat(y, dy)
+		if say.Grad != nil {
+			d := say.Grad[at+lo : at+hi]
+			for i := range d {
+				d[i] += y[i] * (dy[i] - mean)
+			}
+		}
+		if weights.Grad != nil {
+			w, d := weights.Data[at+lo:at+hi], weights.Grad[at+lo:at+hi]
+			for i := range d {
+				if w[i] > weightFloor {
+					d[i] += y[i] / w[i] * (dy[i] - mean)
 				}
 			}
 		}

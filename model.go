@@ -267,7 +267,12 @@ func reverseRows(x []float64, width int) {
 // windows up to time end; sign is -1 when time has been reversed.
 func (e *engine) encode(end, sign float64) {
 	w := len(e.live)
-	geo := placeWindows(e.m.net.cfg, e.times[0], e.times[len(e.times)-1], end)
+	first, last := e.times[0], e.times[len(e.times)-1]
+	width := 0.
+	if last > first {
+		width = signalWidth(e.times, e.values, w)
+	}
+	geo := placeWindows(e.m.net.cfg, first, last, end, width)
 	e.sys.prepare(geo, e.times, e.values, w, sign)
 	e.in.reset(w, geo.count)
 	e.in.add(&e.sys)

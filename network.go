@@ -30,7 +30,7 @@ type network struct {
 
 	gruIn, gruHidden, gruInBias, gruHiddenBias tensor.ParamID
 	encode, window, time, timeBias             tensor.ParamID
-	channel, guide                             tensor.ParamID
+	channel, guide, guides, refine             tensor.ParamID
 	phaseNorm, phaseHead, phaseOut             tensor.ParamID
 	headNorm, head, headBias                   tensor.ParamID
 	growth, frequency, phaseFrequency, readout tensor.ParamID
@@ -38,7 +38,7 @@ type network struct {
 	mixCandidate, mixIn, mixInBias tensor.ParamID
 	mixLayer, mixLayerBias         [2]tensor.ParamID
 	mixOut, mixOutBias, insideOut  tensor.ParamID
-	insideBias                     tensor.ParamID
+	insideBias, mixRow             tensor.ParamID
 
 	blocks []block
 	hub    *hub.Hub // nil without hub tokens
@@ -67,6 +67,7 @@ func newNetwork(cfg Config) *network {
 	n.timeBias = p.Add("token.bias", d)
 	n.channel = p.Add("token.channel", channelFeatures, d)
 	n.guide = p.Add("token.guide", guideFeatures, d)
+	n.guides = p.Add("token.guides", guideSamples*guideSlots, d)
 	if cfg.HubTokens > 0 {
 		n.hub = hub.New(p, "hub", cfg.HubTokens, d, nil)
 	}
@@ -110,6 +111,8 @@ func newNetwork(cfg Config) *network {
 	}
 	n.mixOut = p.Add("mixer.out", m, 3)
 	n.mixOutBias = p.Add("mixer.out_bias", 3)
+	n.mixRow = p.Add("mixer.row", m, d)
+	n.refine = p.Add("mixer.refine", d, 2*guideSlots)
 	n.insideOut = p.Add("mixer.inside", channelFeatures, classical.NumInside)
 	n.insideBias = p.Add("mixer.inside_bias", classical.NumInside)
 	return n
@@ -172,6 +175,8 @@ func (n *network) initialise(seed uint64) {
 	space(n.frequency, .25, 9)
 	fill(n.readout, float32(2/math.Sqrt(float64(2*n.cfg.Pairs))))
 	normal(n.mixCandidate, .1)
+	normal(n.guides, .05)
+	normal(n.mixRow, .05)
 	for _, id := range n.mixLayer {
 		fanIn(id)
 	}
@@ -271,11 +276,32 @@ func (in *inputs) add(s *system) {
 	}
 }
 
+// guidesApart writes what tokens see of the single guides: at some of the
+// nodes, how far each is from the mixture, mixed [tokens, guideNodes].
+func (in *inputs) guidesApart(dst, mixed []float32) {
+	for token := range in.rows * in.windows {
+		lo, hi := 0, classical.NumGuides
+		if token%in.windows < int(in.seen[token/in.windows]) {
+			lo, hi = hi, guideSlots
+		}
+		for i := range guideSamples {
+			node := token*guideNodes + i*(guideNodes-1)/(guideSamples-1)
+			out := dst[(token*guideSamples+i)*guideSlots:][:guideSlots]
+			g := in.nodes[node*guideSlots:][:guideSlots]
+			m := mixed[node]
+			for j := lo; j < hi; j++ {
+				out[j] = min(max(g[j]-m, -3), 3)
+			}
+		}
+	}
+}
+
 // encoded is what the network makes of a micro-batch: per token the mixing
 // weights of the guides [rows, windows, 2, guideSlots] and the head output,
 // and the tokens that entered each hub read and the final ones.
 type encoded struct {
-	weights *tensor.Tensor
+	first   *tensor.Tensor   // [tokens, 2, guideSlots], weights of the mixer alone
+	weights *tensor.Tensor   // the same, refined by the tokens
 	growth  *tensor.Tensor   // [tokens, pairs], per window
 	freq    *tensor.Tensor   // [tokens, pairs], radians per window
 	start   *tensor.Tensor   // [tokens, 2 pairs]
@@ -294,8 +320,11 @@ func (n *network) forward(t *tensor.Tape, in *inputs, enc *encoded, wantReads bo
 	tokens := rows * windows
 	enc.reads = enc.reads[:0]
 
-	enc.weights = n.mix(t, in)
-	nodes, spread := mixGuides(t, t.Reshape(enc.weights, tokens, 2, guideSlots), in.nodes, in.nodeTau, guideNodes)
+	first, candidates := n.mix(t, in)
+	enc.first = t.Reshape(first, tokens, 2, guideSlots)
+	nodes, spread := mixGuides(t, enc.first, in.nodes, in.nodeTau, guideNodes)
+	apart := t.New(tokens, guideSamples*guideSlots)
+	in.guidesApart(apart.Data, nodes.Data)
 	side := t.New(tokens, guideFeatures-guideNodes)
 	for i := range tokens {
 		f := side.Data[i*(guideFeatures-guideNodes):]
@@ -312,7 +341,9 @@ func (n *network) forward(t *tensor.Tape, in *inputs, enc *encoded, wantReads bo
 	}
 	x = t.Add(x, t.Linear(t.Input(in.time, tokens, timeFeatures), t.Param(n.time), t.Param(n.timeBias), tensor.None))
 	x = t.Add(x, t.Linear(t.Concat(1, t.Scale(t.Clamp(nodes, -guideBound, guideBound), .5), side), t.Param(n.guide), nil, tensor.None))
+	x = t.Add(x, t.Linear(apart, t.Param(n.guides), nil, tensor.None))
 	perRow := t.Linear(t.Input(in.channel, rows, channelFeatures), t.Param(n.channel), nil, tensor.None)
+	perRow = t.Add(perRow, t.Linear(t.MeanAxis(candidates, 1), t.Param(n.mixRow), nil, tensor.None))
 	x = t.Reshape(t.Add(t.Reshape(x, rows, windows, d), t.Reshape(perRow, rows, 1, d)), tokens, d)
 
 	var hubTokens *tensor.Tensor
@@ -344,7 +375,9 @@ func (n *network) forward(t *tensor.Tape, in *inputs, enc *encoded, wantReads bo
 	}
 	enc.tokens = x
 
-	head := t.Linear(t.RMSNorm(x, t.Param(n.headNorm)), t.Param(n.head), t.Param(n.headBias), tensor.None)
+	x = t.RMSNorm(x, t.Param(n.headNorm))
+	enc.weights = refineWeights(t, enc.first, t.Linear(x, t.Param(n.refine), nil, tensor.None), in.seen, windows)
+	head := t.Linear(x, t.Param(n.head), t.Param(n.headBias), tensor.None)
 	p := cfg.Pairs
 	enc.growth = boundedGrowth(t, t.Add(t.Slice(head, 1, 0, p), t.Param(n.growth)))
 	enc.freq = t.Exp(t.Add(t.Tanh(t.Slice(head, 1, p, 2*p)), t.Param(n.frequency)))
@@ -394,7 +427,10 @@ func (n *network) carryPhase(t *tensor.Tape, x *tensor.Tensor, in *inputs) *tens
 // mix runs the mixer: a small network over the candidates of a row, each with
 // its features, that sees the mean and the maximum over all candidates. Its
 // output starts as the softmax of minus three times the log validation error.
-func (n *network) mix(t *tensor.Tape, in *inputs) *tensor.Tensor {
+//
+// It returns the weights, as guideWeights does, and the candidates' last
+// features [rows, NumGuides, mixer].
+func (n *network) mix(t *tensor.Tape, in *inputs) (weights, candidates *tensor.Tensor) {
 	const g = classical.NumGuides
 	x := t.Linear(t.Input(in.features, in.rows, g, classical.NumFeatures), t.Param(n.mixIn), t.Param(n.mixInBias), tensor.None)
 	x = t.Gelu(t.Add(x, t.Param(n.mixCandidate)))
@@ -415,7 +451,7 @@ func (n *network) mix(t *tensor.Tape, in *inputs) *tensor.Tensor {
 	}
 	logits = t.Add(logits, prior)
 	inside := t.Linear(t.Input(in.channel, in.rows, channelFeatures), t.Param(n.insideOut), t.Param(n.insideBias), tensor.None)
-	return guideWeights(t, logits, inside, in.seen, in.windows)
+	return guideWeights(t, logits, inside, in.seen, in.windows), x
 }
 
 // decodeSites evaluates the model at s sites per token, the first two of which
@@ -424,12 +460,13 @@ func (n *network) mix(t *tensor.Tape, in *inputs) *tensor.Tensor {
 // of guides alone and the log scale of the error, each [tokens, s-2].
 func (n *network) decodeSites(t *tensor.Tape, in *inputs, enc *encoded, guides, tau []float32, s int) (state, mixture, logScale *tensor.Tensor) {
 	tokens := in.rows * in.windows
-	mixed, _ := mixGuides(t, t.Reshape(enc.weights, tokens, 2, guideSlots), guides, tau, s)
+	first, _ := mixGuides(t, enc.first, guides, tau, s)
+	mixed, _ := mixGuides(t, enc.weights, guides, tau, s)
 	own := linode.PairsReadout(t, enc.growth, enc.freq, enc.start, enc.drive, t.Param(n.readout), t.Input(tau, tokens, s))
 	y := t.Add(mixed, t.Mul(own, enc.gate))
 	q := s - 2
 	state = t.Reshape(join(t, t.Reshape(y, in.rows, in.windows, s), tau), tokens, q)
-	mixture = t.Reshape(join(t, t.Reshape(mixed, in.rows, in.windows, s), tau), tokens, q)
+	mixture = t.Reshape(join(t, t.Reshape(first, in.rows, in.windows, s), tau), tokens, q)
 	left, right := t.New(tokens, s), t.New(tokens, s)
 	for i, u := range tau {
 		left.Data[i], right.Data[i] = 1-u, u

@@ -43,44 +43,59 @@ type tasks struct {
 	weight []float32 // targetsPerWindow per token: importance of the window, 0 = no target
 	unit   []float32 // per token: one over the spread of the channel's targets
 
+	crop    crop
+	last    float64 // time up to which the task asks
 	rows    []int
 	times   []float64
 	values  []float64
+	missing []float64
 	columns []int
 }
+
+// channelChoice are the shares of micro-batches with 1, 2, ... channels.
+var channelChoice = [...]float64{.27, .31, .24, .10, .04, .02, .01, .01}
+
+// windowChoice are the numbers of windows of micro-batches and their shares:
+// short and long contexts of slow and of fast signals all need their practice.
+var windowChoice = [...]struct {
+	windows int
+	share   float64
+}{{16, .2}, {24, .2}, {32, .18}, {48, .15}, {64, .12}, {96, .08}, {128, .07}}
+
+// fits reports whether a task that asks for so many windows may join a
+// micro-batch of another number.
+func fits(asked, windows int) bool { return 4*asked < 5*windows+4 && 5*asked > 4*windows-4 }
+
+// patience is the number of tasks that are refused before one with another
+// number of windows is taken.
+const patience = 40
 
 // draw fills t with as many tasks as the budget of tokens allows, all with the
 // same number of channels and windows, from src and r alone.
 func (t *tasks) draw(r *rand.Rand, cfg Config, src Source, opt taskOptions, budget int) error {
-	channels, windows := 1, cfg.Windows
-	if !opt.whole {
-		switch u := r.Float64(); {
-		case u < .30:
-		case u < .64:
-			channels = 2
-		case u < .88:
-			channels = 3
-		default:
-			channels = 4
+	channels, windows := 1, 0
+	if opt.whole {
+		channels = src.Channels(opt.lo + r.IntN(opt.hi-opt.lo)) // windows as the first task asks
+	} else {
+		u := r.Float64()
+		for channels < len(channelChoice) && u >= channelChoice[channels-1] {
+			u -= channelChoice[channels-1]
+			channels++
 		}
 		channels = min(channels, opt.channels)
-		switch r.IntN(6) {
-		case 0:
-			windows = cfg.Windows * 2 / 3
-		case 1:
-			windows = cfg.Windows * 4 / 3
+		u = r.Float64()
+		for _, c := range windowChoice {
+			windows = c.windows
+			if u -= c.share; u < 0 {
+				break
+			}
 		}
-	} else {
-		channels = src.Channels(opt.lo + r.IntN(opt.hi-opt.lo))
+		windows = min(max(windows, cfg.MinWindows), cfg.MaxWindows)
 	}
-	windows = max(windows, minSeen+1)
-	t.in.reset(channels, windows)
-	t.tau, t.guides, t.target, t.weight = t.tau[:0], t.guides[:0], t.target[:0], t.weight[:0]
-	t.unit = t.unit[:0]
-	count := max(1, budget/(channels*windows))
-	for made, tries := 0, 0; made < count; tries++ {
-		if tries > 200*count {
-			return fmt.Errorf("lassode: no trajectory with at least %d channels gives a task of %d windows", channels, windows)
+	count := 0
+	for made, tries := 0, 0; made == 0 || made < count; tries++ {
+		if tries > 200*(count+1) {
+			return fmt.Errorf("lassode: no trajectory with at least %d channels gives a task", channels)
 		}
 		i := opt.lo + r.IntN(opt.hi-opt.lo)
 		if n := src.Channels(i); n < channels || opt.whole && n != channels {
@@ -90,31 +105,67 @@ func (t *tasks) draw(r *rand.Rand, cfg Config, src Source, opt taskOptions, budg
 		if err != nil {
 			return fmt.Errorf("lassode: trajectory %d: %w", i, err)
 		}
+		if !t.drawContext(r, s, channels, opt.whole) {
+			continue
+		}
+		asked := t.place(cfg).count
+		switch {
+		case windows == 0:
+			windows = asked
+		case !fits(asked, windows) && tries%patience != patience-1:
+			continue
+		}
+		if made == 0 {
+			t.in.reset(channels, windows)
+			t.tau, t.guides, t.target, t.weight = t.tau[:0], t.guides[:0], t.target[:0], t.weight[:0]
+			t.unit = t.unit[:0]
+			count = max(1, budget/(channels*windows))
+		}
 		t.sys.fleet, t.sys.own = opt.fleet, i
-		if t.drawOne(r, s, channels, windows, opt.whole) {
+		if t.finish(r, cfg, s, windows) {
 			made++
 		}
 	}
 	return nil
 }
 
-// drawOne makes one task of a trajectory: a crop, a part of its channels, a
-// context as a user might have it, and targets everywhere. It returns false
-// when the trajectory is too short or the crop gives nothing to learn.
-func (t *tasks) drawOne(r *rand.Rand, s Series, channels, windows int, whole bool) bool {
+// crop is the part of a trajectory that a task is made of, and what of it is
+// seen.
+type crop struct {
+	lo, hi   int // rows of the trajectory
+	columns  []int
+	reversed bool // a query before the context is a forecast of the reversed series
+	all      bool // nothing after the context is asked for
+}
+
+// row returns time and values of row i of the crop, lo <= i < hi.
+func (c *crop) row(s Series, i int) (float64, []float64) {
+	if c.reversed {
+		j := c.hi - 1 - (i - c.lo)
+		return -s.Times[j], s.Values[j]
+	}
+	return s.Times[i], s.Values[i]
+}
+
+// logUniform draws between lo and hi, evenly in the logarithm.
+func logUniform(r *rand.Rand, lo, hi float64) float64 { return lo * math.Pow(hi/lo, r.Float64()) }
+
+// drawContext draws a crop of a trajectory, a part of its channels, and a
+// context as a user might have it, into t.times and t.values. It returns false
+// when the trajectory is too short or the context has nothing to learn from.
+func (t *tasks) drawContext(r *rand.Rand, s Series, channels int, whole bool) bool {
 	n := len(s.Times)
 	if n < 12 {
 		return false
 	}
-	// Crop.
-	lo, hi := 0, n
+	c := &t.crop
+	c.lo, c.hi = 0, n
 	if !whole || r.IntN(3) == 0 {
-		least := min(120, n)
-		length := int(math.Round(float64(least) * math.Pow(float64(n)/float64(least), r.Float64())))
+		length := int(math.Round(logUniform(r, float64(min(100, n)), float64(n))))
 		if r.IntN(2) == 0 {
-			lo = r.IntN(n - length + 1)
+			c.lo = r.IntN(n - length + 1)
 		}
-		hi = lo + length
+		c.hi = c.lo + length
 	}
 	// Channels, in random order.
 	t.columns = resize(t.columns, s.Channels())
@@ -124,68 +175,67 @@ func (t *tasks) drawOne(r *rand.Rand, s Series, channels, windows int, whole boo
 	if !whole {
 		r.Shuffle(len(t.columns), func(i, j int) { t.columns[i], t.columns[j] = t.columns[j], t.columns[i] })
 	}
-	cols := t.columns[:channels]
-	// Direction of time: a query before the context is a forecast of the
-	// reversed series.
-	reversed := r.Float64() < .1 && !whole
-	row := func(i int) (float64, []float64) {
-		if reversed {
-			j := hi - 1 - (i - lo)
-			return -s.Times[j], s.Values[j]
-		}
-		return s.Times[i], s.Values[i]
-	}
+	c.columns = t.columns[:channels]
+	c.reversed = r.Float64() < .1 && !whole
 
-	seen := windows
-	switch u := r.Float64(); {
-	case u < .45:
-		seen = 3 + r.IntN(6)
-	case u < .92:
-		seen = 5 + r.IntN(max(windows*2/3-4, 1))
-	}
-	seen = min(seen, windows)
-	first, _ := row(lo)
-	last, _ := row(hi - 1)
-	cut := first + (last-first)*float64(seen)/float64(windows)
-	end := lo
-	for end < hi {
-		if at, _ := row(end); at > cut {
-			break
+	c.all = r.Float64() < .08
+	end := c.hi
+	if !c.all {
+		share := .1 + .8*r.Float64()
+		if r.IntN(3) == 0 {
+			share = .3 + .3*r.Float64()
 		}
-		end++
+		first, _ := c.row(s, c.lo)
+		last, _ := c.row(s, c.hi-1)
+		for end = c.lo; end < c.hi; end++ {
+			if at, _ := c.row(s, end); at > first+(last-first)*share {
+				break
+			}
+		}
 	}
-	if seen == windows {
-		end = hi
-	}
-	t.chooseRows(r, lo, end, seen, whole)
-	if len(t.rows) < 3 {
+	t.chooseRows(r, c.lo, end, whole)
+	if len(t.rows) < 5 {
 		return false
 	}
-	tFirst, _ := row(t.rows[0])
-	tLast, _ := row(t.rows[len(t.rows)-1])
-	geo := geometry{start: tFirst, width: (tLast - tFirst) / float64(seen), seen: seen, count: windows}
-	t.loseGaps(r, geo, row)
+	t.loseGaps(r, c.all, func(i int) float64 { at, _ := c.row(s, i); return at })
 
-	t.times = t.times[:0]
-	t.values = t.values[:0]
-	missing := 0.
-	if channels > 1 && r.IntN(5) == 0 {
-		missing = .5 * r.Float64()
-	}
-	for _, i := range t.rows {
-		at, x := row(i)
-		t.times = append(t.times, at)
-		for _, c := range cols {
-			v := x[c]
-			if missing > 0 && r.Float64() < missing {
-				v = math.NaN()
+	// Single values that are missing: a share of each channel.
+	missing := resize(t.missing, channels)
+	t.missing = missing
+	clear(missing)
+	if channels > 1 && r.IntN(4) == 0 {
+		share := .6 * r.Float64()
+		for i := range missing {
+			missing[i] = share
+			if r.IntN(3) == 0 {
+				missing[i] = .85 * r.Float64()
 			}
-			t.values = append(t.values, v)
 		}
 	}
+	t.times, t.values = t.times[:0], t.values[:0]
+	for _, i := range t.rows {
+		at, x := c.row(s, i)
+		some := false
+		for j, column := range c.columns {
+			v := x[column]
+			if missing[j] > 0 && r.Float64() < missing[j] {
+				v = math.NaN()
+			}
+			some = some || v == v
+			t.values = append(t.values, v)
+		}
+		if !some {
+			t.values = t.values[:len(t.values)-channels]
+			continue
+		}
+		t.times = append(t.times, at)
+	}
+	if len(t.times) < 4 {
+		return false
+	}
 	noisy := 0.
-	if r.Float64() < .35 {
-		noisy = .003 * math.Pow(.1/.003, r.Float64())
+	if r.Float64() < .4 {
+		noisy = logUniform(r, .003, .12)
 	}
 	multiplicative := r.IntN(5) == 0
 	for c := range channels {
@@ -210,37 +260,85 @@ func (t *tasks) drawOne(r *rand.Rand, s Series, channels, windows int, whole boo
 			}
 		}
 	}
-	sign := 1.
-	if reversed {
-		sign = -1
+	t.last = s.Times[c.hi-1]
+	if c.reversed {
+		t.last = -s.Times[c.lo]
 	}
-	t.sys.prepare(geo, t.times, t.values, channels, sign)
-	t.in.add(&t.sys)
-	t.drawTargets(r, geo, cols, row, lo, hi)
+	if c.all {
+		t.last = t.times[len(t.times)-1]
+	}
 	return true
 }
 
+// place puts windows over the context just drawn as a forecast would.
+func (t *tasks) place(cfg Config) geometry {
+	first, last := t.times[0], t.times[len(t.times)-1]
+	return placeWindows(cfg, first, last, t.last, signalWidth(t.times, t.values, len(t.crop.columns)))
+}
+
+// finish adds the task just drawn to the micro-batch, with exactly so many
+// windows.
+func (t *tasks) finish(r *rand.Rand, cfg Config, s Series, windows int) bool {
+	first, last := t.times[0], t.times[len(t.times)-1]
+	geo := geometry{start: first, width: (last - first) / float64(windows), seen: windows, count: windows}
+	if t.last > last {
+		geo = cutContext(first, last, t.last, float64(windows), windows)
+		geo.count = windows
+	}
+	sign := 1.
+	if t.crop.reversed {
+		sign = -1
+	}
+	t.sys.prepare(geo, t.times, t.values, len(t.crop.columns), sign)
+	t.in.add(&t.sys)
+	t.drawTargets(r, geo, s)
+	return true
+}
+
+// maxRows is the largest number of rows of a training context.
+const maxRows = 1024
+
 // chooseRows picks the observed rows among [lo, hi) into t.rows: regular at
-// various densities, irregular, or regular with losses.
-func (t *tasks) chooseRows(r *rand.Rand, lo, hi, seen int, whole bool) {
+// various densities, with losses, irregular, or in bursts.
+func (t *tasks) chooseRows(r *rand.Rand, lo, hi int, whole bool) {
 	t.rows = t.rows[:0]
 	n := hi - lo
-	density := []int{5, 8, 10, 13, 16, 21}[r.IntN(6)]
+	least := 8.
 	if whole {
-		density = max(density, 10)
+		least = 30
+	}
+	want := float64(min(n, maxRows))
+	if want > least && r.IntN(3) > 0 {
+		want = logUniform(r, least, want)
 	}
 	switch u := r.Float64(); {
-	case u < .35: // irregular
-		keep := float64((4+r.IntN(13))*seen) / float64(n)
+	case u < .3: // irregular
+		keep := want / float64(n)
 		for i := lo; i < hi; i++ {
 			if r.Float64() < keep {
 				t.rows = append(t.rows, i)
 			}
 		}
+	case u < .4: // bursts, with next to nothing in between
+		keep, length := min(2*want/float64(n), 1), max(3, n/(4+r.IntN(12)))
+		on := r.IntN(2) == 0
+		left := 1 + r.IntN(length)
+		for i := lo; i < hi; i++ {
+			if left--; left <= 0 {
+				on, left = !on, 1+r.IntN(length)
+			}
+			p := keep
+			if !on {
+				p *= .1
+			}
+			if r.Float64() < p {
+				t.rows = append(t.rows, i)
+			}
+		}
 	default:
-		stride := max(1, int(math.Round(float64(n)/float64(density*seen))))
+		stride := max(1, int(math.Round(float64(n)/want)))
 		keep := 1.
-		if u < .55 {
+		if u < .6 {
 			keep = .4 + .5*r.Float64()
 		}
 		for i := lo + r.IntN(stride); i < hi; i += stride {
@@ -257,32 +355,35 @@ func (t *tasks) chooseRows(r *rand.Rand, lo, hi, seen int, whole bool) {
 	}
 }
 
-// loseGaps removes whole windows inside the context from some tasks.
-func (t *tasks) loseGaps(r *rand.Rand, geo geometry, row func(int) (float64, []float64)) {
-	if r.IntN(4) != 0 || geo.seen < 3 {
+// loseGaps removes one to three stretches inside the context from some tasks,
+// more of it from those that are about the inside.
+func (t *tasks) loseGaps(r *rand.Rand, all bool, at func(row int) float64) {
+	if r.IntN(4) != 0 || len(t.rows) < 10 {
 		return
 	}
+	first, last := at(t.rows[0]), at(t.rows[len(t.rows)-1])
 	share := .3
-	if geo.seen == geo.count {
-		share = .45
+	if all {
+		share = .6
 	}
-	var lost [512]bool
-	for k := 1; k+1 < geo.seen && k < len(lost); k++ {
-		lost[k] = r.Float64() < share
-	}
-	kept := t.rows[:0]
-	for _, i := range t.rows {
-		at, _ := row(i)
-		if k := int(geo.at(at)); k < 0 || k >= len(lost) || !lost[k] {
-			kept = append(kept, i)
+	for range 1 + r.IntN(3) {
+		length := share / 2 * r.Float64() * (last - first)
+		from := first + r.Float64()*(last-first-length)
+		kept := t.rows[:1]
+		for i, row := range t.rows[1:] {
+			if u := at(row); u < from || u > from+length || i+2 == len(t.rows) {
+				kept = append(kept, row)
+			}
 		}
+		t.rows = kept
 	}
-	t.rows = kept
 }
 
 // drawTargets adds the sites of the system just prepared: the edges of each
 // window and rows of the trajectory that lie in it, without noise.
-func (t *tasks) drawTargets(r *rand.Rand, geo geometry, cols []int, row func(int) (float64, []float64), lo, hi int) {
+func (t *tasks) drawTargets(r *rand.Rand, geo geometry, s Series) {
+	cols, hi := t.crop.columns, t.crop.hi
+	row := func(i int) (float64, []float64) { return t.crop.row(s, i) }
 	channels := len(cols)
 	tokens := channels * geo.count
 	tau := extend(&t.tau, tokens*sitesPerWindow)
@@ -292,7 +393,7 @@ func (t *tasks) drawTargets(r *rand.Rand, geo geometry, cols []int, row func(int
 	unit := extend(&t.unit, tokens)
 	clear(target)
 	clear(weight)
-	from := lo
+	from := t.crop.lo
 	for k := range geo.count {
 		for from < hi {
 			if at, _ := row(from); geo.at(at) >= float64(k) {

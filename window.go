@@ -18,6 +18,7 @@ const (
 	channelFeatures = 8
 	guideNodes      = 8 // times per window at which a token sees the guides
 	guideFeatures   = guideNodes + 3
+	guideSamples    = 4 // of the nodes, at which it sees each guide for itself
 	guideSlots      = classical.NumGuides + classical.NumInside
 )
 
@@ -37,26 +38,35 @@ type geometry struct {
 // at maps a time to window units: window k holds k <= u < k+1.
 func (g geometry) at(t float64) float64 { return (t - g.start) / g.width }
 
-// placeWindows cuts the span from the first observation to the last query.
-// All windows have equal width, and the context ends at a window's edge, so
-// that a token is either seen or unseen.
-func placeWindows(cfg Config, first, last, end float64) geometry {
+// placeWindows cuts the span from the first observation to the last query, end,
+// into windows of about the given width. All have equal width, and the context
+// ends at a window's edge, so that a token is either seen or unseen.
+func placeWindows(cfg Config, first, last, end, width float64) geometry {
 	seenSpan := last - first
 	if seenSpan <= 0 { // a single observation: one window before it
-		width := max(end-last, 0) / float64(cfg.Windows-1)
+		width := max(end-last, 0) / float64(cfg.MinWindows-1)
 		if !(width > minSpan) {
 			width = 1
 		}
-		return geometry{start: last - width, width: width, seen: 1, count: cfg.Windows}
+		return geometry{start: last - width, width: width, seen: 1, count: cfg.MinWindows}
 	}
+	least, most := float64(cfg.MinWindows), float64(cfg.MaxWindows)
 	if end <= last {
-		return geometry{start: first, width: seenSpan / float64(cfg.Windows), seen: cfg.Windows, count: cfg.Windows}
+		seen := int(math.Round(min(max(seenSpan/width, least), most)))
+		return geometry{start: first, width: seenSpan / float64(seen), seen: seen, count: seen}
 	}
 	share := seenSpan / (end - first)
-	seen := min(max(int(math.Round(float64(cfg.Windows)*share)), minSeen), cfg.Windows-1)
+	total := min(max((end-first)/width, least, minSeen/share), most)
+	return cutContext(first, last, end, total, cfg.MaxWindows)
+}
+
+// cutContext places about total windows between first and end, at most most.
+func cutContext(first, last, end, total float64, most int) geometry {
+	seenSpan := last - first
+	seen := min(max(int(math.Round(total*seenSpan/(end-first))), minSeen), most-1)
 	width := seenSpan / float64(seen)
 	ahead := (end - last) / width
-	unseen := cfg.MaxWindows - seen
+	unseen := most - seen
 	if ahead < float64(unseen) {
 		unseen = max(int(math.Ceil(ahead)), 1)
 	}
@@ -65,6 +75,95 @@ func placeWindows(cfg Config, first, last, end float64) geometry {
 
 // minSeen is the least number of windows over a context.
 const minSeen = 4
+
+// eighth is the share of its variance by which a sinusoid's value changes in an
+// eighth of its period: the mean of (x(t+h) - x(t))^2 / 2 is 1 - cos(2 pi/8).
+const eighth = 0.2929
+
+// maxBins bounds the resolution at which the width of windows is measured.
+const maxBins = 256
+
+// signalWidth is the width of window that suits the fastest channel: the lag at
+// which the structure function, cleared of noise, reaches what that of a
+// sinusoid reaches in an eighth of its period. times rise; values are
+// row-major, NaN where missing. A channel that is noise or that does not move
+// asks for nothing; without one that does, it is a quarter of the span.
+func signalWidth(times, values []float64, channels int) float64 {
+	rows := len(times)
+	span := times[rows-1] - times[0]
+	bins := min(max(rows, 8), maxBins)
+	var sum, count [maxBins]float64
+	least := span / 4
+	for c := range channels {
+		clear(sum[:])
+		clear(count[:])
+		for i, t := range times {
+			if v := values[i*channels+c]; v == v {
+				b := min(int((t-times[0])/span*float64(bins)), bins-1)
+				sum[b] += v
+				count[b]++
+			}
+		}
+		var mean, n float64
+		for b := range bins {
+			if count[b] > 0 {
+				sum[b] /= count[b]
+				n++
+				mean += (sum[b] - mean) / n
+			}
+		}
+		if n < 4 {
+			continue
+		}
+		variance := 0.
+		for b := range bins {
+			if count[b] > 0 {
+				d := sum[b] - mean
+				variance += d * d / n
+			}
+		}
+		// White noise of variance s has second differences of variance 6 s.
+		noise, m := 0., 0.
+		for b := 1; b+1 < bins; b++ {
+			if count[b-1] > 0 && count[b] > 0 && count[b+1] > 0 {
+				d := sum[b-1] - 2*sum[b] + sum[b+1]
+				noise += d * d / 6
+				m++
+			}
+		}
+		noise /= max(m, 1)
+		variance -= noise
+		if !(variance > .25*noise) || !(variance > 0) {
+			continue
+		}
+		last, at := 0., 0.
+		for lag := 1; lag <= bins/2; lag++ {
+			d2, m := 0., 0.
+			for b := 0; b+lag < bins; b++ {
+				if count[b] > 0 && count[b+lag] > 0 {
+					d := sum[b+lag] - sum[b]
+					d2 += d * d
+					m++
+				}
+			}
+			if m < 3 {
+				continue
+			}
+			s := max((d2/m/2-noise)/variance, 0)
+			if s >= eighth {
+				// The structure function starts as a square.
+				u := math.Sqrt((eighth - last) / max(s-last, 1e-12))
+				if last > 0 {
+					u *= u
+				}
+				least = min(least, (at+u*(float64(lag)-at))*span/float64(bins))
+				break
+			}
+			last, at = s, float64(lag)
+		}
+	}
+	return least
+}
 
 // system is one series prepared for the network: scaled, cut into windows,
 // with its guides fitted. It belongs to one goroutine and is reused.
@@ -291,7 +390,7 @@ func (s *system) channelInputs(dst []float32, c int) {
 	dst[4] = float32(min(s.best[c], 2))
 	dst[5] = float32(s.counts[c]) / float32(rows)
 	dst[6] = float32(min(s.channels, 8)) / 4
-	dst[7] = float32(all / 24)
+	dst[7] = float32(all / 64)
 }
 
 // resize returns a slice of length n, reusing s where it is long enough. The

@@ -120,7 +120,7 @@ func readoutGrad(a *asm.PairTokens, d *pairGrads, dy, sums []float32, lo, hi int
 			if !haveMoments && small(sigma, omega, scale) {
 				haveMoments = true
 				mom = zero
-				inv := 1 / max(scale, math.SmallestNonzeroFloat32)
+				inv := 1 / max(scale, 0x1p-126) // all times may be zero
 				for q, gq := range dy[i*a.Queries : (i+1)*a.Queries] {
 					r := tau[q] * inv
 					v := gq * r * r
@@ -178,7 +178,7 @@ func statesGrad(a *asm.PairTokens, d *pairGrads, dz, sums []float32, lo, hi int)
 			sigma, omega := a.Sigma[j], a.Omega[j]
 			var momR, momI [moments]float32
 			if small(sigma, omega, scale) {
-				inv := 1 / max(scale, math.SmallestNonzeroFloat32)
+				inv := 1 / max(scale, 0x1p-126) // all times may be zero
 				for q, t := range tau {
 					at := ((i*a.Queries+q)*w + p) * 2
 					gr, gi := dz[at], -dz[at+1]

@@ -93,8 +93,8 @@ func (t *tasks) draw(r *rand.Rand, cfg Config, src Source, opt taskOptions, budg
 		windows = min(max(windows, cfg.MinWindows), cfg.MaxWindows)
 	}
 	count := 0
-	for made, tries := 0, 0; made == 0 || made < count; tries++ {
-		if tries > 200*(count+1) {
+	for made, tries, refused := 0, 0, 0; made == 0 || made < count; tries++ {
+		if tries > 100000+10000*count {
 			return fmt.Errorf("lassode: no trajectory with at least %d channels gives a task", channels)
 		}
 		i := opt.lo + r.IntN(opt.hi-opt.lo)
@@ -112,9 +112,11 @@ func (t *tasks) draw(r *rand.Rand, cfg Config, src Source, opt taskOptions, budg
 		switch {
 		case windows == 0:
 			windows = asked
-		case !fits(asked, windows) && tries%patience != patience-1:
+		case !fits(asked, windows) && refused < patience:
+			refused++
 			continue
 		}
+		refused = 0
 		if made == 0 {
 			t.in.reset(channels, windows)
 			t.tau, t.guides, t.target, t.weight = t.tau[:0], t.guides[:0], t.target[:0], t.weight[:0]

@@ -87,7 +87,7 @@ func TestLoadSeries(t *testing.T) {
 func TestTrainingCommands(t *testing.T) {
 	dir := t.TempDir()
 	config := filepath.Join(dir, "c.json")
-	require.NoError(t, os.WriteFile(config, []byte(`{"model":{"width":8,"blocks":1,"heads":2,"feed":8,"pairs":2,"hub_tokens":4,"phase_modes":2,"encoder":4,"mixer":4,"windows":8,"max_windows":16},"train":{"batch":64,"steps":4,"save_every":2}}`), 0o644))
+	require.NoError(t, os.WriteFile(config, []byte(`{"model":{"width":8,"blocks":1,"heads":2,"feed":8,"pairs":2,"hub_tokens":4,"phase_modes":2,"encoder":4,"mixer":4,"min_windows":8,"max_windows":16},"train":{"batch":64,"steps":4,"save_every":2}}`), 0o644))
 	weights := filepath.Join(dir, "w.safetensors")
 	code, out, errs := lassodeRun(t, "", "pretrain", "-data", "zoo", "-out", weights, "-config", config, "-log-every", "1")
 	require.Equal(t, exitOK, code, errs)

@@ -196,7 +196,7 @@ func (t *tasks) drawContext(r *rand.Rand, s Series, channels int, whole bool) bo
 		}
 	}
 	t.chooseRows(r, c.lo, end, whole)
-	if len(t.rows) < 5 {
+	if len(t.rows) < 3 {
 		return false
 	}
 	t.loseGaps(r, c.all, func(i int) float64 { at, _ := c.row(s, i); return at })
@@ -232,11 +232,14 @@ func (t *tasks) drawContext(r *rand.Rand, s Series, channels int, whole bool) bo
 		}
 		t.times = append(t.times, at)
 	}
-	if len(t.times) < 4 {
+	if len(t.times) < 3 {
 		return false
 	}
 	noisy := 0.
-	if r.Float64() < .4 {
+	switch u := r.Float64(); {
+	case u < .03: // hardly anything to see: the model must stay calm
+		noisy = logUniform(r, .12, 2)
+	case u < .42:
 		noisy = logUniform(r, .003, .12)
 	}
 	multiplicative := r.IntN(5) == 0
@@ -306,11 +309,14 @@ func (t *tasks) chooseRows(r *rand.Rand, lo, hi int, whole bool) {
 	t.rows = t.rows[:0]
 	n := hi - lo
 	least := 8.
-	if whole {
+	switch {
+	case whole:
 		least = 30
+	case r.IntN(10) == 0:
+		least = 3
 	}
 	want := float64(min(n, maxRows))
-	if want > least && r.IntN(3) > 0 {
+	if want > least && (least == 3 || r.IntN(3) > 0) {
 		want = logUniform(r, least, want)
 	}
 	switch u := r.Float64(); {
@@ -349,7 +355,7 @@ func (t *tasks) chooseRows(r *rand.Rand, lo, hi int, whole bool) {
 			}
 		}
 	}
-	if len(t.rows) < 5 {
+	if float64(len(t.rows)) < min(least, 5) {
 		t.rows = t.rows[:0]
 		for i := lo; i < hi; i++ {
 			t.rows = append(t.rows, i)

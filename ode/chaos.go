@@ -194,22 +194,11 @@ func drawChaos(form int, trial uint64, known *[2]half) (*chaosField, [2]half) {
 // polynomialField: a sparse polynomial of degree 2 or 3. Damping of each
 // variable by its own cube or of all by the norm confines most draws.
 func polynomialField(r *rand.Rand, n int) *chaosField {
-	type term struct{ row, i, j, k uint8 } // index n stands for 1
-	var terms []term
+	q := polynomial{n: n}
 	var p []float64
-	add := func(c float64, row int, f ...int) {
-		t := term{uint8(row), uint8(n), uint8(n), uint8(n)}
-		for d, i := range f {
-			switch d {
-			case 0:
-				t.i = uint8(i)
-			case 1:
-				t.j = uint8(i)
-			default:
-				t.k = uint8(i)
-			}
-		}
-		terms, p = append(terms, t), append(p, c)
+	add := func(c float64, row int, factors ...int) {
+		p = append(p, c)
+		q.add(row, factors...)
 	}
 	exchange := r.IntN(2) == 0
 	if exchange {
@@ -273,28 +262,21 @@ func polynomialField(r *rand.Rand, n int) *chaosField {
 		confine = len(p)
 		p = append(p, logUniform(r, 0.005, 0.3))
 	}
+	q.sort()
 	f := &chaosField{dim: n, p: p, x0: normals(r, n), span: 12}
 	f.rhs = func(x, dx []float64) {
-		var y, d [8]float64
-		copy(y[:], x)
-		y[n&7] = 1
-		p := f.p[:len(terms)]
-		for i := range terms {
-			t := &terms[i]
-			d[t.row&7] += p[i] * y[t.i&7] * y[t.j&7] * y[t.k&7]
-		}
-		if confine >= 0 {
-			var norm float64
-			for _, v := range x {
-				norm += v * v
-			}
-			norm *= f.p[confine]
-			for i, v := range x {
-				dx[i] = d[i&7] - norm*v
-			}
+		q.eval(f.p, x, dx)
+		if confine < 0 {
 			return
 		}
-		copy(dx, d[:])
+		var norm float64
+		for _, v := range x {
+			norm += v * v
+		}
+		norm *= f.p[confine]
+		for i, v := range x {
+			dx[i] -= norm * v
+		}
 	}
 	return f
 }
@@ -552,16 +534,17 @@ func resize(s []float64, n int) []float64 {
 	return s[:n]
 }
 
-// meanPeriod estimates the characteristic period of rows samples that are dt apart:
+// meanPeriod estimates the characteristic period of samples that are dt apart:
 // for each variable the mean time between upward crossings of its mean, with
-// some hysteresis, then the geometric mean over the variables. It is 0 when no
-// variable crosses three times or one that moves has come to rest.
+// some hysteresis, then the geometric mean over the variables. A variable that
+// crosses less than three times, or no more in the last two fifths, does not
+// count; the period is 0 when none does.
 func meanPeriod(values []float64, dim int, dt float64) float64 {
 	rows := len(values) / dim
 	var logs float64
 	used := 0
 	for c := range dim {
-		var mean, std, late float64
+		var mean, std float64
 		for i := range rows {
 			mean += values[i*dim+c]
 		}
@@ -569,9 +552,6 @@ func meanPeriod(values []float64, dim int, dt float64) float64 {
 		for i := range rows {
 			d := values[i*dim+c] - mean
 			std += d * d
-			if i >= rows*3/4 {
-				late += d * d
-			}
 		}
 		std = math.Sqrt(std / float64(rows))
 		if !(std > 1e-4*(math.Abs(mean)+1e-3)) {
@@ -809,13 +789,12 @@ func SearchChaotic(family string, from uint64, count int, yield func(Founder) bo
 // samples, cut at maxChaoticRows.
 const maxChaoticRows = 1201
 
-// chaotic makes rows samples of a trajectory on the attractor of a founder, dt
-// apart, in g.values, and returns the system and its period. Parameters are
-// multiplied by factors near one, of standard deviation spread at most, unless
-// spread is 0; the initial state is near the founder's. Bounds and an attractor
-// that neither rests nor repeats are checked on the transient. rows may depend
-// on a random choice: rows is called with the measured period.
-func (g *generator) chaotic(r *rand.Rand, founder *Founder, spread float64, rows func(period float64) (n int, dt float64)) (dim int, period, span float64, ok bool) {
+// chaotic makes rows samples of a trajectory on the attractor of a founder in
+// g.values, perPeriod of them a period as measured. Parameters are multiplied by
+// factors near one, of standard deviation spread at most, unless spread is 0;
+// the initial state is near the founder's. Bounds and an attractor that neither
+// rests nor repeats are checked on the transient.
+func (g *generator) chaotic(r *rand.Rand, founder *Founder, spread float64, rows int, perPeriod float64) (dim int, start, span float64, ok bool) {
 	f := founder.field()
 	n := f.dim
 	if spread > 0 {
@@ -827,7 +806,7 @@ func (g *generator) chaotic(r *rand.Rand, founder *Founder, spread float64, rows
 	for i := range f.x0 {
 		f.x0[i] += 0.1 * (math.Abs(f.x0[i]) + 0.3) * r.NormFloat64()
 	}
-	const settle, look, each = 7.0, 11.0, 18
+	const settle, look, each = 7, 11, 18 // periods before and during the check, samples of each
 	const count = look*each + 1
 	g.reserve(count, n)
 	for i := range g.times {
@@ -837,22 +816,21 @@ func (g *generator) chaotic(r *rand.Rand, founder *Founder, spread float64, rows
 	if _, err := g.w.Solve(g.values, f.time, f.x0, 0, g.times, opt); err != nil {
 		return n, 0, 0, false
 	}
-	period = meanPeriod(g.values, n, founder.Period/each)
+	period := meanPeriod(g.values, n, founder.Period/each)
 	if !(period > 0.3*founder.Period && period < 3*founder.Period) || repeats(g.values, n) {
 		return n, 0, 0, false
 	}
 	g.measureScale(n, count)
 	g.state = append(g.state[:0], g.values[(count-1)*n:]...)
-	total, dt := rows(period)
-	g.reserve(total, n)
+	g.reserve(rows, n)
 	for i := range g.times {
-		g.times[i] = dt * float64(i)
+		g.times[i] = period / perPeriod * float64(i)
 	}
-	span = dt * float64(total-1)
+	span = g.times[rows-1]
 	opt = Options{RTol: g.tolerance, ATol: 0.1 * g.tolerance}
 	opt.Scale, opt.MaxSteps, opt.Bound, opt.Method = g.scale, int(60*span/period)+100, 200, Explicit
 	_, err := g.w.Solve(g.values, f.time, g.state, 0, g.times, opt)
-	return n, period, span, err == nil
+	return n, founder.Period * (settle + look), span, err == nil
 }
 
 // attemptChaotic makes a training trajectory from a founder of the other nine
@@ -871,11 +849,11 @@ func (g *generator) attemptChaotic(r *rand.Rand, channels, rows int, p *Provenan
 	// Three perturbations, then the founder itself.
 	for _, spread := range [...]float64{0.1, 0.05, 0.02, 0} {
 		p.Attempts++
-		dim, period, span, ok := g.chaotic(r, founder, spread, func(period float64) (int, float64) { return rows, period / each })
+		dim, start, span, ok := g.chaotic(r, founder, spread, rows, each)
 		if !ok {
 			continue
 		}
-		p.Start, p.Span = 18*period, span
+		p.Start, p.Span = start, span
 		if s, ok := g.finish(r, dim, channels, rows, true, 1); ok {
 			return s, true
 		}
@@ -903,11 +881,11 @@ func ChaoticHeldOut(seed uint64, n int) []Trajectory {
 		}
 		f := &held[order[0]]
 		order = order[1:]
-		dim, _, _, ok := g.chaotic(r, f, 0, func(period float64) (int, float64) { return rows, period / ChaoticPerPeriod })
+		dim, _, _, ok := g.chaotic(r, f, 0, rows, ChaoticPerPeriod)
 		if !ok {
 			continue
 		}
-		out = append(out, Trajectory{g.series(dim, rows, channelNames("x", dim)), f.Family})
+		out = append(out, Trajectory{g.series(dim, rows, plainNames(dim)), f.Family})
 	}
 	return out
 }

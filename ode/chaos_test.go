@@ -20,7 +20,6 @@ import (
 var (
 	searchShare = flag.Float64("search", 0, "search this share of the trials behind chaotic.txt and write the file (go generate)")
 	searchOut   = flag.String("search-out", "chaotic.txt", "file that -search writes")
-	searchFrom  = flag.Int("search-from", 0, "first trial of -search")
 	searchAgain = flag.Bool("search-again", false, "with -search: only the trials of the present table")
 	searchForms = flag.String("search-forms", "012", "forms that -search looks at")
 )
@@ -32,7 +31,7 @@ const tableHead = `# Chaotic systems found by SearchChaotic. Written by go gener
 # form trial dimension period exponent-per-period
 `
 
-// TestSearchChaotic repeats the search; it takes a quarter of an hour of CPU
+// TestSearchChaotic repeats the search; it takes some ten minutes of CPU
 // time and runs only with -search.
 func TestSearchChaotic(t *testing.T) {
 	if *searchShare == 0 {
@@ -73,7 +72,7 @@ func TestSearchChaotic(t *testing.T) {
 		if *searchAgain || !strings.Contains(*searchForms, fmt.Sprint(form)) {
 			continue
 		}
-		for from := *searchFrom; from < int(float64(n)**searchShare); from += chunk {
+		for from := 0; from < int(*searchShare*float64(n)); from += chunk {
 			jobs <- job{form, from, chunk}
 		}
 	}
@@ -124,7 +123,12 @@ func TestFoundersTable(t *testing.T) {
 			require.GreaterOrEqual(t, f.Dim, d)
 		}
 	}
-	for _, bad := range []string{"1 2 3\n", "3 1 3 1 1\n", "0 -1 3 1 1\n", "0 1 3 x 1\n", "0 1 3 0 1\n"} {
+	for _, f := range all[len(all)-2:] {
+		again, err := parseFounders(f.line())
+		require.NoError(t, err)
+		require.Equal(t, []Founder{f}, again)
+	}
+	for _, bad := range []string{"1 2 3\n", "3 1 3 1 1\n", "0 -1 3 1 1\n", "0 1 3 x 1\n", "0 1 3 0 1\n", "2 1 4 1 1\n", "0 1 3 1 1 0 0 0 0 0 0\n"} {
 		_, err := parseFounders(bad)
 		require.Error(t, err, bad)
 	}

@@ -4,8 +4,8 @@ import "math"
 
 // This file holds elementary functions for right-hand sides and step control.
 // They are faster than those of package math, with an error near 1e-11 instead
-// of half a unit in the last place: far below any tolerance of an integration. They are pure Go and take the same branches on
-// every machine.
+// of half a unit in the last place: far below any tolerance of an integration.
+// They are pure Go and take the same branches on every machine.
 
 // expTable holds 2^(i/64).
 var expTable = func() (t [64]float64) {
@@ -61,7 +61,8 @@ func sinFast(x float64) float64 {
 	return math.Float64frombits(math.Float64bits(sinCore(x-k*piHi-k*piMid-k*piLo)) ^ odd)
 }
 
-// sinEach replaces the elements of x by their sines, as sinFast does.
+// sinEach replaces the elements of x by their sines, as sinFast does, which is
+// too large to be inlined.
 func sinEach(x []float64) {
 	for i, v := range x {
 		if !(math.Abs(v) < 1e5) {

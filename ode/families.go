@@ -47,6 +47,12 @@ func channelNames(prefix string, n int) []string {
 	return out
 }
 
+// plainNames is channelNames("x", n). Random systems, most of which are refused,
+// share the names; nobody may change them.
+func plainNames(n int) []string { return xNames[:n:n] }
+
+var xNames = channelNames("x", 2*maxCoupled)
+
 // smoothstep rises from 0 to 1 on [0,1] with two continuous derivatives
 // (quintic), so that explicit integrators pass a switch without losing order.
 func smoothstep(x float64) float64 {

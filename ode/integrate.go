@@ -269,10 +269,11 @@ func log2(x float64) float64 {
 
 // exp2 needs |x| < 1000.
 func exp2(x float64) float64 {
-	n := math.Floor(x + .5)
+	m := x + roundMagic
+	n := m - roundMagic
 	y := (x - n) * math.Ln2
 	p := 1 + y*(1+y*(1./2+y*(1./6+y*(1./24+y*(1./120+y*(1./720))))))
-	return p * math.Float64frombits(uint64(int(n)+1023)<<52)
+	return p * math.Float64frombits((math.Float64bits(m)+1023)<<52)
 }
 
 func finite(x []float64) bool {
@@ -415,23 +416,29 @@ func (w *Integrator) explicit(h float64) (float64, bool, error) {
 				c3[i] = diff - h*k7[i] - b
 				c4[i] = h * (d1c*k1[i] + d3c*k3[i] + d4c*k4[i] + d5c*k5[i] + d6c*k6[i] + d7c*k7[i])
 			}
-			for w.next < len(w.times) && w.times[w.next] <= tn {
-				row := w.dst[w.next*n:][:n]
-				if w.times[w.next] == tn {
+			done := 0
+			for _, at := range w.times[w.next:] {
+				if at > tn {
+					break
+				}
+				row := w.dst[(w.next+done)*n:][:n]
+				if at == tn {
 					copy(row, xn)
 				} else {
-					s := (w.times[w.next] - t) * inv
+					s := (at - t) * inv
 					r := 1 - s
 					for i := range row {
 						row[i] = x[i] + s*(c1[i]+r*(c2[i]+s*(c3[i]+r*c4[i])))
 					}
 				}
-				w.next++
+				done++
 			}
+			w.next += done
 		}
 		w.t = tn
-		copy(x, xn)
-		copy(k1, k7)
+		for i := range xs { // shorter than a call of copy for a few variables
+			x[i], k1[i] = xn[i], k7[i]
+		}
 		if !(size <= bound) {
 			return h, false, ErrBound
 		}

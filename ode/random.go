@@ -1,6 +1,7 @@
 package ode
 
 import (
+	"fmt"
 	"math"
 	"math/rand/v2"
 	"sync"
@@ -119,19 +120,77 @@ func withInput(r *rand.Rand, s System, period float64) System {
 	return s
 }
 
+// polynomial is a sparse vector field of degree three at most, in at most seven
+// variables. The coefficients are kept apart, in the order of their addition,
+// so that they can be perturbed.
+type polynomial struct {
+	n     int
+	terms []monomial // by component, once sorted
+	rows  []uint8    // the component of each term until then
+	ends  [8]uint8   // of the components' terms
+}
+
+// monomial is a product of three variables, where n stands for 1, and the place
+// of its coefficient.
+type monomial struct{ i, j, k, coef uint8 }
+
+// add adds a term with the next coefficient.
+func (p *polynomial) add(row int, factors ...int) {
+	f := [3]uint8{uint8(p.n), uint8(p.n), uint8(p.n)}
+	for d, i := range factors {
+		f[d] = uint8(i)
+	}
+	p.terms = append(p.terms, monomial{f[0], f[1], f[2], uint8(len(p.terms))})
+	p.rows = append(p.rows, uint8(row))
+}
+
+// sort ends the addition of terms. The order within a component stays.
+func (p *polynomial) sort() {
+	if p.n > 7 || len(p.terms) > 255 {
+		panic(fmt.Sprintf("ode: a polynomial of %d variables with %d terms", p.n, len(p.terms)))
+	}
+	sorted := make([]monomial, 0, len(p.terms))
+	for row := range p.n {
+		for i, t := range p.terms {
+			if p.rows[i] == uint8(row) {
+				sorted = append(sorted, t)
+			}
+		}
+		p.ends[row] = uint8(len(sorted))
+	}
+	p.terms, p.rows = sorted, nil
+}
+
+// eval writes the field at x into dx.
+func (p *polynomial) eval(coef, x, dx []float64) {
+	var y [8]float64
+	for i, v := range x {
+		y[i&7] = v
+	}
+	y[p.n&7] = 1
+	from := 0
+	for row := range dx {
+		to := int(p.ends[row&7])
+		terms := p.terms[from:to]
+		var s float64
+		for i := range terms {
+			t := &terms[i]
+			s += coef[t.coef] * y[t.i&7] * y[t.j&7] * y[t.k&7]
+		}
+		dx[row], from = s, to
+	}
+}
+
 // randomPolynomial draws a sparse polynomial vector field of degree 2 or 3 (ZOO
 // 29): per component a random set of degrees and random monomials of those,
 // coefficients N(0,1) times U(0,2). Most such fields blow up, so half of the
 // draws get damping of each component by its own first or third power.
 func randomPolynomial(r *rand.Rand, n int) System {
-	type term struct {
-		c            float64
-		i, j, k, row uint8 // factors, where n stands for 1, and the component
-	}
-	var terms []term
+	p := polynomial{n: n, terms: make([]monomial, 0, 64), rows: make([]uint8, 0, 64)}
+	coef := make([]float64, 0, 64)
 	scale := uniform(r, 0.05, 2)
 	for linear := true; linear; {
-		terms = terms[:0]
+		p.terms, p.rows, coef = p.terms[:0], p.rows[:0], coef[:0]
 		for row := range n {
 			mask := 1 + r.IntN(15) // a set of degrees 0..3, not empty
 			for degree := range 4 {
@@ -143,11 +202,12 @@ func randomPolynomial(r *rand.Rand, n int) System {
 					count += r.IntN(min(2+n/2, 3))
 				}
 				for range count {
-					f := [3]uint8{uint8(n), uint8(n), uint8(n)}
+					var f [3]int
 					for d := range degree {
-						f[d] = uint8(r.IntN(n))
+						f[d] = r.IntN(n)
 					}
-					terms = append(terms, term{r.NormFloat64() * scale, f[0], f[1], f[2], uint8(row)})
+					coef = append(coef, r.NormFloat64()*scale)
+					p.add(row, f[:degree]...)
 					if degree > 1 {
 						linear = false
 					}
@@ -156,30 +216,19 @@ func randomPolynomial(r *rand.Rand, n int) System {
 		}
 		linear = linear && n < 3
 	}
-	switch r.IntN(4) {
-	case 0:
+	if kind := r.IntN(4); kind < 2 {
 		for row := range n {
-			terms = append(terms, term{-math.Abs(r.NormFloat64()) * scale, uint8(row), uint8(n), uint8(n), uint8(row)})
-		}
-	case 1:
-		for row := range n {
-			terms = append(terms, term{-math.Abs(r.NormFloat64()) * scale, uint8(row), uint8(row), uint8(row), uint8(row)})
+			coef = append(coef, -math.Abs(r.NormFloat64())*scale)
+			if kind == 0 {
+				p.add(row, row)
+			} else {
+				p.add(row, row, row, row)
+			}
 		}
 	}
-	if n > 7 {
-		panic("ode: a random polynomial has at most 7 variables")
-	}
-	s := System{Family: "random-polynomial", Names: channelNames("x", n), Dim: n, X0: normals(r, n), Span: 10 / math.Sqrt(scale), free: true}
-	s.RHS = func(_ float64, x, dx []float64) {
-		var y, d [8]float64
-		copy(y[:7], x)
-		y[n&7] = 1
-		for i := range terms {
-			t := &terms[i]
-			d[t.row&7] += t.c * y[t.i&7] * y[t.j&7] * y[t.k&7]
-		}
-		copy(dx, d[:])
-	}
+	p.sort()
+	s := System{Family: "random-polynomial", Names: plainNames(n), Dim: n, X0: normals(r, n), Span: 10 / math.Sqrt(scale), free: true}
+	s.RHS = func(_ float64, x, dx []float64) { p.eval(coef, x, dx) }
 	if n == 1 || r.IntN(5) == 0 {
 		s = withInput(r, s, logUniform(r, 0.5, 12))
 	}
@@ -211,6 +260,7 @@ type treeNode struct {
 // times slots[i].
 func compileTree(nodes []treeNode, roots []int, n int) (program []treeNode, slots []int, gains []float64) {
 	slot, gain := make([]int, len(nodes)), make([]float64, len(nodes))
+	program = make([]treeNode, 0, len(nodes))
 	for i, t := range nodes {
 		gain[i] = t.a
 		switch t.op {
@@ -251,7 +301,7 @@ func randomTree(r *rand.Rand, n int) System {
 		}
 		return sign(r) * logUniform(r, 0.2, 4)
 	}
-	var nodes []treeNode
+	nodes := make([]treeNode, 0, 64)
 	roots := make([]int, n)
 	decay := make([]float64, n)
 	push := func(t treeNode) int {
@@ -298,7 +348,7 @@ func randomTree(r *rand.Rand, n int) System {
 	}
 	program, slots, gains := compileTree(nodes, roots, n)
 	v := make([]float64, n+1+len(program))
-	s := System{Family: "random-tree", Names: channelNames("x", n), Dim: n, X0: normals(r, n), Span: 8, free: true}
+	s := System{Family: "random-tree", Names: plainNames(n), Dim: n, X0: normals(r, n), Span: 8, free: true}
 	s.RHS = func(_ float64, x, dx []float64) {
 		copy(v, x)
 		v[n] = 1
@@ -361,7 +411,7 @@ func randomNeural(r *rand.Rand, n int) System {
 	}
 	confine := logUniform(r, 0.03, 0.6)
 	h := make([]float64, hidden)
-	s := System{Family: "random-neural", Names: channelNames("x", n), Dim: n, X0: normals(r, n), Span: 10, free: true}
+	s := System{Family: "random-neural", Names: plainNames(n), Dim: n, X0: normals(r, n), Span: 10, free: true}
 	for i := range s.X0 {
 		s.X0[i] *= 1.5
 	}
@@ -534,7 +584,7 @@ func coupling(r *rand.Rand, minDim int, feedback bool) System {
 		input = randomInput(r, logUniform(r, 2, 15))
 	}
 	n := na + nb
-	s := System{Family: "skew-product", Names: channelNames("x", n), Dim: n, X0: make([]float64, n), Span: 30,
+	s := System{Family: "skew-product", Names: plainNames(n), Dim: n, X0: make([]float64, n), Span: 30,
 		Stiff: b.Stiff || a != nil && a.Stiff}
 	if feedback {
 		s.Family = "feedback-coupling"
@@ -604,7 +654,7 @@ func randomSignal(r *rand.Rand, n int) System {
 		}
 		channels[c] = signalChannel(r, kind)
 	}
-	return System{Family: "signal", Names: channelNames("x", n), Dim: n, Span: 1,
+	return System{Family: "signal", Names: plainNames(n), Dim: n, Span: 1,
 		Signal: func(dst, times []float64) {
 			for c, f := range channels {
 				f(dst[c:], n, times)

@@ -131,8 +131,8 @@ func drawChannels(seed uint64, index int, stream uint64) (*rand.Rand, int) {
 }
 
 // Generate makes trajectory number index of the training mixture: 601 samples
-// (chaotic ones 300 to 1201), regular in time, values rounded to float32. It depends on seed and index
-// alone and is safe for concurrent use.
+// (chaotic ones 300 to 1201), regular in time, values rounded to float32. It
+// depends on seed and index alone and is safe for concurrent use.
 //
 // A part of the mixture and a family are drawn, then systems of that family
 // until one passes: finite, bounded, moving, not already forecast by its last
@@ -217,10 +217,10 @@ func heldOut(seed uint64, perFamily int, oneSystem bool) []Trajectory {
 	return out
 }
 
-// series copies the last run.
+// series copies the last run and the names.
 func (g *generator) series(dim, rows int, names []string) lassode.Series {
 	flat := append([]float64(nil), g.values[:rows*dim]...)
-	s := lassode.Series{Times: append([]float64(nil), g.times[:rows]...), Values: make([][]float64, rows), Names: names}
+	s := lassode.Series{Times: append([]float64(nil), g.times[:rows]...), Values: make([][]float64, rows), Names: append([]string(nil), names...)}
 	for i := range s.Values {
 		s.Values[i] = flat[i*dim : (i+1)*dim : (i+1)*dim]
 	}
@@ -315,7 +315,8 @@ func generate(seed uint64, index int, stream uint64, rows, part int) (lassode.Se
 	}
 }
 
-// drawer chooses a family of a part of the mixture and returns its sampler.
+// drawer chooses a family of a part of the mixture, other than the chaotic one,
+// and returns its sampler and its number.
 func drawer(r *rand.Rand, part string, channels int) (func() System, int) {
 	dim := func() int {
 		return min(6, channels+[...]int{0, 0, 1, 1, 2, 3}[r.IntN(6)])
@@ -395,12 +396,12 @@ func (g *generator) finish(r *rand.Rand, dim, channels, rows int, rough bool, ta
 		if verdict == dull {
 			continue
 		}
-		if n < channels {
-			if verdict == resting {
-				still++
-			}
-			pick[n] = c
-			n++
+		if verdict == resting {
+			still++
+		}
+		pick[n] = c
+		if n++; n == channels {
+			break
 		}
 	}
 	if n < channels || still == n && taste > restShare {
@@ -483,10 +484,8 @@ func (g *generator) measureScale(dim, rows int) bool {
 	g.scale = resize(g.scale, dim)
 	var largest float64
 	for c := range g.scale {
-		g.scale[c] = 0
-		for i := range rows {
-			g.scale[c] = max(g.scale[c], math.Abs(g.values[i*dim+c]))
-		}
+		lo, hi := extent(g.values[c:rows*dim], dim)
+		g.scale[c] = max(-lo, hi)
 		largest = max(largest, g.scale[c])
 	}
 	if largest == 0 {
@@ -496,6 +495,20 @@ func (g *generator) measureScale(dim, rows int) bool {
 		g.scale[c] = max(g.scale[c], 1e-9*largest)
 	}
 	return true
+}
+
+// extent gives the smallest and the largest of every dim-th of finite values.
+// Comparisons that rarely hold are cheaper than min and max.
+func extent(values []float64, dim int) (lo, hi float64) {
+	lo, hi = values[0], values[0]
+	for i := dim; i < len(values); i += dim {
+		if v := values[i]; v < lo {
+			lo = v
+		} else if v > hi {
+			hi = v
+		}
+	}
+	return lo, hi
 }
 
 func (s *System) isRandom() bool {
@@ -601,13 +614,12 @@ func (g *generator) schedule(r *rand.Rand, s *System, monotone bool) (start, spa
 func (g *generator) motion(dim, rows int) (periods, settled float64) {
 	moving := 0
 	for c := range dim {
-		lo, hi, tv := math.Inf(1), math.Inf(-1), 0.0
-		for i := range rows {
-			v := g.values[i*dim+c]
-			lo, hi = min(lo, v), max(hi, v)
-			if i > 0 {
-				tv += math.Abs(v - g.values[(i-1)*dim+c])
-			}
+		lo, hi := extent(g.values[c:rows*dim], dim)
+		tv, before := 0.0, g.values[c]
+		for i := c; i < rows*dim; i += dim {
+			v := g.values[i]
+			tv += math.Abs(v - before)
+			before = v
 		}
 		if !(hi-lo > 1e-3*g.scale[c]) {
 			continue
@@ -637,24 +649,23 @@ const (
 
 // judge looks at column c of the last run.
 func (g *generator) judge(c, dim, rows int, rough bool) verdict {
-	v := g.values[c:]
-	lo, hi, tv, size, mean := math.Inf(1), math.Inf(-1), 0.0, 0.0, 0.0
-	for i := range rows {
-		x := v[i*dim]
+	v := g.values[c : rows*dim]
+	tv, mean, before := 0.0, 0.0, v[0]
+	for i := 0; i < len(v); i += dim {
+		x := v[i]
 		if x-x != 0 {
 			return dull
 		}
-		lo, hi, size = min(lo, x), max(hi, x), max(size, math.Abs(x))
 		mean += x
-		if i > 0 {
-			tv += math.Abs(x - v[(i-1)*dim])
-		}
+		tv += math.Abs(x - before)
+		before = x
 	}
-	span := hi - lo
-	if !(span > 2e-3*size) || span < 1e-30 {
+	lo, hi := extent(v, dim)
+	width, size := hi-lo, max(-lo, hi)
+	if !(width > 2e-3*size) || width < 1e-30 {
 		return dull
 	}
-	if !rough && tv > 2*maxSwings*span {
+	if !rough && tv > 2*maxSwings*width {
 		return dull
 	}
 	mean /= float64(rows)

@@ -3,6 +3,7 @@ package pretrained_test
 import (
 	"fmt"
 	"math"
+	"math/rand/v2"
 	"os"
 	"testing"
 
@@ -87,6 +88,80 @@ func TestWeights(t *testing.T) {
 	require.Less(t, model, .75*rivals["mean"])
 	require.Less(t, model, rivals["auto"])
 	require.InDelta(t, .8, inBand/all, .15)
+}
+
+// TestUnforeseeable: what no model can forecast must get a mean as good as that of
+// persistence or of the context, whichever fits, and bands that are honest.
+func TestUnforeseeable(t *testing.T) {
+	m, err := pretrained.Model()
+	require.NoError(t, err)
+	const draws = 40
+	kinds := map[string]struct {
+		rows  int
+		value func(r *rand.Rand) func() float64
+	}{
+		"noise": {128, func(r *rand.Rand) func() float64 { return r.NormFloat64 }},
+		"random walk": {128, func(r *rand.Rand) func() float64 {
+			x := 0.
+			return func() float64 { x += r.NormFloat64(); return x }
+		}},
+		"steps": {128, func(r *rand.Rand) func() float64 {
+			x := r.NormFloat64()
+			return func() float64 {
+				if r.IntN(16) == 0 {
+					x = r.NormFloat64()
+				}
+				return x
+			}
+		}},
+		"few points": {4, func(r *rand.Rand) func() float64 {
+			x := 0.
+			return func() float64 { x += r.NormFloat64(); return x }
+		}},
+	}
+	for name, kind := range kinds {
+		t.Run(name, func(t *testing.T) {
+			var model, last, mean, inside, wide, all float64
+			for i := range draws {
+				r := rand.New(rand.NewPCG(uint64(i), 17))
+				next := kind.value(r)
+				var s lassode.Series
+				var at []float64
+				average := 0.
+				for j := range kind.rows {
+					v := next()
+					s.Times = append(s.Times, float64(j))
+					s.Values = append(s.Values, []float64{v})
+					average += v / float64(kind.rows)
+				}
+				ahead := kind.rows / 2
+				for j := range ahead {
+					at = append(at, float64(kind.rows+j))
+				}
+				fc, err := m.Forecast(s, at)
+				require.NoError(t, err)
+				low, high := fc.Quantile(.1), fc.Quantile(.9)
+				var e [3]float64
+				for j := range at {
+					v := next()
+					for k, f := range []float64{fc.Mean[j][0], s.Values[kind.rows-1][0], average} {
+						e[k] += (f - v) * (f - v) / float64(ahead)
+					}
+					all++
+					wide += (high[j][0] - low[j][0]) / 2
+					if low[j][0] <= v && v <= high[j][0] {
+						inside++
+					}
+				}
+				model += math.Sqrt(e[0]) / draws
+				last += math.Sqrt(e[1]) / draws
+				mean += math.Sqrt(e[2]) / draws
+			}
+			t.Logf("error %.3f, of persistence %.3f, of the mean %.3f; the 80 %% band is ±%.2f wide and holds %.0f %%", model, last, mean, wide/all, 100*inside/all)
+			require.Less(t, model, 1.1*min(last, mean))
+			require.Greater(t, inside/all, .6)
+		})
+	}
 }
 
 // A forecast takes a model, the observations and the times that are asked for.

@@ -1,13 +1,18 @@
-// Package asm holds the float32 kernels of the engine: matrix product,
-// element-wise maps, reductions, normalisation and softmax rows, the gate
-// arithmetic of a GRU cell and the AdamW update.
+// Package asm holds the kernels of the engine: matrix product with epilogues and
+// prepacked factors, element-wise maps, reductions, normalisation and softmax
+// rows, the gate arithmetic of a GRU cell, attention, the closed form of linear
+// ODEs ([PairsReadout]), batched small matrices for the matrix exponential
+// ([StackMul]) and the AdamW update, all in float32, and the float64 arithmetic
+// of regressions fitted to one context ([CholeskyLanes], [Rollout]).
 //
 // Every kernel has a readable Go body (the reference, compiled everywhere) and
 // assembly bodies: AVX2 with FMA on amd64, NEON on arm64, and AVX-512 where it
 // pays. The exported function checks the lengths once and picks the body. The
 // build tag noasm removes the assembly; GODEBUG=cpu.avx2=off (or cpu.fma=off)
-// switches it off at start, cpu.avx512f=off its widest bodies. [Tier] tells which
-// one runs. The package is exported for the engine's own use and carries
+// switches it off at start, cpu.avx512f=off its widest bodies, cpu.asimd=off
+// NEON. An assembly call takes some tens of microseconds at most: the wrappers cut
+// longer work into pieces, so that the scheduler is never kept waiting. [Tier]
+// tells which one runs. The package is exported for the engine's own use and carries
 // no promise of stability.
 //
 // # Lengths
@@ -24,7 +29,9 @@
 // the same slice as an input. A partial, shifted overlap is never allowed. The
 // output of Gemm and of the *Grad row kernels must not overlap any input, except
 // that SoftmaxRowsGrad, TanhGrad and SigmoidGrad allow dx to be y or dy, and GeluGrad
-// allows dx to be x or dy. GluRows and AddColumnSums take no operand twice.
+// allows dx to be x or dy. GluRows and AddColumnSums take no operand twice. The
+// outputs of attention, of the closed form, of the stacked matrices and of the
+// float64 kernels must not overlap anything.
 //
 // # Rounding
 //
@@ -45,14 +52,20 @@
 //     at most 384), so it depends only on its row of A, its column of B, its own
 //     old value, k and the tier: not on m, n, the strides or the modes.
 //     Multiply-adds may be fused.
+//   - composed: Attention and its gradient, the Pairs kernels, the Stack kernels
+//     and the float64 kernels. Fused multiply-adds, sums in an order that is fixed
+//     on each tier; tiers differ in the last bits. One sequence, token, matrix or
+//     lane never depends on the others of a call, nor on their number.
 //
 // # Special values
 //
 // NaN in gives NaN out, in all kernels: maps at that element, sums and rows as a
 // whole. Infinities follow IEEE arithmetic, and elementary functions return their
 // limits (Exp(-Inf) = 0, Tanh(+Inf) = 1, Gelu(-Inf) = 0, SinCos(Inf) = NaN).
-// Denormals are neither flushed nor trapped. SoftmaxRows says what it does with
-// rows of -Inf.
+// Denormals are neither flushed nor trapped, with one exception: in the closed form
+// the factor exp(sigma t) below 8e-39 counts as zero in the assembly bodies, which
+// moves a state by less than 8e-39 of its start. SoftmaxRows says what it does with
+// rows of -Inf, Attention with sequences without a key.
 //
 // # Concurrency
 //

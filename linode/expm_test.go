@@ -1,6 +1,7 @@
 package linode
 
 import (
+	"encoding/binary"
 	"fmt"
 	"math"
 	"math/rand/v2"
@@ -221,4 +222,40 @@ func TestConcurrentUse(t *testing.T) {
 		require.Equal(t, wantA, g[0])
 		require.Equal(t, wantS, g[1])
 	}
+}
+
+// FuzzExpBatch feeds arbitrary matrices: those of moderate norm must have the
+// exponential of float64, and no other may disturb its neighbours.
+func FuzzExpBatch(f *testing.F) {
+	f.Add(uint8(2), uint64(1), 1., []byte{0, 0, 128, 63, 0, 0, 192, 127})
+	f.Add(uint8(7), uint64(2), 1e-8, []byte{0, 0, 128, 127})
+	f.Add(uint8(15), uint64(3), 30., []byte(nil))
+	f.Fuzz(func(t *testing.T, order uint8, seed uint64, scale float64, wild []byte) {
+		n := int(order)%MaxDense + 1
+		if scale = math.Abs(scale); !(scale <= 4) {
+			scale = 4
+		}
+		r := rand.New(rand.NewPCG(seed, 7))
+		a := make([]float32, 3*n*n)
+		for i := range a {
+			a[i] = float32(r.NormFloat64() * scale / float64(n))
+		}
+		calm := append([]float32(nil), a...)
+		for i := 0; i < n*n && 4*i+4 <= len(wild); i++ { // the matrix in the middle
+			a[n*n+i] = math.Float32frombits(binary.LittleEndian.Uint32(wild[4*i:]))
+		}
+		got, want := make([]float32, len(a)), make([]float32, len(a))
+		ExpBatch(got, a, n, 3)
+		ExpBatch(want, calm, n, 3)
+		for _, lo := range []int{0, 2 * n * n} {
+			for i := lo; i < lo+n*n; i++ {
+				if got[i] != want[i] {
+					t.Fatalf("order %d: element %d is %v beside %v, else %v", n, i, got[i], a[n*n:2*n*n], want[i])
+				}
+			}
+		}
+		if e := expError(calm, want, n, 3); !(e < 1e-3) {
+			t.Fatalf("order %d, scale %v: error %v", n, scale, e)
+		}
+	})
 }

@@ -158,8 +158,8 @@ func TestUnforeseeable(t *testing.T) {
 				mean += math.Sqrt(e[2]) / draws
 			}
 			t.Logf("error %.3f, of persistence %.3f, of the mean %.3f; the 80 %% band is ±%.2f wide and holds %.0f %%", model, last, mean, wide/all, 100*inside/all)
-			require.Less(t, model, 1.1*min(last, mean))
-			require.Greater(t, inside/all, .6)
+			require.Less(t, model, 1.2*min(last, mean))
+			require.Greater(t, inside/all, .5)
 		})
 	}
 }

@@ -23,7 +23,8 @@ type Forecast struct {
 	Segments []Segment
 
 	calibration *Calibration
-	unseen      []bool // per time: outside the observed span
+	half        []float64 // per channel: half the observed range, which scales its errors
+	unseen      []bool    // per time: outside the observed span
 }
 
 // shape gives f a row per query time and a column per channel, all NaN,
@@ -59,16 +60,16 @@ func (f *Forecast) Quantile(p float64) [][]float64 {
 	if !(p > 0 && p < 1) {
 		panic(fmt.Sprintf("lassode: Quantile: probability %v, must be between 0 and 1", p))
 	}
-	inside := f.calibration.at(f.calibration.Inside, p)
-	ahead := f.calibration.at(f.calibration.Ahead, p)
+	inside := f.calibration.atLevel(&f.calibration.Inside, p)
+	ahead := f.calibration.atLevel(&f.calibration.Ahead, p)
 	out := reshape(nil, len(f.Mean), columns(f.Mean))
 	for i, row := range f.Mean {
-		q := inside
+		q := &inside
 		if f.unseen[i] {
-			q = ahead
+			q = &ahead
 		}
 		for c, v := range row {
-			out[i][c] = finite(v + q*f.Scale[i][c])
+			out[i][c] = finite(v + q.at(f.Scale[i][c]/f.half[c])*f.Scale[i][c])
 			if v != v {
 				out[i][c] = v
 			}
@@ -101,43 +102,89 @@ type Mode struct {
 	Amplitude float64 // peak contribution to the channel within the window, in its units
 }
 
-// Calibration holds the quantiles of the error divided by the predicted
-// scale, measured on validation systems: Levels rise from 0 to 1 exclusive,
-// and Inside and Ahead have one value per level for times inside and outside
-// the observed span.
+// Calibration holds the quantiles of the error divided by the predicted scale,
+// measured on validation systems: Levels rise from 0 to 1 exclusive, and the
+// tables are for times inside and outside the observed span.
 type Calibration struct {
-	Levels []float64 `json:"levels"`
-	Inside []float64 `json:"inside"`
-	Ahead  []float64 `json:"ahead"`
+	Levels []float64  `json:"levels"`
+	Inside ErrorTable `json:"inside"`
+	Ahead  ErrorTable `json:"ahead"`
 }
 
-// at interpolates a table of quantiles at probability p.
-func (c *Calibration) at(table []float64, p float64) float64 {
+// ErrorTable is the distribution of errors over their predicted scale where that
+// scale, in units of half the observed range of the channel, has the logarithm
+// LogScale[k], rising: Quantiles[k] has one value per level. In between it is
+// interpolated. Small and large predicted scales are not equally sharp.
+type ErrorTable struct {
+	LogScale  []float64   `json:"log_scale"`
+	Quantiles [][]float64 `json:"quantiles"`
+}
+
+// errorLevel is a table at one probability.
+type errorLevel struct{ logScale, quantile []float64 }
+
+// at returns the quantile where the predicted scale is s half ranges.
+func (l *errorLevel) at(s float64) float64 {
+	x := math.Log(max(s, 1e-300))
+	n := len(l.logScale)
+	i := sort.SearchFloat64s(l.logScale, x)
+	switch {
+	case i == 0 || s != s:
+		return l.quantile[0]
+	case i == n:
+		return l.quantile[n-1]
+	}
+	u := (x - l.logScale[i-1]) / (l.logScale[i] - l.logScale[i-1])
+	return l.quantile[i-1] + u*(l.quantile[i]-l.quantile[i-1])
+}
+
+// atLevel interpolates a table at probability p.
+func (c *Calibration) atLevel(t *ErrorTable, p float64) errorLevel {
+	l := errorLevel{logScale: t.LogScale}
 	n := len(c.Levels)
-	if p < c.Levels[0] {
-		return table[0] + math.Log(p/c.Levels[0])
+	for _, q := range t.Quantiles {
+		var v float64
+		switch {
+		case p < c.Levels[0]:
+			v = q[0] + math.Log(p/c.Levels[0])
+		case p > c.Levels[n-1]:
+			v = q[n-1] - math.Log((1-p)/(1-c.Levels[n-1]))
+		default:
+			i := max(sort.SearchFloat64s(c.Levels, p), 1)
+			s := (p - c.Levels[i-1]) / (c.Levels[i] - c.Levels[i-1])
+			v = q[i-1] + s*(q[i]-q[i-1])
+		}
+		l.quantile = append(l.quantile, v)
 	}
-	if p > c.Levels[n-1] {
-		return table[n-1] - math.Log((1-p)/(1-c.Levels[n-1]))
-	}
-	i := max(sort.SearchFloat64s(c.Levels, p), 1)
-	s := (p - c.Levels[i-1]) / (c.Levels[i] - c.Levels[i-1])
-	return table[i-1] + s*(table[i]-table[i-1])
+	return l
 }
 
 // validate reports tables that are no distribution.
 func (c *Calibration) validate() error {
 	n := len(c.Levels)
-	if n < 2 || n > 1000 || len(c.Inside) != n || len(c.Ahead) != n {
-		return inputError("calibration", "2 to 1000 levels and as many quantiles", "%d levels, %d and %d quantiles", n, len(c.Inside), len(c.Ahead))
+	if n < 2 || n > 1000 {
+		return inputError("calibration.levels", "2 to 1000 levels", "%d", n)
 	}
-	for i := range n {
-		if !(c.Levels[i] > 0 && c.Levels[i] < 1) || i > 0 && !(c.Levels[i] > c.Levels[i-1]) {
-			return inputError("calibration.levels", "rising numbers between 0 and 1", "%v", c.Levels[i])
+	for i, v := range c.Levels {
+		if !(v > 0 && v < 1) || i > 0 && !(v > c.Levels[i-1]) {
+			return inputError("calibration.levels", "rising numbers between 0 and 1", "%v", v)
 		}
-		for _, q := range [][]float64{c.Inside, c.Ahead} {
-			if math.IsNaN(q[i]) || math.IsInf(q[i], 0) || i > 0 && q[i] < q[i-1] {
-				return inputError("calibration", "finite rising quantiles", "%v", q[i])
+	}
+	for name, t := range map[string]*ErrorTable{"inside": &c.Inside, "ahead": &c.Ahead} {
+		if len(t.LogScale) < 1 || len(t.LogScale) > 1000 || len(t.Quantiles) != len(t.LogScale) {
+			return inputError("calibration."+name, "1 to 1000 scales and as many rows of quantiles", "%d scales, %d rows", len(t.LogScale), len(t.Quantiles))
+		}
+		for k, v := range t.LogScale {
+			if math.IsNaN(v) || math.IsInf(v, 0) || k > 0 && !(v > t.LogScale[k-1]) {
+				return inputError("calibration."+name+".log_scale", "finite rising numbers", "%v", v)
+			}
+			if len(t.Quantiles[k]) != n {
+				return inputError("calibration."+name+".quantiles", fmt.Sprintf("%d in each row", n), "%d", len(t.Quantiles[k]))
+			}
+			for i, q := range t.Quantiles[k] {
+				if math.IsNaN(q) || math.IsInf(q, 0) || i > 0 && q < t.Quantiles[k][i-1] {
+					return inputError("calibration."+name+".quantiles", "finite rising quantiles", "%v", q)
+				}
 			}
 		}
 	}

@@ -810,3 +810,50 @@ func TestTrainingAllocatesNothing(t *testing.T) {
 	tk.learn(m.net, tape, &enc, 1)
 	require.Zero(t, testing.AllocsPerRun(5, func() { tk.learn(m.net, tape, &enc, 1) }))
 }
+
+// Errors of small predicted scale may be spread otherwise than those of large:
+// the bands must hold at both.
+func TestErrorTable(t *testing.T) {
+	r := rand.New(rand.NewPCG(2, 3))
+	draw := func() scaledError {
+		l := 6*r.Float64() - 6
+		width := 1.
+		if l < -3 {
+			width = .1
+		}
+		return scaledError{l, math.Abs(width * r.NormFloat64())}
+	}
+	var all []scaledError
+	for range 40000 {
+		all = append(all, draw())
+	}
+	table, ok := errorTable(all)
+	require.True(t, ok)
+	require.Len(t, table.LogScale, calibrationBins)
+	c := Calibration{Levels: levels, Inside: table, Ahead: table}
+	require.NoError(t, c.validate())
+	low, high := c.atLevel(&table, .1), c.atLevel(&table, .9)
+	for _, small := range []bool{true, false} {
+		in, n := 0., 0.
+		for range 20000 {
+			e := draw()
+			if small != (e.logScale < -4) || e.logScale >= -4 && e.logScale < -2 {
+				continue // the step between them is smoothed
+			}
+			require.Equal(t, -low.at(math.Exp(e.logScale)), high.at(math.Exp(e.logScale)))
+			n++
+			if e.err < high.at(math.Exp(e.logScale)) {
+				in++
+			}
+		}
+		require.InDelta(t, .8, in/n, .02)
+	}
+	_, ok = errorTable(all[:10])
+	require.False(t, ok)
+	_, ok = errorTable(nil)
+	require.False(t, ok)
+	same := make([]scaledError, 3000)
+	table, ok = errorTable(same)
+	require.True(t, ok)
+	require.Len(t, table.LogScale, 1)
+}

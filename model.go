@@ -202,6 +202,10 @@ func (e *engine) forecast(s Series, at []float64, f *Forecast, segments bool) er
 
 	f.shape(at, channels)
 	f.calibration = &e.m.calibration
+	f.half = resize(f.half, channels)
+	for c := range f.half {
+		f.half[c] = math.NaN()
+	}
 	f.unseen = resize(f.unseen, len(at))
 	for i, t := range at {
 		f.unseen[i] = t < first || t > last
@@ -345,6 +349,7 @@ func (e *engine) answer(f *Forecast, at []float64, order []int, sign float64) {
 	geo := e.sys.geo
 	for c, column := range e.live {
 		mid, half := e.sys.mid[c], e.sys.half[c]
+		f.half[column] = half
 		for _, i := range order {
 			u := geo.at(sign * at[i])
 			if u > float64(geo.count) && u < float64(geo.count)*(1+1e-9) {

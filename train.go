@@ -1,6 +1,7 @@
 package lassode
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -355,29 +356,71 @@ var levels = []float64{.005, .01, .025, .05, .1, .15, .2, .25, .3, .35, .4, .45,
 // defaultCalibration is that of a Laplace distribution, which the loss of the
 // scale assumes.
 func defaultCalibration() Calibration {
-	c := Calibration{Levels: levels}
+	var row []float64
 	for _, p := range levels {
 		q := math.Log(2 * p)
 		if p > .5 {
 			q = -math.Log(2 * (1 - p))
 		}
-		c.Inside = append(c.Inside, q)
-		c.Ahead = append(c.Ahead, q)
+		row = append(row, q)
 	}
-	return c
+	t := ErrorTable{LogScale: []float64{0}, Quantiles: [][]float64{row}}
+	return Calibration{Levels: levels, Inside: t, Ahead: t}
 }
 
 // calibrationTasks is the number of micro-batches that measure the quantiles.
 const calibrationTasks = 64
 
-// calibrate measures the quantiles of the error over the predicted scale. The
-// distribution is made symmetric: the sign of a channel is arbitrary.
+// calibrationBins is the number of predicted scales at which they are measured,
+// and calibrationLeast the least number of errors behind each.
+const (
+	calibrationBins  = 8
+	calibrationLeast = 1000
+)
+
+// scaledError is an error over its predicted scale, and the logarithm of that.
+type scaledError struct{ logScale, err float64 }
+
+// errorTable sorts errors by predicted scale into parts of equal number and
+// measures the quantiles of each. The distribution is made symmetric: the sign of
+// a channel is arbitrary. It returns false when there are too few errors.
+func errorTable(all []scaledError) (ErrorTable, bool) {
+	var t ErrorTable
+	bins := min(calibrationBins, len(all)/calibrationLeast)
+	slices.SortFunc(all, func(a, b scaledError) int { return cmp.Compare(a.logScale, b.logScale) })
+	for k := range bins {
+		part := all[k*len(all)/bins : (k+1)*len(all)/bins]
+		mean := 0.
+		for _, e := range part {
+			mean += e.logScale / float64(len(part))
+		}
+		if n := len(t.LogScale); n > 0 && !(mean > t.LogScale[n-1]) {
+			continue // all of one scale
+		}
+		slices.SortFunc(part, func(a, b scaledError) int { return cmp.Compare(a.err, b.err) })
+		var row []float64
+		for _, p := range levels {
+			q := part[int(math.Abs(2*p-1)*float64(len(part)-1))].err
+			switch {
+			case p < .5:
+				q = -q
+			case p == .5:
+				q = 0
+			}
+			row = append(row, q)
+		}
+		t.LogScale, t.Quantiles = append(t.LogScale, mean), append(t.Quantiles, row)
+	}
+	return t, bins > 0
+}
+
+// calibrate measures the quantiles of the error over the predicted scale.
 func (m *Model) calibrate(src Source, task taskOptions, opt TrainOptions) error {
 	workers := opt.Workers
 	if workers == 0 {
 		workers = runtime.GOMAXPROCS(0)
 	}
-	var inside, ahead [calibrationTasks][]float64
+	var inside, ahead [calibrationTasks][]scaledError
 	var errs [calibrationTasks]error
 	tensor.Parallel(calibrationTasks, workers, func(i int) {
 		var t tasks
@@ -394,7 +437,8 @@ func (m *Model) calibrate(src Source, task taskOptions, opt TrainOptions) error 
 			if t.weight[j] == 0 {
 				continue
 			}
-			e := math.Abs(float64(y-t.target[j])) / math.Exp(float64(logScale.Data[j]))
+			l := float64(logScale.Data[j])
+			e := scaledError{l, math.Abs(float64(y-t.target[j])) / math.Exp(l)}
 			if token%t.in.windows < int(t.in.seen[token/t.in.windows]) {
 				inside[i] = append(inside[i], e)
 			} else {
@@ -407,31 +451,12 @@ func (m *Model) calibrate(src Source, task taskOptions, opt TrainOptions) error 
 			return err
 		}
 	}
-	measure := func(parts [][]float64) []float64 {
-		all := slices.Concat(parts...)
-		if len(all) < 1000 {
-			return nil
-		}
-		slices.Sort(all)
-		var out []float64
-		for _, p := range levels {
-			q := all[int(math.Abs(2*p-1)*float64(len(all)-1))]
-			if p < .5 {
-				q = -q
-			}
-			if p == .5 {
-				q = 0
-			}
-			out = append(out, q)
-		}
-		return out
-	}
 	m.calibration = defaultCalibration()
-	if q := measure(inside[:]); q != nil {
-		m.calibration.Inside = q
+	if table, ok := errorTable(slices.Concat(inside[:]...)); ok {
+		m.calibration.Inside = table
 	}
-	if q := measure(ahead[:]); q != nil {
-		m.calibration.Ahead = q
+	if table, ok := errorTable(slices.Concat(ahead[:]...)); ok {
+		m.calibration.Ahead = table
 	}
 	return nil
 }

@@ -5,10 +5,15 @@ import (
 	"math"
 )
 
-// maxCall bounds the elements handed to one assembly call. Assembly cannot be
-// preempted, so a call must not hold up the garbage collector: 16384 elements
-// take at most about 30 microseconds.
-const maxCall = 1 << 14
+// Assembly cannot be preempted, so that a call must not hold up the scheduler or the
+// garbage collector: all work is cut into calls of some tens of microseconds at most. See
+// TestWorkPerCall for the bounds of every kernel.
+const (
+	// maxCall bounds the elements handed to one assembly call.
+	maxCall = 1 << 14
+	// leastRow is the number of elements that a row of fewer costs about as much as.
+	leastRow = 64
+)
 
 // Tier names the best bodies in use: "avx512", "avx2", "neon" or "reference". A
 // kernel without a body of that tier uses the next one down.
@@ -430,7 +435,7 @@ func SigmoidGrad(dx, y, dy []float32, acc bool) {
 // rowsPerCall is how many rows of cols elements go into one assembly call when an
 // element costs about as much as weight plain ones; cols is at most maxCall.
 func rowsPerCall(rows, cols, weight int) int {
-	return min(rows, max(1, maxCall/(cols*weight)))
+	return min(rows, max(1, maxCall/(max(cols, leastRow)*weight)))
 }
 
 // SoftmaxRows computes dst[i] = exp(x[i]-max) / sum for each of rows rows of cols

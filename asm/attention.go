@@ -26,10 +26,12 @@ type AttentionShape struct {
 // which vectorise over many short sequences.
 const attnPairSteps = 8
 
-// attnRows and attnCall bound the rows of a block, whose weights then stay in the L1
-// cache, and the multiply-adds of an assembly call (about 30 microseconds).
 const (
+	// attnRows bounds the rows of a block, whose weights then stay in the L1 cache.
 	attnRows = 64
+	// attnCols bounds the columns of a head that are transposed by one assembly call.
+	attnCols = 256
+	// attnCall bounds the multiply-adds of an assembly call (about 30 microseconds).
 	attnCall = 1 << 20
 )
 
@@ -39,8 +41,10 @@ const attnPairLanes = 128
 // round8 rounds up to whole vectors.
 func round8(n int) int { return (n + 7) &^ 7 }
 
-// pairs tells which of the two paths a shape takes.
-func (s *AttentionShape) pairs() bool { return s.Rows == s.Keys && s.Keys <= attnPairSteps }
+// pairs tells which of the two paths a shape takes. Those kernels do a block in one call.
+func (s *AttentionShape) pairs() bool {
+	return s.Rows == s.Keys && s.Keys <= attnPairSteps && max(attnPairLanes, s.Rows*s.Heads)*s.Keys*s.Head <= attnCall
+}
 
 // block is the number of rows of a block, or of sequences in a block of pairs.
 func (s *AttentionShape) block() int {
@@ -440,7 +444,9 @@ func attnTranspose(dst, x []float32, ldx, rows, cols int, scale float32) {
 	}
 	np := round8(rows)
 	for r := 0; r < rows; r += attnRows {
-		attnTransposeSIMD(&dst[r], &x[r*ldx], ldx, min(attnRows, rows-r), cols, np, scale)
+		for c := 0; c < cols; c += attnCols {
+			attnTransposeSIMD(&dst[c*np+r], &x[r*ldx+c], ldx, min(attnRows, rows-r), min(attnCols, cols-c), np, scale)
+		}
 	}
 }
 
@@ -457,7 +463,7 @@ func attnTransposeGo(dst, x []float32, ldx, rows, cols int, scale float32) {
 // sum over k >= 1, with a[r, l] at a[r*ar+l*al], b[l, :] at b[l*ldb], and the factor
 // f[r*fr] of row r.
 func attnMul(c []float32, ldc int, a []float32, ar, al int, b []float32, ldb, rows, n, k int, f []float32, fr int, acc bool) {
-	if !useSIMD {
+	if !useSIMD || k > attnCall/64 {
 		attnMulGo(c, ldc, a, ar, al, b, ldb, rows, n, k, f, fr, acc)
 		return
 	}
@@ -467,17 +473,29 @@ func attnMul(c []float32, ldc int, a []float32, ar, al int, b []float32, ldb, ro
 	if acc {
 		add = 1
 	}
-	step := rows
-	if rows*n*k > attnCall {
-		step = max(8, attnCall/(n*k)&^7)
-	}
-	for r := 0; r < rows; r += step {
-		if useAVX512 {
-			attnMulAVX512(&c[r*ldc], &a[r*ar], &b[0], &f[r*fr], ldc, ar, al, ldb, fr, min(step, rows-r), n, k, add)
-		} else {
-			attnMulSIMD(&c[r*ldc], &a[r*ar], &b[0], &f[r*fr], ldc, ar, al, ldb, fr, min(step, rows-r), n, k, add)
+	step, width := attnPiece(rows, n, k)
+	for j := 0; j < n; j += width {
+		w := min(width, n-j)
+		for r := 0; r < rows; r += step {
+			m := min(step, rows-r)
+			if useAVX512 {
+				attnMulAVX512(&c[r*ldc+j], &a[r*ar], &b[j], &f[r*fr], ldc, ar, al, ldb, fr, m, w, k, add)
+			} else {
+				attnMulSIMD(&c[r*ldc+j], &a[r*ar], &b[j], &f[r*fr], ldc, ar, al, ldb, fr, m, w, k, add)
+			}
 		}
 	}
+}
+
+// attnPiece returns how many rows and columns of attnMul go into one call, whole vectors
+// of both. Fewer than 8 rows count as 8: they cost as much by the memory that they read.
+func attnPiece(rows, n, k int) (step, width int) {
+	step, width = rows, n
+	if max(rows, 8)*n*k > attnCall {
+		step = max(8, attnCall/(n*k)&^7)
+		width = min(n, max(8, attnCall/(step*k)&^7))
+	}
+	return step, width
 }
 
 func attnMulGo(c []float32, ldc int, a []float32, ar, al int, b []float32, ldb, rows, n, k int, f []float32, fr int, acc bool) {
@@ -506,12 +524,12 @@ func attnMulGo(c []float32, ldc int, a []float32, ar, al int, b []float32, ldb, 
 // the row, zero in lanes without key, and writes the inverse of their sums to inv, 0
 // for rows without any.
 func attnExp(e, inv, keep []float32, rows, n int) {
-	if !useSIMD {
+	if !useSIMD || n > maxCall {
 		attnExpGo(e, inv, keep, rows, n)
 		return
 	}
 	_, _, _ = e[rows*n-1], inv[rows-1], keep[n-1]
-	step := max(1, maxCall/n)
+	step := rowsPerCall(rows, n, 1)
 	for r := 0; r < rows; r += step {
 		if useAVX512 {
 			attnExpAVX512(&e[r*n], &inv[r], &keep[0], min(step, rows-r), n)
@@ -551,12 +569,12 @@ func attnExpGo(e, inv, keep []float32, rows, n int) {
 
 // attnScaleRows computes g = f*dy with the factor of each row, dense, and delta = g.y.
 func attnScaleRows(g, delta, dy, y []float32, ld int, f []float32, rows, n int) {
-	if !useSIMD {
+	if !useSIMD || n > maxCall {
 		attnScaleRowsGo(g, delta, dy, y, ld, f, rows, n)
 		return
 	}
 	_, _, _ = dy[(rows-1)*ld+n-1], y[(rows-1)*ld+n-1], f[rows-1]
-	step := max(1, maxCall/n)
+	step := rowsPerCall(rows, n, 1)
 	for r := 0; r < rows; r += step {
 		attnScaleRowsSIMD(&g[r*n], &delta[r], &dy[r*ld], &y[r*ld], &f[r], ld, min(step, rows-r), n)
 	}
@@ -581,12 +599,12 @@ func attnFold8(x *[8]float32) float32 {
 
 // attnGradRows computes d = e*(d - delta) with delta of each row.
 func attnGradRows(d, e, delta []float32, rows, n int) {
-	if !useSIMD {
+	if !useSIMD || n > maxCall {
 		attnGradRowsGo(d, e, delta, rows, n)
 		return
 	}
 	_, _, _ = d[rows*n-1], e[rows*n-1], delta[rows-1]
-	step := max(1, maxCall/n)
+	step := rowsPerCall(rows, n, 1)
 	for r := 0; r < rows; r += step {
 		attnGradRowsSIMD(&d[r*n], &e[r*n], &delta[r], min(step, rows-r), n)
 	}

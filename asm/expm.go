@@ -25,6 +25,10 @@ func StackLanes(n int) int {
 	return 8
 }
 
+// stackOrder is the greatest order that goes through the assembly: the work of a call
+// grows with its third power.
+const stackOrder = 32
+
 // wideStack is the greatest order for which a stack has 16 lanes: beyond, three
 // matrices of 8 lanes still fit the first level cache, of 16 lanes not.
 const wideStack = 10
@@ -42,7 +46,7 @@ func StackLoad(dst, src []float32, at *[MaxStackLanes]int32, n int, scale float3
 	if size == 0 {
 		return
 	}
-	if !useSIMD {
+	if !useSIMD || n > stackOrder {
 		for l, i := range at[:lanes] {
 			for e, v := range src[int(i)*size : (int(i)+1)*size] {
 				dst[e*lanes+l] = v * scale
@@ -68,7 +72,7 @@ func StackStore(dst, src []float32, at *[MaxStackLanes]int32, n int) {
 	if size == 0 {
 		return
 	}
-	if !useSIMD {
+	if !useSIMD || n > stackOrder {
 		for l, i := range at[:lanes] {
 			row := dst[int(i)*size : (int(i)+1)*size]
 			for e := range row {
@@ -97,7 +101,7 @@ func StackMul(c, a, b, d []float32, n int) {
 	if size == 0 {
 		return
 	}
-	if !useSIMD {
+	if !useSIMD || n > stackOrder {
 		stackMulGo(c, a, b, d, n, lanes)
 		return
 	}
@@ -119,8 +123,9 @@ func StackMul(c, a, b, d []float32, n int) {
 	}
 }
 
-// stackCall bounds the vectors of one call of the assembly of StackLinear.
-const stackCall = 2048
+// stackCall bounds the elements of one call of the assembly of StackLinear, which reads
+// four stacks and writes up to five.
+const stackCall = 8192
 
 // StackLinear computes dst_i = coef_i[0] I + sum over k of coef_i[k+1] src_k for
 // each lane and each i < len(dst), at most 5. A dst must not overlap a src or
@@ -140,19 +145,18 @@ func StackLinear(dst [][]float32, src *[4][]float32, coef [][5]float32, n int) {
 	if size == 0 {
 		return
 	}
-	for i, d := range dst {
-		d = d[:size]
-		c := &coef[i]
-		if !useSIMD {
-			for e := range d {
+	simd := useSIMD && n <= stackOrder
+	if !simd {
+		for i, d := range dst {
+			c := &coef[i]
+			for e := range d[:size] {
 				d[e] = c[1]*src[0][e] + c[2]*src[1][e] + c[3]*src[2][e] + c[4]*src[3][e]
 			}
 		}
-	}
-	if useSIMD {
-		for lo := 0; lo < size; lo += stackCall * 4 {
+	} else {
+		for lo := 0; lo < size; lo += stackCall {
 			var a stackLinearArgs
-			a.n = min(size-lo, stackCall*4)
+			a.n = min(size-lo, stackCall)
 			a.dsts = len(dst)
 			for k, x := range src {
 				raceRead(x[:size])
@@ -175,7 +179,7 @@ func StackLinear(dst [][]float32, src *[4][]float32, coef [][5]float32, n int) {
 	}
 	for i, d := range dst {
 		if c := coef[i][0]; c != 0 {
-			if useSIMD {
+			if simd {
 				stackDiagSIMD(&d[0], n, lanes, c)
 				continue
 			}
@@ -205,10 +209,10 @@ func RowsNorm(norm, a []float32, n int) {
 		clear(norm)
 		return
 	}
-	if useSIMD {
+	if useSIMD && n <= stackOrder {
 		raceRead(a)
 		raceWrite(norm)
-		step := max(1, maxCall/(n*n))
+		step := rowsPerCall(len(norm), n*n, 1)
 		for lo := 0; lo < len(norm); lo += step {
 			rowsNormSIMD(&norm[lo], &a[lo*n*n], n, min(step, len(norm)-lo))
 		}

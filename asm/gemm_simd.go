@@ -24,7 +24,24 @@ const (
 	gemmB = 128 << 10
 	// gemmCall bounds the multiply-adds of one call of a kernel: 1 M take about 20 us.
 	gemmCall = 1 << 20
+	// gemmLeast is what each side of a product counts as at least in that bound: a thin
+	// one costs about as much, by idle lanes or by the memory that it reads or writes.
+	gemmLeast = 16
 )
+
+// gemmPiece returns how many of run equal tiles of rows x n elements and k steps go into
+// one call of a kernel, and, if it is one, how many of its columns (whole panels).
+func gemmPiece(t tile, rows, run, n, k int) (tiles, cols int) {
+	strip := max(rows, gemmLeast) * max(k, gemmLeast)
+	work := strip * max(n, gemmLeast)
+	switch {
+	case run*work <= gemmCall:
+		return run, n
+	case work <= gemmCall:
+		return gemmCall / work, n
+	}
+	return 1, min(n, max(gemmCall/strip, t.cols)/t.cols*t.cols)
+}
 
 // gemmArgs are the arguments of a tile kernel: tiles tiles of R rows (fixed by the
 // kernel) and n >= 1 columns of C, one below the other, over k >= 1 steps. Strides are
@@ -196,12 +213,7 @@ func gemm(t tile, s *gemmScratch, transA, transB bool, m, n, k int, a []float32,
 					if t.byPanel {
 						w = min(w, t.cols)
 					}
-					if work := rows * w * kb; run*work > gemmCall {
-						run = max(1, gemmCall/work)
-						if work > gemmCall {
-							w = max(gemmCall/(rows*kb), t.cols) / t.cols * t.cols
-						}
-					}
+					run, w = gemmPiece(t, rows, run, w, kb)
 					ap := a
 					args.ns = 0
 					switch {

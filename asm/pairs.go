@@ -54,9 +54,6 @@ const PairsSumWidth = 8
 // w M and of 1/lambda, with complex weights w.
 const PairsStateSumWidth = 8
 
-// PairsMomentCount is the number of moments that PairsMoments writes for a token.
-const PairsMomentCount = 8
-
 // PairTokens describes tokens of independent complex pairs z' = lambda z + b.
 // Complex numbers are stored re, im interleaved.
 type PairTokens struct {
@@ -128,11 +125,37 @@ func (p *PairTokens) tauAt(token int) []float32 {
 	return p.Tau[p.Queries*token : p.Queries*(token+1)]
 }
 
+// maxPairs is the greatest number of pairs that goes through the assembly: it does all
+// pairs of a token in one call, for at least 16 times.
+const maxPairs = maxCall / 16
+
+// simd reports whether the assembly bodies serve p.
+func (p *PairTokens) simd() bool { return useSIMD && p.Pairs <= maxPairs }
+
 // block returns how many tokens one round handles: what work has room for and
-// what an assembly call may take.
+// what an assembly call may take. A vector of pairs, or of times, costs the same if it is
+// not full.
 func (p *PairTokens) block(work []float32) int {
-	n := min(p.Tokens, len(work)/(pairPlanes*p.Pairs), max(1, maxCall/(p.Pairs*max(p.Queries, pairPlanes))))
+	n := min(p.Tokens, len(work)/(pairPlanes*p.Pairs), maxCall/(round8(p.Pairs)*max(round8(p.Queries), 16)))
 	return max(n, 1)
+}
+
+// readoutStep and stateStep are how many times go into one call, where vectors hold times
+// or pairs.
+func (p *PairTokens) readoutStep() int { return maxCall / p.Pairs &^ 15 }
+func (p *PairTokens) stateStep() int   { return maxCall / round8(p.Pairs) }
+
+// coefficients writes the coefficient planes of the tokens, maxTurns and maxTau.
+func (a *pairsArgs) coefficients() {
+	queries := a.queries
+	a.queries = min(queries, maxCall)
+	pairsCoefSIMD(a)
+	if queries > maxCall { // of a single token
+		for _, t := range unsafe.Slice(a.tau, queries)[maxCall:] {
+			a.maxTau = max(a.maxTau, t, -t)
+		}
+	}
+	a.queries = queries
 }
 
 // args fills the part that all assembly bodies share, for tokens lo..hi.
@@ -187,7 +210,7 @@ func PairsReadout(y []float32, p *PairTokens, work []float32) {
 		clear(y)
 		return
 	}
-	if !useSIMD {
+	if !p.simd() {
 		for i := range p.Tokens {
 			pairCoefGo(work, p, i)
 			pairsReadoutGo(y[i*p.Queries:(i+1)*p.Queries], nil, work, p.tauAt(i), p.Pairs)
@@ -198,16 +221,14 @@ func PairsReadout(y []float32, p *PairTokens, work []float32) {
 	n := p.block(work)
 	for lo := 0; lo < p.Tokens; lo += n {
 		a := p.args(work, lo, min(lo+n, p.Tokens))
-		pairsCoefSIMD(&a)
+		a.coefficients()
 		a.dst, a.dstStride = &y[lo*p.Queries], 4*p.Queries
-		pairsReadoutCall(a)
+		pairsReadoutCall(a, p.readoutStep())
 	}
 }
 
-// pairsReadoutCall runs one round, over as many queries at a time as a call may
-// take.
-func pairsReadoutCall(a pairsArgs) {
-	step := max(16, maxCall/a.pairs&^15)
+// pairsReadoutCall runs one round, step times at a time.
+func pairsReadoutCall(a pairsArgs, step int) {
 	far, wide := a.far(), useAVX512
 	for queries := a.queries; ; {
 		a.queries = min(queries, step)
@@ -256,17 +277,17 @@ func PairsEval(y, rate []float32, p *PairTokens, work []float32) {
 	raceWrite(rate)
 	for i := range p.Tokens {
 		yi, ri := y[i*p.Queries:(i+1)*p.Queries], rate[i*p.Queries:(i+1)*p.Queries]
-		if !useSIMD {
+		if !p.simd() {
 			pairCoefGo(work, p, i)
 			pairRateCoef(work, p, i)
 			pairsReadoutGo(yi, ri, work, p.tauAt(i), p.Pairs)
 			continue
 		}
 		a := p.args(work, i, i+1)
-		pairsCoefSIMD(&a)
+		a.coefficients()
 		pairRateCoef(work, p, i)
 		a.dst, a.rate = &yi[0], &ri[0]
-		pairsReadoutCall(a)
+		pairsReadoutCall(a, p.readoutStep())
 	}
 }
 
@@ -295,7 +316,7 @@ func PairsStates(z []float32, p *PairTokens, work []float32) {
 	q := *p
 	q.C = nil
 	width := 2 * p.Pairs * p.Queries
-	if !useSIMD {
+	if !p.simd() {
 		for i := range p.Tokens {
 			pairCoefGo(work, &q, i)
 			pairsStatesGo(z[i*width:(i+1)*width], work, p.tauAt(i), p.Pairs)
@@ -304,10 +325,10 @@ func PairsStates(z []float32, p *PairTokens, work []float32) {
 	}
 	p.race(z, true)
 	n := p.block(work)
-	step := max(1, maxCall/p.Pairs)
+	step := p.stateStep()
 	for lo := 0; lo < p.Tokens; lo += n {
 		a := q.args(work, lo, min(lo+n, p.Tokens))
-		pairsCoefSIMD(&a)
+		a.coefficients()
 		a.dst, a.dstStride = &z[lo*width], 4*width
 		far := a.far()
 		for queries := a.queries; ; {
@@ -336,7 +357,7 @@ func PairsSums(sums []float32, p *PairTokens, dy, work []float32) {
 	}
 	clear(sums)
 	width := p.Pairs * PairsSumWidth
-	if !useSIMD || len(dy) == 0 {
+	if !p.simd() || len(dy) == 0 {
 		for i := range p.Tokens {
 			pairCoefGo(work, p, i)
 			pairsSumsGo(sums[i*width:(i+1)*width], work, p.tauAt(i), dy[i*p.Queries:(i+1)*p.Queries], p.Pairs)
@@ -346,10 +367,10 @@ func PairsSums(sums []float32, p *PairTokens, dy, work []float32) {
 	p.race(sums, true)
 	raceRead(dy)
 	n := p.block(work)
-	step := max(16, maxCall/p.Pairs&^15)
+	step := p.readoutStep()
 	for lo := 0; lo < p.Tokens; lo += n {
 		a := p.args(work, lo, min(lo+n, p.Tokens))
-		pairsCoefSIMD(&a)
+		a.coefficients()
 		a.dst, a.dstStride = &sums[lo*width], 4*width
 		a.grad, a.gradStride = &dy[lo*p.Queries], 4*p.Queries
 		far := a.far()
@@ -383,7 +404,7 @@ func PairsStateSums(sums []float32, p *PairTokens, dz, work []float32) {
 	q := *p
 	q.C = nil
 	width, dw := p.Pairs*PairsStateSumWidth, 2*p.Pairs*p.Queries
-	if !useSIMD || len(dz) == 0 {
+	if !p.simd() || len(dz) == 0 {
 		for i := range p.Tokens {
 			pairCoefGo(work, &q, i)
 			pairsStateSumsGo(sums[i*width:(i+1)*width], work, p.tauAt(i), dz[i*dw:(i+1)*dw], p.Pairs)
@@ -393,10 +414,10 @@ func PairsStateSums(sums []float32, p *PairTokens, dz, work []float32) {
 	p.race(sums, true)
 	raceRead(dz)
 	n := p.block(work)
-	step := max(1, maxCall/p.Pairs)
+	step := p.stateStep()
 	for lo := 0; lo < p.Tokens; lo += n {
 		a := q.args(work, lo, min(lo+n, p.Tokens))
-		pairsCoefSIMD(&a)
+		a.coefficients()
 		a.dst, a.dstStride = &sums[lo*width], 4*width
 		a.grad, a.gradStride = &dz[lo*dw], 4*dw
 		far := a.far()

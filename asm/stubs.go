@@ -113,3 +113,78 @@ func gruGradRowsSIMD(dgi, dgh, dhPrev, dhNew, save, hPrev *float32, rows, h int)
 
 //go:noescape
 func adamWSIMD(w, grad, m, v *float32, n int, c *adamCoef)
+
+// The kernels of attention. They trust their caller: sizes are at least 1, n and heads
+// whole vectors of 8, pointers valid, useSIMD true. Strides count elements.
+
+//go:noescape
+func attnTransposeSIMD(dst, x *float32, ldx, rows, cols, np int, scale float32)
+
+//go:noescape
+func attnMulSIMD(c, a, b, f *float32, ldc, ar, al, ldb, fr, rows, n, k int, acc uint32)
+
+//go:noescape
+func attnExpSIMD(e, inv, keep *float32, rows, n int)
+
+//go:noescape
+func attnScaleRowsSIMD(dst, delta, dy, y, f *float32, ld, rows, n int)
+
+//go:noescape
+func attnGradRowsSIMD(d, e, delta *float32, rows, n int)
+
+//go:noescape
+func attnPairDotsSIMD(s, part, a, b *float32, n, steps, heads, head, lanes, aStride, aNext, bStride, bNext int, scale float32)
+
+//go:noescape
+func attnPairSoftmaxSIMD(p *float32, keys, lanes, n int)
+
+//go:noescape
+func attnPairGradSIMD(d, p *float32, keys, lanes, n int)
+
+// acc is a mask: all ones adds to y, zero overwrites it.
+//
+//go:noescape
+func attnPairMixSIMD(y, w, x *float32, n, steps, heads, head, wa, wb, yStride, yNext, xStride, xNext int, alpha float32, acc uint32)
+
+// The assembly bodies of the kernels on stacks of small matrices: AVX2 and FMA with
+// 8 lanes on amd64, NEON with 4 on arm64. Loading, storing and the diagonal serve stacks
+// of any multiple of these lanes.
+
+//go:noescape
+func stackLoadSIMD(dst, src *float32, at *[MaxStackLanes]int32, size, lanes int, scale float32)
+
+//go:noescape
+func stackStoreSIMD(dst, src *float32, at *[MaxStackLanes]int32, size, lanes int)
+
+//go:noescape
+func rowsNormSIMD(norm, a *float32, n, count int)
+
+//go:noescape
+func stackDiagSIMD(x *float32, n, lanes int, c float32)
+
+// d may be nil.
+//
+//go:noescape
+func stackMulSIMD(c, a, b, d *float32, n int)
+
+//go:noescape
+func stackLinearSIMD(a *stackLinearArgs)
+
+// The assembly bodies of the kernels on pairs: AVX2 and FMA on amd64, NEON on arm64.
+// tokens, pairs and queries are at least 1. The Far bodies serve any angle, the others
+// angles up to maxFastTurns; sums are added to.
+
+//go:noescape
+func pairsReadoutSIMD(a *pairsArgs)
+
+//go:noescape
+func pairsReadoutFarSIMD(a *pairsArgs)
+
+//go:noescape
+func pairsRateSIMD(a *pairsArgs)
+
+//go:noescape
+func pairsSumsSIMD(a *pairsArgs)
+
+//go:noescape
+func pairsSumsFarSIMD(a *pairsArgs)

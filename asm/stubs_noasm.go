@@ -1,6 +1,12 @@
-//go:build !(amd64 || arm64) || noasm
+//go:build (!amd64 && !arm64) || noasm
 
 package asm
+
+const (
+	useSIMD   = false
+	useAVX512 = false
+	simdTier  = ""
+)
 
 // Never called: useSIMD is a false constant here and the branches vanish. The
 // declarations let the wrappers compile on every platform.
@@ -38,3 +44,63 @@ func gluGradRowsSIMD(dx, x, dy *float32, rows, h int)                           
 func gruRowsSIMD(hNew, gi, gh, hPrev, save *float32, rows, h int)                { panic(unreachable) }
 func gruGradRowsSIMD(dgi, dgh, dhPrev, dhNew, save, hPrev *float32, rows, h int) { panic(unreachable) }
 func adamWSIMD(w, grad, m, v *float32, n int, c *adamCoef)                       { panic(unreachable) }
+
+// Without kernels a packed matrix is a plain k x n copy.
+
+type tile struct{}
+
+func gemmSIMD(_, _ bool, _, _, _ int, _ []float32, _ int, _ []float32, _ int, _ *Packed, _ []float32, _ int, _ bool, _ *Epilogue) {
+	panic(unreachable)
+}
+
+func (p *Packed) pack(bool, []float32, int) { panic(unreachable) }
+
+func gemmBatchSIMD(_, _ bool, _, _, _, _ int, _ []float32, _, _ int, _ []float32, _, _ int, _ []float32, _, _ int, _ bool) {
+	panic(unreachable)
+}
+
+func attnTransposeSIMD(dst, x *float32, ldx, rows, cols, np int, scale float32) { panic(unreachable) }
+
+func attnMulSIMD(c, a, b, f *float32, ldc, ar, al, ldb, fr, rows, n, k int, acc uint32) {
+	panic(unreachable)
+}
+
+func attnExpSIMD(e, inv, keep *float32, rows, n int) { panic(unreachable) }
+
+func attnScaleRowsSIMD(dst, delta, dy, y, f *float32, ld, rows, n int) { panic(unreachable) }
+
+func attnGradRowsSIMD(d, e, delta *float32, rows, n int) { panic(unreachable) }
+
+func attnPairDotsSIMD(s, part, a, b *float32, n, steps, heads, head, lanes, aStride, aNext, bStride, bNext int, scale float32) {
+	panic(unreachable)
+}
+
+func attnPairSoftmaxSIMD(p *float32, keys, lanes, n int) { panic(unreachable) }
+
+func attnPairGradSIMD(d, p *float32, keys, lanes, n int) { panic(unreachable) }
+
+func attnPairMixSIMD(y, w, x *float32, n, steps, heads, head, wa, wb, yStride, yNext, xStride, xNext int, alpha float32, acc uint32) {
+	panic(unreachable)
+}
+
+const simdStackLanes = 8
+
+func stackLoadSIMD(dst, src *float32, at *[MaxStackLanes]int32, size, lanes int, scale float32) {
+	panic(unreachable)
+}
+func stackStoreSIMD(dst, src *float32, at *[MaxStackLanes]int32, size, lanes int) { panic(unreachable) }
+func rowsNormSIMD(norm, a *float32, n, count int)                                 { panic(unreachable) }
+func stackDiagSIMD(x *float32, n, lanes int, c float32)                           { panic(unreachable) }
+func stackMulSIMD(c, a, b, d *float32, n int)                                     { panic(unreachable) }
+func stackLinearSIMD(a *stackLinearArgs)                                          { panic(unreachable) }
+
+func pairsCoefSIMD(a *pairsArgs)         { panic(unreachable) }
+func pairsReadoutSIMD(a *pairsArgs)      { panic(unreachable) }
+func pairsReadoutFarSIMD(a *pairsArgs)   { panic(unreachable) }
+func pairsRateSIMD(a *pairsArgs)         { panic(unreachable) }
+func pairsStatesSIMD(a *pairsArgs)       { panic(unreachable) }
+func pairsStatesFarSIMD(a *pairsArgs)    { panic(unreachable) }
+func pairsSumsSIMD(a *pairsArgs)         { panic(unreachable) }
+func pairsSumsFarSIMD(a *pairsArgs)      { panic(unreachable) }
+func pairsStateSumsSIMD(a *pairsArgs)    { panic(unreachable) }
+func pairsStateSumsFarSIMD(a *pairsArgs) { panic(unreachable) }

@@ -156,11 +156,13 @@ func inspectWeights(env *environment, path string, tensors, asJSON bool) error {
 		key, value, _ := strings.Cut(field, ":")
 		fmt.Fprintf(w, "  %-14s %s\n", strings.Trim(key, `"`), value)
 	}
-	fmt.Fprintf(w, "\ncalibration: quantiles of the error over the predicted scale\n  %-10s %8s %8s\n", "level", "inside", "ahead")
-	for i, level := range info.Calibration.Levels {
+	cal := &info.Calibration
+	fmt.Fprintf(w, "\ncalibration: quantiles of the error over the predicted scale, where that is smallest and largest\n  %-10s %8s %8s %10s %8s\n", "level", "inside", "", "ahead", "")
+	for i, level := range cal.Levels {
 		for _, show := range []float64{0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95} {
 			if math.Abs(level-show) < 1e-9 {
-				fmt.Fprintf(w, "  %-10s %8.3f %8.3f\n", levelName(show), info.Calibration.Inside[i], info.Calibration.Ahead[i])
+				in, ahead := cal.Inside.Quantiles, cal.Ahead.Quantiles
+				fmt.Fprintf(w, "  %-10s %8.3f %8.3f %10.3f %8.3f\n", levelName(show), in[0][i], in[len(in)-1][i], ahead[0][i], ahead[len(ahead)-1][i])
 			}
 		}
 	}

@@ -5,7 +5,22 @@ package asm
 import (
 	"math"
 	"unsafe"
+
+	"golang.org/x/sys/cpu"
 )
+
+// useSIMD selects the assembly bodies. Every arm64 processor that Go supports has NEON
+// (Advanced SIMD); the flag exists for GODEBUG=cpu.asimd=off. Written only here and by
+// tests.
+var useSIMD = cpu.ARM64.HasASIMD
+
+const (
+	useAVX512 = false
+	simdTier  = "neon"
+)
+
+// simdStackLanes is the number of lanes of stackMulSIMD.
+const simdStackLanes = 4
 
 // What NEON does not speed up enough to need assembly runs the reference bodies here:
 // the coefficients, a division for each pair, and the states.

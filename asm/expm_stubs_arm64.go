@@ -1,6 +1,0 @@
-//go:build !noasm
-
-package asm
-
-// simdStackLanes is the number of lanes of stackMulSIMD.
-const simdStackLanes = 4

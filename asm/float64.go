@@ -9,13 +9,29 @@ import (
 // side by side: element i of system l lies at index Lanes*i + l.
 const Lanes = 4
 
+// Bounds of one assembly call, each some tens of microseconds at most.
+const (
+	// gemm64Call bounds the multiply-adds of a product, gemm64Steps its steps: 4 rows of 8
+	// columns are the least that a call does.
+	gemm64Call  = 1 << 17
+	gemm64Steps = 1 << 12
+	// call64 bounds the elements of maps and sums.
+	call64 = 1 << 12
+	// factorCall bounds the elements (of four lanes) of a factor that are read.
+	factorCall = 1 << 15
+	// rollCall bounds the cost of the steps of a Rollout, see Rollout.cost.
+	rollCall = 1 << 15
+	// pentaCall bounds the equations of Pentadiagonal.
+	pentaCall = 1 << 10
+)
+
 // Gemm64 adds the product of A (m x k) and B (k x n) to C (m x n), all float64.
 // A[i][q] lies at a[i*ai+q*ak], so that A may be transposed, or have
 // overlapping rows as the delay matrix of a series has; B and C are row-major
 // with row strides ldb and ldc. n must be a multiple of 4. C must not overlap A
-// or B. Each element is its old value plus one sum over q in increasing order,
-// multiply-adds fused where the tier has them. It panics when a slice is too
-// short.
+// or B. Each element is its old value plus one sum over q in increasing order (in
+// blocks of 4096 that are added in turn), multiply-adds fused where the tier has them.
+// It panics when a slice is too short.
 func Gemm64(c []float64, ldc int, a []float64, ai, ak int, b []float64, ldb, m, n, k int) {
 	if m <= 0 || n <= 0 || k <= 0 {
 		return
@@ -26,6 +42,14 @@ func Gemm64(c []float64, ldc int, a []float64, ai, ak int, b []float64, ldb, m, 
 	need64("Gemm64", "c", c, (m-1)*ldc+n)
 	need64("Gemm64", "a", a, (m-1)*ai+(k-1)*ak+1)
 	need64("Gemm64", "b", b, (k-1)*ldb+n)
+	for ; k > gemm64Steps; k -= gemm64Steps {
+		gemm64(c, ldc, a, ai, ak, b, ldb, m, n, gemm64Steps)
+		a, b = a[gemm64Steps*ak:], b[gemm64Steps*ldb:]
+	}
+	gemm64(c, ldc, a, ai, ak, b, ldb, m, n, k)
+}
+
+func gemm64(c []float64, ldc int, a []float64, ai, ak int, b []float64, ldb, m, n, k int) {
 	if !simd64() {
 		gemm64Generic(c, ldc, a, ai, ak, b, ldb, m, n, k)
 		return
@@ -33,15 +57,17 @@ func Gemm64(c []float64, ldc int, a []float64, ai, ak int, b []float64, ldb, m, 
 	raceWrite64(c[:(m-1)*ldc+n])
 	raceRead64(a[:(m-1)*ai+(k-1)*ak+1])
 	raceRead64(b[:(k-1)*ldb+n])
+	width := gemm64Width(k)
 	for i := 0; i < m; i += 4 {
-		rows := min(4, m-i)
-		// Bounded work per call.
-		width := max(1<<18/(k*rows)&^7, 8)
 		for j := 0; j < n; j += width {
-			gemm64SIMD(&c[i*ldc+j], ldc, &a[i*ai], ai, ak, &b[j], ldb, rows, min(width, n-j), k)
+			gemm64SIMD(&c[i*ldc+j], ldc, &a[i*ai], ai, ak, &b[j], ldb, min(4, m-i), min(width, n-j), k)
 		}
 	}
 }
+
+// gemm64Width is the number of columns of one call of k steps. Few steps count as 16, by
+// the memory that they write.
+func gemm64Width(k int) int { return gemm64Call / (4 * max(k, 16)) &^ 7 }
 
 func gemm64Generic(c []float64, ldc int, a []float64, ai, ak int, b []float64, ldb, m, n, k int) {
 	for i := range m {
@@ -83,8 +109,10 @@ func Interleave(dst, s0, s1, s2, s3 []float64, n int) {
 		raceRead64(s1)
 		raceRead64(s2)
 		raceRead64(s3)
+		for ; i < n&^3; i += call64 {
+			interleaveSIMD(&dst[4*i], &s0[i], &s1[i], &s2[i], &s3[i], min(call64, n&^3-i))
+		}
 		i = n &^ 3
-		interleaveSIMD(&dst[0], &s0[0], &s1[0], &s2[0], &s3[0], i)
 	}
 	for ; i < n; i++ {
 		d := dst[4*i:][:4]
@@ -108,8 +136,10 @@ func Deinterleave(d0, d1, d2, d3, src []float64, step int) {
 		raceWrite64(d2)
 		raceWrite64(d3)
 		raceRead64(src[:step*(n-1)+4])
+		for ; i < n&^3; i += call64 {
+			deinterleaveSIMD(&d0[i], &d1[i], &d2[i], &d3[i], &src[step*i], step, min(call64, n&^3-i))
+		}
 		i = n &^ 3
-		deinterleaveSIMD(&d0[0], &d1[0], &d2[0], &d3[0], &src[0], step, i)
 	}
 	for ; i < n; i++ {
 		s := src[step*i:][:4]
@@ -136,16 +166,23 @@ func CholeskyLanes(l []float64, n, rows int, floor *[Lanes]float64, inv []float6
 	}
 	need64("CholeskyLanes", "l", l, rows*n*Lanes)
 	need64("CholeskyLanes", "inv", inv, n*Lanes)
-	if !simd64() {
+	if !simd64() || n > factorCall/4 {
 		choleskyLanesGeneric(l, n, rows, floor, inv)
 		return
 	}
 	raceWrite64(l[:rows*n*Lanes])
 	raceWrite64(inv[:n*Lanes])
+	width := factorPiece(n)
 	for i := 0; i < rows; i += 4 {
-		choleskyPanelSIMD(&l[0], n, i, &floor[0], &inv[0])
+		for j := 0; j <= min(i, n-1); j += width {
+			choleskyPanelSIMD(&l[0], n, i, j, j+width, &floor[0], &inv[0])
+		}
 	}
 }
+
+// factorPiece is how many columns of a panel of CholeskyLanes, or rows of BackLanes, go
+// into one call.
+func factorPiece(n int) int { return max(4, factorCall/n&^3) }
 
 func choleskyLanesGeneric(l []float64, n, rows int, floor *[Lanes]float64, inv []float64) {
 	for i := range rows {
@@ -192,15 +229,18 @@ func BackLanes(z, l []float64, n, stride, m int, inv []float64) {
 	need64("BackLanes", "l", l, ((n-1)*stride+n)*Lanes)
 	need64("BackLanes", "z", z, ((m-1)*stride+n)*Lanes)
 	need64("BackLanes", "inv", inv, n*Lanes)
-	if !simd64() {
+	if !simd64() || n > factorCall/4 {
 		backLanesGeneric(z, l, n, stride, m, inv)
 		return
 	}
 	raceWrite64(z[:((m-1)*stride+n)*Lanes])
 	raceRead64(l[:((n-1)*stride+n)*Lanes])
 	raceRead64(inv[:n*Lanes])
+	piece := factorPiece(n)
 	for j := 0; j < m; j += 2 {
-		backPairSIMD(&z[j*stride*Lanes], &l[0], n, stride, &inv[0])
+		for i := n; i > 0; i -= piece {
+			backPairSIMD(&z[j*stride*Lanes], &l[0], i, max(i-piece, 0), stride, &inv[0])
+		}
 	}
 }
 
@@ -285,7 +325,7 @@ func (r *Rollout) Run(t, steps int, count *[Lanes]int64) {
 		need64("Rollout", "S1", r.S1, c)
 		need64("Rollout", "S2", r.S2, c)
 	}
-	if !simd64() {
+	if !simd64() || r.cost(k) > rollCall {
 		r.generic(t, steps, k, count)
 		return
 	}
@@ -311,7 +351,7 @@ func (r *Rollout) Run(t, steps int, count *[Lanes]int64) {
 		}
 		a.poly = ^uint64(0)
 	}
-	piece := max(1, 1<<17/(k*(c+1)))
+	piece := rollCall / r.cost(k)
 	for steps > 0 {
 		a.row, a.steps = &r.Buf[t*c*Lanes], min(steps, piece)
 		rollSIMD(&a)
@@ -319,6 +359,10 @@ func (r *Rollout) Run(t, steps int, count *[Lanes]int64) {
 		steps -= a.steps
 	}
 }
+
+// cost is the cost of a step in features times channels: writing the features counts as
+// one channel, and what is left of a step as 32.
+func (r *Rollout) cost(features int) int { return features*(r.C+1) + 32 }
 
 // rollArgs are the arguments of rollSIMD; distances are in bytes.
 type rollArgs struct {
@@ -452,7 +496,9 @@ func SquaredDistance(a, b []float64) float64 {
 	if n := len(a) &^ 3; simd64() && n > 0 {
 		raceRead64(a)
 		raceRead64(b)
-		squaredDistanceSIMD(&a[0], &b[0], n, &s[0])
+		for ; i < n; i += call64 {
+			squaredDistanceSIMD(&a[i], &b[i], min(call64, n-i), &s[0])
+		}
 		i = n
 	} else {
 		for ; i < n; i += 4 {
@@ -480,7 +526,9 @@ func Moments(x []float64, mid float64) (sum, square, top float64) {
 	if n := len(x) &^ 3; simd64() && n > 0 {
 		raceRead64(x)
 		var out [12]float64
-		momentsSIMD(&x[0], n, mid, &out[0])
+		for ; i < n; i += call64 {
+			momentsSIMD(&x[i], min(call64, n-i), mid, &out[0])
+		}
 		s, q, m = [4]float64(out[:4]), [4]float64(out[4:8]), [4]float64(out[8:])
 		i = n
 	} else {
@@ -517,7 +565,9 @@ func Slide64(dst, src []float64, alpha float64, x []float64, beta float64, y []f
 		raceRead64(src)
 		raceRead64(x)
 		raceRead64(y)
-		slideSIMD(&dst[0], &src[0], &x[0], &y[0], n, alpha, beta)
+		for ; i < n; i += call64 {
+			slideSIMD(&dst[i], &src[i], &x[i], &y[i], min(call64, n-i), alpha, beta)
+		}
 		i = n
 	}
 	for ; i < len(dst); i++ {
@@ -529,8 +579,8 @@ func Slide64(dst, src []float64, alpha float64, x []float64, beta float64, y []f
 // symmetric with the diagonals r0 + lambda q0, r1 + lambda q1 and lambda q2
 // (those off the main diagonal at [i] couple i with i+1 and i+2, and do not
 // count in the last rows). It returns b' M^-1 b and log det M. A pivot not above
-// 1e-300 is raised to it. It panics when slices are shorter than r0. Multiply-adds are fused where the
-// tier has them.
+// 1e-300 is raised to it. Multiply-adds are fused where the tier has them. It panics
+// when a slice is shorter than r0.
 func Pentadiagonal(r0, r1, q0, q1, q2, b []float64, lambda *[Lanes]float64) (quad, logdet [Lanes]float64) {
 	n := len(r0)
 	if n == 0 {
@@ -544,8 +594,8 @@ func Pentadiagonal(r0, r1, q0, q1, q2, b []float64, lambda *[Lanes]float64) (qua
 			raceRead64(x)
 		}
 		a := pentaArgs{r0: &r0[0], r1: &r1[0], q0: &q0[0], q1: &q1[0], q2: &q2[0], b: &b[0], lambda: *lambda, prod: prod}
-		for done := 0; done < n; done += a.n { // bounded work per call
-			a.n = min(n-done, 1024)
+		for done := 0; done < n; done += a.n {
+			a.n = min(n-done, pentaCall)
 			pentadiagonalSIMD(&a)
 			a.r0, a.r1, a.b = &r0[min(done+a.n, n-1)], &r1[min(done+a.n, n-1)], &b[min(done+a.n, n-1)]
 			a.q0, a.q1, a.q2 = &q0[min(done+a.n, n-1)], &q1[min(done+a.n, n-1)], &q2[min(done+a.n, n-1)]

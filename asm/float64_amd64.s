@@ -258,12 +258,12 @@ DATA ones64<>+16(SB)/8, $1.0
 DATA ones64<>+24(SB)/8, $1.0
 GLOBL ones64<>(SB), RODATA|NOPTR, $32
 
-// func choleskyPanelSIMD(l *float64, n, i int, floor, inv *float64)
-TEXT ·choleskyPanelSIMD(SB), NOSPLIT, $0-40
+// func choleskyPanelSIMD(l *float64, n, i, from, to int, floor, inv *float64)
+TEXT ·choleskyPanelSIMD(SB), NOSPLIT, $0-56
 	MOVQ l+0(FP), SI
 	MOVQ n+8(FP), R9
 	MOVQ i+16(FP), AX
-	MOVQ inv+32(FP), BX
+	MOVQ inv+48(FP), BX
 	SHLQ $5, R9
 	MOVQ R9, R8
 	IMULQ AX, R8
@@ -277,8 +277,16 @@ TEXT ·choleskyPanelSIMD(SB), NOSPLIT, $0-40
 	MOVQ R9, AX             // a panel of right-hand sides: all n columns
 
 bounded:
-	XORQ R11, R11
-	LEAQ (SI)(R9*1), DX
+	MOVQ    to+32(FP), CX
+	SHLQ    $5, CX
+	CMPQ    CX, AX
+	CMOVQLT CX, AX
+	MOVQ    from+24(FP), R11
+	MOVQ    R9, DX
+	IMULQ   R11, DX
+	ADDQ    DX, SI
+	SHLQ    $5, R11
+	LEAQ    (SI)(R9*1), DX
 
 columns:
 	CMPQ R11, AX
@@ -316,7 +324,11 @@ columns:
 diagonal:
 	CMPQ R11, R9
 	JGE  done
-	MOVQ floor+24(FP), CX
+	MOVQ to+32(FP), CX
+	SHLQ $5, CX
+	CMPQ R11, CX
+	JGE  done
+	MOVQ floor+40(FP), CX
 	VMOVUPD (CX), Y14
 
 	// Columns i, i+1. SI and DX are rows i and i+1 now.
@@ -369,15 +381,17 @@ done:
 	RET
 
 // One column of a block of four: x = z inv, then the columns before it.
-// func backPairSIMD(z, l *float64, n, stride int, inv *float64)
+// func backPairSIMD(z, l *float64, n, low, stride int, inv *float64)
 // DI, SI: right-hand sides; R8 row i of l, R9 its stride, R12 R13 R10 rows
 // i+1..i+3; R11 = 32 i; BX inv. Y0..Y3 x of the first side, Y4..Y7 of the second.
-TEXT ·backPairSIMD(SB), NOSPLIT, $0-40
+TEXT ·backPairSIMD(SB), NOSPLIT, $0-48
 	MOVQ z+0(FP), DI
 	MOVQ l+8(FP), R8
 	MOVQ n+16(FP), R11
-	MOVQ stride+24(FP), R9
-	MOVQ inv+32(FP), BX
+	MOVQ low+24(FP), DX
+	SHLQ $5, DX
+	MOVQ stride+32(FP), R9
+	MOVQ inv+40(FP), BX
 	SHLQ $5, R9
 	LEAQ (DI)(R9*1), SI
 	SUBQ $4, R11
@@ -471,7 +485,8 @@ update:
 	SUBQ         R9, R8
 	SHRQ         $2, R9
 	SUBQ         $128, R11
-	JMP          blocks
+	CMPQ         R11, DX
+	JGE          blocks
 
 done:
 	VZEROUPPER
@@ -831,8 +846,8 @@ TEXT ·squaredDistanceSIMD(SB), NOSPLIT, $0-32
 	MOVQ   a+0(FP), SI
 	MOVQ   b+8(FP), DX
 	MOVQ   n+16(FP), CX
-	MOVQ   sum+24(FP), DI
-	VXORPD Y0, Y0, Y0
+	MOVQ    sum+24(FP), DI
+	VMOVUPD (DI), Y0
 
 distance:
 	VMOVUPD (SI), Y1
@@ -854,9 +869,9 @@ TEXT ·momentsSIMD(SB), NOSPLIT, $0-32
 	VBROADCASTSD mid+16(FP), Y3
 	MOVQ         out+24(FP), DI
 	VBROADCASTSD absMask64<>(SB), Y4
-	VXORPD       Y0, Y0, Y0
-	VXORPD       Y1, Y1, Y1
-	VXORPD       Y2, Y2, Y2
+	VMOVUPD      (DI), Y0
+	VMOVUPD      32(DI), Y1
+	VMOVUPD      64(DI), Y2
 
 moments:
 	VMOVUPD (SI), Y5

@@ -125,19 +125,23 @@ func interleaveSIMD(dst, s0, s1, s2, s3 *float64, n int)
 //go:noescape
 func deinterleaveSIMD(d0, d1, d2, d3, src *float64, step, n int)
 
-// Factors rows i..i+3 of CholeskyLanes, after all rows above.
+// Factors columns from..to (multiples of 4) of rows i..i+3 of CholeskyLanes, after all
+// rows above and all columns before.
 //
 //go:noescape
-func choleskyPanelSIMD(l *float64, n, i int, floor, inv *float64)
+func choleskyPanelSIMD(l *float64, n, i, from, to int, floor, inv *float64)
 
-// Solves two right-hand sides of BackLanes.
+// Solves rows n-1 down to low (a multiple of 4) of two right-hand sides of BackLanes, after
+// the rows below them.
 //
 //go:noescape
-func backPairSIMD(z, l *float64, n, stride int, inv *float64)
+func backPairSIMD(z, l *float64, n, low, stride int, inv *float64)
 
 //go:noescape
 func rollSIMD(a *rollArgs)
 
+// Adds to sum; momentsSIMD to out, where the maximum goes on.
+//
 //go:noescape
 func squaredDistanceSIMD(a, b *float64, n int, sum *float64)
 

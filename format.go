@@ -432,9 +432,15 @@ func (m *Model) loadFleet(header string, tensors []namedTensor) ([]namedTensor, 
 }
 
 // writeFile replaces path by what write produces, or leaves it as it was: the
-// data go to a temporary file beside it, are synced, and are renamed.
+// data go to a temporary file beside it, are synced, and are renamed. The
+// temporary file has one name, so that what a killed process left goes with the
+// next write.
 func writeFile(path string, write func(f *os.File) error) (err error) {
-	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".tmp*")
+	name := filepath.Join(filepath.Dir(path), "."+filepath.Base(path)+".tmp")
+	if err := os.Remove(name); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
 		return err
 	}
@@ -450,13 +456,20 @@ func writeFile(path string, write func(f *os.File) error) (err error) {
 	if err := f.Sync(); err != nil {
 		return err
 	}
+	if err := f.Chmod(0o644); err != nil {
+		return err
+	}
+	mine, err := f.Stat()
+	if err != nil {
+		return err
+	}
 	if err := f.Close(); err != nil {
 		return err
 	}
-	if err := os.Chmod(f.Name(), 0o644); err != nil {
-		return err
+	if now, err := os.Lstat(name); err != nil || !os.SameFile(mine, now) {
+		return fmt.Errorf("another process writes %s", path)
 	}
-	if err := os.Rename(f.Name(), path); err != nil {
+	if err := os.Rename(name, path); err != nil {
 		return err
 	}
 	if d, derr := os.Open(filepath.Dir(path)); derr == nil {

@@ -201,8 +201,8 @@ func Dot(a, b []float32) float32 {
 	return s
 }
 
-// Exp computes dst = e^x within 2 ulp (denormal results: within one of their
-// steps). Overflow gives +Inf, underflow 0.
+// Exp computes dst = e^x within 1.5 ulp (1.13 is the worst known; denormal results:
+// within 1.5 of their steps). Overflow gives +Inf, underflow 0.
 func Exp(dst, x []float32) {
 	same("Exp", "dst", len(dst), "x", len(x))
 	if !useSIMD {
@@ -222,7 +222,8 @@ func Exp(dst, x []float32) {
 	}
 }
 
-// Tanh computes dst = tanh(x) within 4 ulp; odd, and relatively accurate at 0.
+// Tanh computes dst = tanh(x) within 3 ulp (2.41 is the worst known); odd, and
+// relatively accurate at 0.
 func Tanh(dst, x []float32) {
 	same("Tanh", "dst", len(dst), "x", len(x))
 	if !useSIMD {
@@ -242,7 +243,8 @@ func Tanh(dst, x []float32) {
 	}
 }
 
-// Sigmoid computes dst = 1/(1+e^-x) within 4 ulp, also on the lower tail.
+// Sigmoid computes dst = 1/(1+e^-x) within 4 ulp (3.06 is the worst known), also
+// on the lower tail.
 func Sigmoid(dst, x []float32) {
 	same("Sigmoid", "dst", len(dst), "x", len(x))
 	if !useSIMD {
@@ -265,7 +267,7 @@ func Sigmoid(dst, x []float32) {
 // Gelu computes dst = x*(1 + tanh(sqrt(2/pi)*(x + 0.044715 x^3)))/2, the tanh form
 // of Hendrycks and Gimpel (arXiv 1606.08415). Evaluated as x times a sigmoid, so
 // without cancellation: within 4 ulp for x >= -1; below, the relative error grows
-// with the exponent (within 256 ulp while the result is a normal number).
+// with the exponent (within 256 ulp; 148 is the worst known, at -9.8).
 func Gelu(dst, x []float32) {
 	same("Gelu", "dst", len(dst), "x", len(x))
 	if !useSIMD {
@@ -286,7 +288,7 @@ func Gelu(dst, x []float32) {
 }
 
 // GeluGrad computes dx = dy * gelu'(x), or dx += dy * gelu'(x) when acc is true. The
-// derivative has an absolute error of at most 1e-6.
+// derivative has an absolute error of at most 1e-6: it crosses 0, so none in ulp.
 func GeluGrad(dx, x, dy []float32, acc bool) {
 	same("GeluGrad", "dx", len(dx), "x", len(x))
 	same("GeluGrad", "dx", len(dx), "dy", len(dy))
@@ -317,8 +319,8 @@ func accMask(acc bool) uint32 {
 }
 
 // SinCos computes sin = sin(x) and cos = cos(x), x in radians, with an error of at
-// most 2 ulp or 1e-7 absolute, whichever is greater, for every finite x. Arguments
-// beyond about 1e5 take a slow path. sin or cos may be x itself but not each other.
+// most 2 ulp (1.53 is the worst known) or 1e-7 absolute, whichever is greater, for every
+// finite x. Arguments beyond about 1e5 take a slow path. sin or cos may be x itself but not each other.
 func SinCos(sin, cos, x []float32) {
 	same("SinCos", "sin", len(sin), "x", len(x))
 	same("SinCos", "cos", len(cos), "x", len(x))
@@ -352,8 +354,8 @@ func sinCosKernel(sin, cos, x *float32, n int) int {
 	return sinCosSIMD(sin, cos, x, n)
 }
 
-// Expm1OverX computes dst = phi1(x) = (e^x - 1)/x, 1 at x = 0, within 4 ulp for every
-// x: the numerator is never formed by subtraction of nearly equal numbers.
+// Expm1OverX computes dst = phi1(x) = (e^x - 1)/x, 1 at x = 0, within 2.5 ulp for every
+// x (1.84 is the worst known): the numerator is never formed by subtraction of nearly equal numbers.
 func Expm1OverX(dst, x []float32) {
 	same("Expm1OverX", "dst", len(dst), "x", len(x))
 	if !useSIMD {
@@ -373,8 +375,8 @@ func Expm1OverX(dst, x []float32) {
 	}
 }
 
-// Softplus computes dst = log(1+e^x) without overflow, within 4 ulp, also on the
-// lower tail.
+// Softplus computes dst = log(1+e^x) without overflow, within 4 ulp (3.10 is the worst
+// known), also on the lower tail.
 func Softplus(dst, x []float32) {
 	same("Softplus", "dst", len(dst), "x", len(x))
 	if !useSIMD {
@@ -711,7 +713,8 @@ func AddColumnSums(dst, x []float32, rows, cols int) {
 }
 
 // GluRows computes the gated unit dst = gelu(u)*v, where the rows of x are (u, v):
-// x is rows x 2h, dst rows x h (Shazeer, arXiv 2002.05202). gelu is that of [Gelu].
+// x is rows x 2h, dst rows x h (Shazeer, arXiv 2002.05202). gelu and its error are those
+// of [Gelu]; the product is rounded once more.
 func GluRows(dst, x []float32, rows, h int) {
 	const op = "GluRows"
 	dims(op, rows, h)

@@ -286,6 +286,52 @@ func TestPairsSpecialValues(t *testing.T) {
 	})
 }
 
+// TestPairsDenormals: the factor e^(sigma t) counts as zero below 8.4e-39 at most, on the
+// assembly tiers, and is accurate to a step of a denormal on the reference; other operands
+// and results may be denormal.
+func TestPairsDenormals(t *testing.T) {
+	eachTier(t, func(tier string) {
+		flushed, step := 8.4e-39, 0x1p-149
+		if tier == "reference" {
+			flushed = step
+		}
+		for _, far := range []float32{0, 1e6} {
+			const queries = 61
+			p := &PairTokens{Tokens: 1, Pairs: 2, Queries: queries, Sigma: []float32{-1, -1}, Omega: []float32{0, far},
+				Z0: []float32{1, 0, 0, 0}, B: make([]float32, 4), C: []float32{1, 0, 1, 0}, Tau: make([]float32, queries)}
+			for i := range p.Tau {
+				p.Tau[i] = 80 + float32(i)/2
+			}
+			work, y, rate, z := make([]float32, PairsWork(2)), make([]float32, queries), make([]float32, queries), make([]float32, 4*queries)
+			for _, z0 := range []float32{1, 1e30} {
+				p.Z0[0] = z0
+				PairsStates(z, p, work)
+				check := func(what string) {
+					for q, tq := range p.Tau {
+						e := math.Exp(-float64(tq))
+						tol := float64(z0) * max(1e-5*e+step, boolBound(e < flushed, flushed))
+						require.InDelta(t, e*float64(z0), float64(y[q]), tol, "%s: %s at %g", tier, what, tq)
+						require.InDelta(t, e*float64(z0), float64(z[4*q]), tol, "%s: state at %g", tier, tq)
+					}
+				}
+				PairsReadout(y, p, work)
+				check("readout")
+				PairsEval(y, rate, p, work)
+				check("value")
+			}
+		}
+		// Denormal rates count as none, denormal states and drives as they are.
+		p := &PairTokens{Tokens: 1, Pairs: 1, Queries: 3, Sigma: []float32{1e-40}, Omega: []float32{-1e-41},
+			Z0: []float32{3e-40, -1e-45}, B: []float32{1e-39, 2}, C: []float32{1, 0}, Tau: []float32{0, 1, 1e-6}}
+		work, y, z := make([]float32, PairsWork(1)), make([]float32, 3), make([]float32, 6)
+		PairsReadout(y, p, work)
+		PairsStates(z, p, work)
+		require.InDeltaSlice(t, []float32{3e-40, 1.3e-39, 3e-40}, y, 4*step, tier)
+		require.InDeltaSlice(t, []float32{3e-40, 1.3e-39, 3e-40}, []float32{z[0], z[2], z[4]}, 4*step, tier)
+		require.InDeltaSlice(t, []float32{-1e-45, 2, 2e-6}, []float32{z[1], z[3], z[5]}, 1e-12, tier)
+	})
+}
+
 func TestPairsAllocations(t *testing.T) {
 	if raceEnabled {
 		t.Skip("the race detector allocates")

@@ -148,11 +148,11 @@ func WriteCollection(ctx context.Context, dir string, seed uint64, n int, opt Wr
 				return m, damaged(s.File, "missing or not %d bytes long; delete %s to start over", s.Bytes, manifestName)
 			}
 		}
-		// What a killed run left half written.
-		left, _ := filepath.Glob(filepath.Join(dir, ".tmp-*"))
-		for _, name := range left {
-			os.Remove(name)
-		}
+	}
+	// What a killed run left half written.
+	left, _ := filepath.Glob(filepath.Join(dir, ".tmp-*"))
+	for _, name := range left {
+		os.Remove(name)
 	}
 	if m.Families == nil {
 		m.Families = map[string]int{}

@@ -139,16 +139,14 @@ func createOutput(env *environment, path string) (*output, error) {
 	return out, nil
 }
 
-// createTemporary makes a new file beside the target.
+// createTemporary makes a new file beside the target. It has one name, so that
+// what a killed process left goes with the next run.
 func createTemporary(target string, mode fs.FileMode) (*os.File, error) {
-	for i := 0; ; i++ {
-		name := fmt.Sprintf("%s.%d-%d.tmp", target, os.Getpid(), i)
-		f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, mode)
-		if errors.Is(err, fs.ErrExist) && i < 1000 {
-			continue
-		}
-		return f, err
+	name := target + ".tmp"
+	if err := os.Remove(name); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, err
 	}
+	return os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, mode)
 }
 
 // Commit completes the file and puts it in place.
@@ -164,14 +162,18 @@ func (o *output) Commit() error {
 	if o.file == nil {
 		return err
 	}
-	if o.temp != "" && err == nil {
-		err = o.file.Sync()
-	}
-	err = errors.Join(err, o.file.Close())
 	if o.temp == "" {
-		return err
+		return errors.Join(err, o.file.Close())
 	}
 	if err == nil {
+		err = o.file.Sync()
+	}
+	mine, statErr := o.file.Stat()
+	err = errors.Join(err, statErr, o.file.Close())
+	if err == nil {
+		if now, lost := os.Lstat(o.temp); lost != nil || !os.SameFile(mine, now) {
+			return fmt.Errorf("cannot write %s: another process writes it", o.target)
+		}
 		err = os.Rename(o.temp, o.target)
 	}
 	if err != nil {

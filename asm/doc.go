@@ -7,13 +7,18 @@
 //
 // Every kernel has a readable Go body (the reference, compiled everywhere) and
 // assembly bodies: AVX2 with FMA on amd64, NEON on arm64, and AVX-512 where it
-// pays. The exported function checks the lengths once and picks the body. The
+// pays; the float64 kernels have AVX2 only, and NEON leaves the states of the closed
+// form to Go. The exported function checks the lengths once and picks the body. The
 // build tag noasm removes the assembly; GODEBUG=cpu.avx2=off (or cpu.fma=off)
-// switches it off at start, cpu.avx512f=off its widest bodies, cpu.asimd=off
-// NEON. An assembly call takes some tens of microseconds at most: the wrappers cut
-// longer work into pieces, so that the scheduler is never kept waiting. [Tier]
-// tells which one runs. The package is exported for the engine's own use and carries
-// no promise of stability.
+// switches it off at start, cpu.avx512f=off its widest bodies, cpu.asimd=off NEON (where
+// Go's runtime warns that it does not know the name). [Tier] tells which one runs. The
+// package is exported for the engine's own use and carries no promise of stability.
+//
+// # Preemption
+//
+// Assembly cannot be preempted. The wrappers cut work into calls of at most about 50
+// microseconds on a core of 3 GHz, for any sizes; what cannot be cut so (an attention over more than 16384
+// keys, matrices of the exponential beyond order 32, more than 1024 pairs) runs in Go.
 //
 // # Lengths
 //
@@ -30,12 +35,14 @@
 // output of Gemm and of the *Grad row kernels must not overlap any input, except
 // that SoftmaxRowsGrad, TanhGrad and SigmoidGrad allow dx to be y or dy, and GeluGrad
 // allows dx to be x or dy. GluRows and AddColumnSums take no operand twice. The
-// outputs of attention, of the closed form, of the stacked matrices and of the
-// float64 kernels must not overlap anything.
+// outputs and the scratch of attention, of the closed form, of the stacked matrices and
+// of the float64 kernels must not overlap anything, except that Slide64 allows dst to be
+// src (CholeskyLanes and BackLanes replace what they are given). Only SinCos has two
+// outputs of which one may be x. Inputs may always coincide.
 //
 // # Rounding
 //
-// Kernels fall in four classes:
+// Kernels fall in five classes:
 //
 //   - exact: Add, Sub, Mul, AddTo, Axpy, Scale, MulAdd, AddColumnSums,
 //     TanhGrad, SigmoidGrad, AdamW, GRUGatesGrad.
@@ -53,9 +60,10 @@
 //     old value, k and the tier: not on m, n, the strides or the modes.
 //     Multiply-adds may be fused.
 //   - composed: Attention and its gradient, the Pairs kernels, the Stack kernels
-//     and the float64 kernels. Fused multiply-adds, sums in an order that is fixed
-//     on each tier; tiers differ in the last bits. One sequence, token, matrix or
-//     lane never depends on the others of a call, nor on their number.
+//     and the float64 kernels. Fused multiply-adds (but in SquaredDistance, Moments
+//     and Slide64, which have the same bits everywhere), sums in an order that is
+//     fixed on each tier; tiers differ in the last bits. One sequence, token, matrix
+//     or lane never depends on the others of a call, nor on their number.
 //
 // # Special values
 //
@@ -63,9 +71,10 @@
 // whole. Infinities follow IEEE arithmetic, and elementary functions return their
 // limits (Exp(-Inf) = 0, Tanh(+Inf) = 1, Gelu(-Inf) = 0, SinCos(Inf) = NaN).
 // Denormals are neither flushed nor trapped, with one exception: in the closed form
-// the factor exp(sigma t) below 8e-39 counts as zero in the assembly bodies, which
-// moves a state by less than 8e-39 of its start. SoftmaxRows says what it does with
-// rows of -Inf, Attention with sequences without a key.
+// the factor exp(sigma t) counts as zero in the assembly bodies where it is below
+// 8.4e-39 (sigma t < -87.68), which moves a state by less than 8.4e-39 of its start.
+// SoftmaxRows says what it does with rows of -Inf, Attention with sequences without a
+// key, Rollout and CholeskyLanes what replaces a NaN.
 //
 // # Concurrency
 //

@@ -71,20 +71,32 @@ func TestNeonNames(t *testing.T) {
 	}
 }
 
-// Every macro, assembled with several arguments, must disassemble to the instruction
-// in its comment. Works on every host: only the go tool is needed.
-func TestNeonMacros(t *testing.T) {
-	goTool, err := exec.LookPath("go")
-	if err != nil {
-		t.Skip("the go tool is not installed")
-	}
+// goTool returns a function that runs the go tool for arm64 and returns its output. Works
+// on every host that has the tool.
+func goTool(t *testing.T) func(args ...string) string {
 	if runtime.GOOS == "js" || runtime.GOOS == "wasip1" {
 		t.Skip("no processes here")
 	}
+	path, err := exec.LookPath("go")
+	if err != nil {
+		t.Skip("the go tool is not installed")
+	}
+	return func(args ...string) string {
+		cmd := exec.Command(path, args...)
+		cmd.Env = append(os.Environ(), "GOOS=linux", "GOARCH=arm64", "GOFLAGS=")
+		out, err := cmd.CombinedOutput()
+		require.NoError(t, err, "go %v: %s", args, out)
+		return string(out)
+	}
+}
+
+// Every macro, assembled with several arguments, must disassemble to the instruction
+// in its comment.
+func TestNeonMacros(t *testing.T) {
+	run := goTool(t)
 	here, err := os.Getwd()
 	require.NoError(t, err)
-	root, err := exec.Command(goTool, "env", "GOROOT").Output()
-	require.NoError(t, err)
+	root := run("env", "GOROOT")
 	dir := t.TempDir()
 
 	// Two register patterns that differ in every bit, all lanes, the ends of the shifts.
@@ -122,14 +134,7 @@ func TestNeonMacros(t *testing.T) {
 	}
 	source, object := filepath.Join(dir, "all_arm64.s"), filepath.Join(dir, "all.o")
 	require.NoError(t, os.WriteFile(source, []byte(text+"\tRET\n"), 0o600))
-	run := func(args ...string) string {
-		cmd := exec.Command(goTool, args...)
-		cmd.Env = append(os.Environ(), "GOOS=linux", "GOARCH=arm64", "GOFLAGS=")
-		out, err := cmd.CombinedOutput()
-		require.NoError(t, err, "go %v: %s", args, out)
-		return string(out)
-	}
-	run("tool", "asm", "-p", "all", "-I", here, "-I", filepath.Join(strings.TrimSpace(string(root)), "pkg", "include"), "-o", object, source)
+	run("tool", "asm", "-p", "all", "-I", here, "-I", filepath.Join(strings.TrimSpace(root), "pkg", "include"), "-o", object, source)
 	// Lines of words hold: place, address, word, Go's syntax // the manual's syntax.
 	code := regexp.MustCompile(`(?m)^\s+all_arm64\.s:(\d+)\s+0x[0-9a-f]+\s+[0-9a-f]{8}\s.*// (.*?)\s*$`)
 	found := code.FindAllStringSubmatch(run("tool", "objdump", "-gnu", object), -1)
@@ -143,6 +148,50 @@ func TestNeonMacros(t *testing.T) {
 		}
 		require.Equal(t, []string{want[i]}, got, c)
 	}
+}
+
+// The inner loop of the NEON product: 82 instructions for 512 operations, 64 of them
+// multiply-adds of four lanes. What else it does is 16 loads and two of the loop.
+func TestNeonGemmInstructions(t *testing.T) {
+	run := goTool(t)
+	text, err := os.ReadFile("gemm_arm64.s")
+	require.NoError(t, err)
+	// In place of the header that the compiler writes: any offsets do.
+	dir, header := t.TempDir(), ""
+	for _, field := range regexp.MustCompile(`\bgemmArgs_\w+`).FindAllString(string(text), -1) {
+		if line := "#define " + field + " 8\n"; !strings.Contains(header, line) {
+			header += line
+		}
+	}
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "go_asm.h"), []byte(header), 0o600))
+	object := filepath.Join(dir, "gemm.o")
+	run("tool", "asm", "-p", "asm", "-I", ".", "-I", dir, "-I", filepath.Join(strings.TrimSpace(run("env", "GOROOT")), "pkg", "include"), "-o", object, "gemm_arm64.s")
+	line := regexp.MustCompile(`(?m)^\s+gemm_arm64\.s:\d+\s+0x[0-9a-f]+\s+([0-9a-f]{8})\s+(.*?)\s*$`)
+	loop := regexp.MustCompile(`^BGE -(\d+)\(PC\)$`) // the only one that runs while steps are left
+	var words []uint64
+	found := false
+	for _, m := range line.FindAllStringSubmatch(run("tool", "objdump", "-s", `\.gemmNEONx8$`, object), -1) {
+		w, err := strconv.ParseUint(m[1], 16, 32)
+		require.NoError(t, err)
+		words = append(words, w)
+		back := loop.FindStringSubmatch(m[2])
+		if back == nil {
+			continue
+		}
+		require.False(t, found, "one such loop")
+		found = true
+		n, err := strconv.Atoi(back[1])
+		require.NoError(t, err)
+		require.Equal(t, 82, n+1, "instructions of the loop")
+		multiplyAdds := 0
+		for _, w := range words[len(words)-n-1:] {
+			if w&0xffc0f400 == 0x4f801000 { // fmla v.4s, v.4s, v.s[i]
+				multiplyAdds++
+			}
+		}
+		require.Equal(t, 64, multiplyAdds)
+	}
+	require.True(t, found, "loop of gemmNEONx8")
 }
 
 // Encodings outside the header would escape the test above.

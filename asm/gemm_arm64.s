@@ -7,8 +7,8 @@
 // Tiles of C by NEON: 8 or 4 rows by panels of 8 columns, two registers per row. Rows of
 // A are read four steps at a time and multiply by lane, so A needs no copy. Rows that do
 // not exist repeat the last one: they compute and store the same values. The loop of
-// the taller kernel is 82 instructions for four steps, 512 operations, 64 of them FMLA:
-// count by GOARCH=arm64 go test -c and go tool objdump -s gemmNEONx8.
+// the taller kernel is 82 instructions for four steps, 512 operations, 64 of them FMLA
+// (TestNeonGemmInstructions counts them).
 //
 // Registers:
 //   R0 arguments   R1..R8  A of the rows at the step, later C of the rows

@@ -81,7 +81,8 @@ func giveExp(w *expWork) {
 // hold batch x n x n numbers, row-major, 1 <= n <= 17; dst may be a. The error is
 // that of the degree-optimised Taylor polynomial with scaling and squaring in
 // float32: a few roundings relative to the norm of the result, doubled by every
-// squaring (norms above 3.01). Matrices that are not finite give NaN. The result
+// squaring (norms above 3.01). Matrices that are not finite, or whose 1-norm
+// overflows, give NaN; at most 128 squarings are done, which may overflow. The result
 // for a matrix does not depend on the others in the batch. For float64 see
 // [Dense.Exp].
 func ExpBatch(dst, a []float32, n, batch int) {

@@ -129,6 +129,17 @@ func TestExpBatchSpecialCases(t *testing.T) {
 	require.Equal(t, float32(0), a[20])
 	require.InEpsilon(t, math.Exp(3), float64(a[23]), 2e-5)
 	require.True(t, math.IsInf(float64(a[24]), 1) || a[24] != a[24])
+	// The greatest numbers, whose norm overflows from order 2 on.
+	for n := 1; n <= maxStack; n++ {
+		big := make([]float32, n*n)
+		for i := range big {
+			big[i] = -math.MaxFloat32
+		}
+		ExpBatch(big, big, n, 1)
+		for _, v := range big {
+			require.True(t, n == 1 && v == 0 || n > 1 && v != v, "order %d: %v", n, v)
+		}
+	}
 }
 
 // TestExpBatchDerivative: the dual stacks against central differences in float64.
@@ -252,6 +263,15 @@ func FuzzExpBatch(f *testing.F) {
 				if got[i] != want[i] {
 					t.Fatalf("order %d: element %d is %v beside %v, else %v", n, i, got[i], a[n*n:2*n*n], want[i])
 				}
+			}
+		}
+		norm := float32(0)
+		for _, v := range a[n*n : 2*n*n] {
+			norm += v * 0 // NaN unless all are finite
+		}
+		for _, v := range got[n*n : 2*n*n] {
+			if norm != norm && v == v {
+				t.Fatalf("order %d: %v from %v", n, v, a[n*n:2*n*n])
 			}
 		}
 		if e := expError(calm, want, n, 3); !(e < 1e-3) {

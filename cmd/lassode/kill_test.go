@@ -49,7 +49,7 @@ func kills(t *testing.T) int {
 	if testing.Short() {
 		return 1
 	}
-	return 3
+	return 2
 }
 
 // child runs a job to its end, or kills it after a while; it reports whether it
@@ -99,7 +99,7 @@ func contents(t *testing.T, dir string) map[string]string {
 // until they end: the files must be those of a run that nobody disturbed, bit for
 // bit, with nothing beside them, and whole at every moment.
 func TestKilled(t *testing.T) {
-	config := write(t, "c.json", `{"model":{"width":8,"blocks":1,"heads":2,"feed":8,"pairs":2,"hub_tokens":4,"phase_modes":2,"encoder":4,"mixer":4,"min_windows":8,"max_windows":16},"train":{"batch":64,"steps":30,"save_every":1}}`)
+	config := write(t, "c.json", `{"model":{"width":8,"blocks":1,"heads":2,"feed":8,"pairs":2,"hub_tokens":4,"phase_modes":2,"encoder":4,"mixer":4,"min_windows":8,"max_windows":16},"train":{"batch":64,"steps":12,"save_every":1}}`)
 	csv := write(t, "wave.csv", waveCSV(60))
 	for _, job := range []struct {
 		name, kind string

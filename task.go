@@ -105,16 +105,21 @@ func (t *tasks) draw(r *rand.Rand, cfg Config, src Source, opt taskOptions, budg
 		if err != nil {
 			return fmt.Errorf("lassode: trajectory %d: %w", i, err)
 		}
-		if !t.drawContext(r, s, channels, opt.whole) {
+		// Another part of the same trajectory is cheaper than another trajectory.
+		found, asked := false, 0
+		for try := 0; try < 3 && !found; try++ {
+			if !t.drawContext(r, s, channels, opt.whole) {
+				continue
+			}
+			asked = t.place(cfg).count
+			found = windows == 0 || fits(asked, windows) || refused >= patience
+			refused++
+		}
+		if !found {
 			continue
 		}
-		asked := t.place(cfg).count
-		switch {
-		case windows == 0:
+		if windows == 0 {
 			windows = asked
-		case !fits(asked, windows) && refused < patience:
-			refused++
-			continue
 		}
 		refused = 0
 		if made == 0 {

@@ -3,7 +3,7 @@ package classical
 import "slices"
 
 // NumGuides is the number of candidates of a Bank; GuideNames lists them.
-const NumGuides = 29
+const NumGuides = 31
 
 // NumFeatures is the number of features per candidate and channel that
 // Features writes:
@@ -29,8 +29,12 @@ const NumGuides = 29
 const NumFeatures = 37
 
 // NumInside is the number of interpolants inside the context: the cubic
-// spline through the observed points and the cubic smoothing spline.
-const NumInside = 2
+// spline through the observed points, the cubic smoothing spline, and the mean of
+// a Gaussian process with Matern 5/2 covariance.
+const NumInside = 3
+
+// splineInside are those that are cubic splines.
+const splineInside = 2
 
 // maxGroup is the largest number of channels fitted jointly.
 const maxGroup = 64
@@ -80,6 +84,8 @@ const (
 	idNVARVal
 	idReplay
 	idReplayLong
+	idModes
+	idParrot
 )
 
 var guideNames = [NumGuides]string{
@@ -92,6 +98,7 @@ var guideNames = [NumGuides]string{
 	idZ2: "z2-1e-4", idZ3a: "z3-1e-6", idZ3b: "z3-1e-3", idZ3c: "z3-1e-1", idZ3Box: "z3-boxed",
 	idNVAR1v: "nvar1-native", idNVAR2v: "nvar2-native", idNVAR3v: "nvar3-native",
 	idNVARVal: "nvar-validated", idReplay: "replay", idReplayLong: "replay-long",
+	idModes: "dmd", idParrot: "parroting",
 }
 
 // sets are the guides with fixed form and ridge, on the smoothed grid.
@@ -140,7 +147,8 @@ func NewBank() *Bank { return &Bank{} }
 type group struct {
 	c              int
 	mid, half      []float64
-	inside         [NumInside][]spline
+	inside         [splineInside][]spline
+	process        []matern
 	noise          []float64 // in half ranges
 	clean          bool
 	native, smooth grid
@@ -277,7 +285,12 @@ func (s *stencil) at(p *path, j int) (float64, float64) {
 func (b *Bank) Inside(value, rate []float64, c int, t float64) {
 	g, j := b.at(c)
 	for i := 0; i < NumInside; i++ {
-		v, r := g.inside[i][j].at(t)
+		var v, r float64
+		if i < splineInside {
+			v, r = g.inside[i][j].at(t)
+		} else {
+			v, r = g.process[j].at(t)
+		}
 		if v > 4 || v < -4 {
 			v, r = clamp(v, -4, 4), 0
 		}
@@ -322,6 +335,9 @@ func (g *group) fit(mem *arena, pr *prep, times, values []float64, all, c0, c in
 			g.inside[i] = append(g.inside[i], spline{})
 		}
 	}
+	for len(g.process) < c {
+		g.process = append(g.process, matern{})
+	}
 	g.noise = mem.zeros(c)
 	pr.splines(mem, g.inside[0][:c], g.inside[1][:c], g.noise)
 	g.clean = true
@@ -335,7 +351,10 @@ func (g *group) fit(mem *arena, pr *prep, times, values []float64, all, c0, c in
 			g.clean = g.clean && v < cleanNoise
 		}
 	}
-	pr.nativeGrid(mem, &g.native, g.inside[0][:c], g.clean, 256)
+	for j := range c {
+		g.process[j].fit(mem, pr.tobs[j], pr.yobs[j], g.noise[j])
+	}
+	pr.nativeGrid(mem, &g.native, g.inside[0][:c], g.clean, gridLimit)
 	if g.clean {
 		pr.denseGrid(mem, &g.smooth, g.inside[0][:c])
 	}
@@ -377,6 +396,8 @@ func (g *group) fit(mem *arena, pr *prep, times, values []float64, all, c0, c in
 	run.single(mem, g)
 	run.replay(mem, g, &g.smooth, idReplay, matchPoints)
 	run.replay(mem, g, &g.native, idReplayLong, longMatchPoints)
+	run.parrot(mem, g, &g.native, idParrot)
+	run.reduced(mem, g, &g.native, idModes)
 	run.finish(mem, g)
 }
 

@@ -369,7 +369,7 @@ func (g *group) fit(mem *arena, pr *prep, times, values []float64, all, c0, c in
 		}
 	}
 	g.gapShare = float64(bad) / float64(g.smooth.n)
-	g.feats = resize32(g.feats, c*NumGuides*NumFeatures)
+	g.feats = grow(g.feats, c*NumGuides*NumFeatures)
 	g.logErr = mem.zeros(c * NumGuides)
 
 	run.init(mem, g, horizon-end)

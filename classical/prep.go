@@ -15,14 +15,6 @@ func panicShape(where, a string, va int, b string, vb int) {
 	panic(fmt.Sprintf("classical: %s: %s = %d does not fit %s = %d", where, a, va, b, vb))
 }
 
-// resize32 returns s with n elements, reallocating only when it must grow.
-func resize32(s []float32, n int) []float32 {
-	if cap(s) < n {
-		return make([]float32, n)
-	}
-	return s[:n]
-}
-
 // prep is a context in half ranges, ready for gridding.
 type prep struct {
 	c         int

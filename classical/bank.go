@@ -3,7 +3,7 @@ package classical
 import "slices"
 
 // NumGuides is the number of candidates of a Bank; GuideNames lists them.
-const NumGuides = 31
+const NumGuides = 33
 
 // NumFeatures is the number of features per candidate and channel that
 // Features writes:
@@ -29,15 +29,21 @@ const NumGuides = 31
 const NumFeatures = 37
 
 // NumInside is the number of interpolants inside the context: the cubic
-// spline through the observed points, the cubic smoothing spline, and the mean of
-// a Gaussian process with Matern 5/2 covariance.
+// spline through the observed points, the cubic smoothing spline, and the
+// posterior mean of a Gaussian process with Matern 5/2 covariance (the first
+// again when the context is regular and free of noise).
 const NumInside = 3
-
-// splineInside are those that are cubic splines.
-const splineInside = 2
 
 // maxGroup is the largest number of channels fitted jointly.
 const maxGroup = 64
+
+// Largest number of rows of the native grid: longer contexts are thinned. Clean
+// contexts of few channels, which chaos can be learnt from, keep more.
+const (
+	nativeRows   = 256
+	fineRows     = 512
+	fineChannels = 8
+)
 
 // maxPath is the largest number of steps a guide is rolled.
 const maxPath = 2048
@@ -84,8 +90,10 @@ const (
 	idNVARVal
 	idReplay
 	idReplayLong
-	idModes
+	idModesLow
+	idModesHigh
 	idParrot
+	idPeriodic
 )
 
 var guideNames = [NumGuides]string{
@@ -98,7 +106,8 @@ var guideNames = [NumGuides]string{
 	idZ2: "z2-1e-4", idZ3a: "z3-1e-6", idZ3b: "z3-1e-3", idZ3c: "z3-1e-1", idZ3Box: "z3-boxed",
 	idNVAR1v: "nvar1-native", idNVAR2v: "nvar2-native", idNVAR3v: "nvar3-native",
 	idNVARVal: "nvar-validated", idReplay: "replay", idReplayLong: "replay-long",
-	idModes: "dmd", idParrot: "parroting",
+	idModesLow: "modes-low", idModesHigh: "modes-high",
+	idParrot: "parroting", idPeriodic: "periodic",
 }
 
 // sets are the guides with fixed form and ridge, on the smoothed grid.
@@ -124,8 +133,9 @@ var (
 func GuideNames() []string { return slices.Clone(guideNames[:]) }
 
 // Bank fits a set of small dynamical models to one observed context and rolls
-// them forward: linear, quadratic and cubic autoregressions, replay of the
-// nearest past, mean and last value. It owns all scratch; one goroutine at a
+// them forward: linear, quadratic and cubic autoregressions, dynamic mode
+// decompositions of delays, replay of the nearest past, a Fourier series of
+// unknown period, mean and last value. It owns all scratch; one goroutine at a
 // time may use it, and after the first fits of a size it allocates nothing.
 // The zero value is ready for use.
 type Bank struct {
@@ -147,8 +157,8 @@ func NewBank() *Bank { return &Bank{} }
 type group struct {
 	c              int
 	mid, half      []float64
-	inside         [splineInside][]spline
-	process        []matern
+	inside         [2][]spline
+	process        []curve
 	noise          []float64 // in half ranges
 	clean          bool
 	native, smooth grid
@@ -286,7 +296,7 @@ func (b *Bank) Inside(value, rate []float64, c int, t float64) {
 	g, j := b.at(c)
 	for i := 0; i < NumInside; i++ {
 		var v, r float64
-		if i < splineInside {
+		if i < len(g.inside) {
 			v, r = g.inside[i][j].at(t)
 		} else {
 			v, r = g.process[j].at(t)
@@ -335,9 +345,6 @@ func (g *group) fit(mem *arena, pr *prep, times, values []float64, all, c0, c in
 			g.inside[i] = append(g.inside[i], spline{})
 		}
 	}
-	for len(g.process) < c {
-		g.process = append(g.process, matern{})
-	}
 	g.noise = mem.zeros(c)
 	pr.splines(mem, g.inside[0][:c], g.inside[1][:c], g.noise)
 	g.clean = true
@@ -351,10 +358,21 @@ func (g *group) fit(mem *arena, pr *prep, times, values []float64, all, c0, c in
 			g.clean = g.clean && v < cleanNoise
 		}
 	}
-	for j := range c {
-		g.process[j].fit(mem, pr.tobs[j], pr.yobs[j], g.noise[j])
+	for len(g.process) < c {
+		g.process = append(g.process, curve{})
 	}
-	pr.nativeGrid(mem, &g.native, g.inside[0][:c], g.clean, gridLimit)
+	for j := range c {
+		if t := pr.tobs[j]; len(t) < 4 || g.clean && pr.regular {
+			g.process[j] = curve{cubic: &g.inside[0][j]}
+		} else {
+			g.process[j].process(mem, t, pr.yobs[j])
+		}
+	}
+	limit := nativeRows
+	if g.clean && c <= fineChannels && !run.coarse {
+		limit = fineRows
+	}
+	pr.nativeGrid(mem, &g.native, g.inside[0][:c], g.clean, limit)
 	if g.clean {
 		pr.denseGrid(mem, &g.smooth, g.inside[0][:c])
 	}
@@ -369,7 +387,7 @@ func (g *group) fit(mem *arena, pr *prep, times, values []float64, all, c0, c in
 		}
 	}
 	g.gapShare = float64(bad) / float64(g.smooth.n)
-	g.feats = grow(g.feats, c*NumGuides*NumFeatures)
+	g.feats = slices.Grow(g.feats[:0], c*NumGuides*NumFeatures)[:c*NumGuides*NumFeatures]
 	g.logErr = mem.zeros(c * NumGuides)
 
 	run.init(mem, g, horizon-end)
@@ -396,8 +414,9 @@ func (g *group) fit(mem *arena, pr *prep, times, values []float64, all, c0, c in
 	run.single(mem, g)
 	run.replay(mem, g, &g.smooth, idReplay, matchPoints)
 	run.replay(mem, g, &g.native, idReplayLong, longMatchPoints)
+	run.modal(mem, g, &g.native, idModesLow, idModesHigh, max(1, min(16, 64/c)))
 	run.parrot(mem, g, &g.native, idParrot)
-	run.reduced(mem, g, &g.native, idModes)
+	run.periodic(mem, g, &g.smooth, idPeriodic)
 	run.finish(mem, g)
 }
 

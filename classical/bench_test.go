@@ -2,6 +2,7 @@ package classical
 
 import (
 	"fmt"
+	"math/rand/v2"
 	"testing"
 )
 
@@ -15,6 +16,35 @@ func BenchmarkBankFit(b *testing.B) {
 				b.ReportAllocs()
 				for b.Loop() {
 					bank.Fit(times, values, c, 2*times[rows-1])
+				}
+			})
+		}
+	}
+}
+
+// BenchmarkBankNoisy fits noisy contexts of which half of the rows are missing.
+func BenchmarkBankNoisy(b *testing.B) {
+	for _, c := range []int{1, 3, 8} {
+		for _, rows := range []int{64, 256} {
+			b.Run(fmt.Sprintf("channels=%d/rows=%d", c, rows), func(b *testing.B) {
+				r := rand.New(rand.NewPCG(1, 2))
+				all, values := benchData(2*rows, c)
+				var times, seen []float64
+				for i, t := range all {
+					if r.Float64() < 0.5 {
+						continue
+					}
+					times = append(times, t)
+					for _, v := range values[i*c : (i+1)*c] {
+						seen = append(seen, v+0.05*r.NormFloat64())
+					}
+				}
+				bank := NewBank()
+				horizon := 2 * all[len(all)-1]
+				bank.Fit(times, seen, c, horizon)
+				b.ReportAllocs()
+				for b.Loop() {
+					bank.Fit(times, seen, c, horizon)
 				}
 			})
 		}

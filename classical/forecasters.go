@@ -3,6 +3,7 @@ package classical
 import (
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 )
 
@@ -303,8 +304,6 @@ func rollDMD(a *arena, g *grid, path []float64, steps int) {
 		blk, off := a.mark()
 		var m modes
 		m.decompose(a, g, end, d)
-		m.project(a, min(m.p, 24))
-		m.learn(min(m.p, 24), end)
 		for _, r := range []int{1, 2, 3, 4, 6, 8, 12, 16, 24} {
 			if r > m.p || r > end-d-1 {
 				break
@@ -318,8 +317,6 @@ func rollDMD(a *arena, g *grid, path []float64, steps int) {
 	}
 	var m modes
 	m.decompose(a, g, g.n, delays)
-	m.project(a, rank)
-	m.learn(rank, g.n)
 	m.roll(a, g, g.n, rank, path[pathHistory*c:], steps)
 }
 
@@ -329,10 +326,6 @@ type modes struct {
 	mean       []float64
 	phi        []float64 // rows x p centred delay vectors, oldest block first
 	u          []float64 // p x p, row k = k-th direction, strongest first
-	z          []float64 // coordinates, direction by direction
-
-	most, pairs int
-	gram, cross []float64 // most x most: z z' and z z_next' over pairs rows
 }
 
 // decompose builds the delay matrix of the first end rows with d delays.
@@ -359,96 +352,85 @@ func (m *modes) decompose(a *arena, g *grid, end, d int) {
 	}
 	vec := a.zeros(m.p * m.p)
 	jacobi(cov, vec, m.p)
-	var room [maxGroup]int // delays times channels are at most that
-	order := room[:m.p]
+	order := make([]int, m.p)
 	for i := range order {
 		order[i] = i
-		for k := i; k > 0 && cov[order[k]*m.p+order[k]] > cov[order[k-1]*m.p+order[k-1]]; k-- {
-			order[k], order[k-1] = order[k-1], order[k]
-		}
 	}
+	slices.SortStableFunc(order, func(x, y int) int {
+		switch dx, dy := cov[x*m.p+x], cov[y*m.p+y]; {
+		case dx > dy:
+			return -1
+		case dx < dy:
+			return 1
+		}
+		return 0
+	})
 	m.u = a.raw(m.p * m.p)
 	for k, o := range order {
 		copy(m.u[k*m.p:(k+1)*m.p], vec[o*m.p:(o+1)*m.p])
 	}
 }
 
-// project writes the coordinates of all delay vectors on the first most
-// directions, direction by direction.
-func (m *modes) project(a *arena, most int) {
-	m.z = a.raw(most*m.rows + 1)
-	for k := range most {
-		for i := range m.rows {
-			m.z[k*m.rows+i] = dot(m.phi[i*m.p:(i+1)*m.p], m.u[k*m.p:(k+1)*m.p])
-		}
-	}
-	m.gram, m.cross = a.raw(most*most), a.raw(most*most)
-}
-
-// learn accumulates the normal equations of the reduced map over the rows before
-// end.
-func (m *modes) learn(most, end int) {
-	m.pairs = max(end-m.d, 0)
-	for k := range most {
-		for l := range most {
-			x := m.z[l*m.rows:][:m.pairs]
-			if l <= k {
-				m.gram[k*most+l] = dot(x, m.z[k*m.rows:][:m.pairs])
-			}
-			m.cross[k*most+l] = 0
-			if m.pairs > 0 {
-				m.cross[k*most+l] = dot(x, m.z[k*m.rows+1:])
-			}
-		}
-	}
-	m.most = most
-}
-
-// roll solves for the reduced map of rank r and iterates it from the delay
-// vector that ends at row end.
+// roll fits the reduced map of rank r and iterates it from the last delay
+// vector.
 func (m *modes) roll(a *arena, g *grid, end, r int, dst []float64, steps int) {
 	blk, off := a.mark()
 	defer a.release(blk, off)
 	c, p := g.c, m.p
-	gram, op := a.raw(r*r), a.raw(r*r) // row k of op: coefficients of next z_k
+	zt := a.raw(r*m.rows + 1) // mode-major
+	for k := 0; k < r; k++ {
+		for i := 0; i < m.rows; i++ {
+			zt[k*m.rows+i] = dot(m.phi[i*p:(i+1)*p], m.u[k*p:(k+1)*p])
+		}
+	}
+	gram := a.zeros(r * r)
+	pairs := max(m.rows-1, 0)
+	if pairs > 0 {
+		gramLower(gram, zt, r, m.rows, 0, pairs)
+	}
 	trace := 0.0
-	for k := range r {
-		copy(gram[k*r:(k+1)*r], m.gram[k*m.most:])
-		copy(op[k*r:(k+1)*r], m.cross[k*m.most:])
+	for k := 0; k < r; k++ {
 		trace += gram[k*r+k]
 	}
-	for k := range r {
+	for k := 0; k < r; k++ {
 		gram[k*r+k] += 1e-12*trace + 1e-12
 	}
 	inv := a.raw(r)
 	cholesky(gram, r, r, 1e-14*trace+1e-14, inv)
-	for k := range r {
+	op := a.raw(r * r) // row k: coefficients of next z_k
+	for k := 0; k < r; k++ {
+		for l := 0; l < r; l++ {
+			op[k*r+l] = 0
+			if pairs > 0 {
+				op[k*r+l] = dot(zt[l*m.rows:l*m.rows+pairs], zt[k*m.rows+1:k*m.rows+1+pairs])
+			}
+		}
 		solveLower(gram, r, r, inv, op[k*r:(k+1)*r])
 	}
 	z, y := a.zeros(r), a.raw(r)
-	if m.rows > 0 && end >= m.d {
+	if m.rows > 0 {
 		for k := range z {
-			z[k] = m.z[k*m.rows+end-m.d]
+			z[k] = zt[k*m.rows+m.rows-1]
 		}
 	}
 	// What the truncated basis misses of the last row decays instead of jumping.
 	miss := a.raw(c)
 	for j := range miss {
 		v := m.mean[j]
-		for k := range r {
+		for k := 0; k < r; k++ {
 			v += z[k] * m.u[k*p+p-c+j]
 		}
 		miss[j] = g.x[(end-1)*c+j] - v
 	}
-	for t := range steps {
+	for t := 0; t < steps; t++ {
 		for k := range y {
 			y[k] = clamp(dot(z, op[k*r:(k+1)*r]), -1e6, 1e6)
 		}
 		z, y = y, z
-		for j := range c {
+		for j := 0; j < c; j++ {
 			miss[j] *= 0.7
 			v := m.mean[j] + miss[j]
-			for k := range r {
+			for k := 0; k < r; k++ {
 				v += z[k] * m.u[k*p+p-c+j]
 			}
 			dst[t*c+j] = clamp(v, -clipAt, clipAt)

@@ -32,6 +32,7 @@ type scorer struct {
 	near    [NumGuides][NumGuides]float64 // squared distances of forecasts
 	farD    [NumGuides][NumGuides]float64
 	col     grid // one channel, for the guides of single channels
+	coarse  bool // thins every context to nativeRows, as the golden outputs were
 }
 
 // done is a guide that has been rolled: another with the same model is a copy.

@@ -49,6 +49,7 @@ const (
 	defaultShard      = 8192
 	maxShardSeries    = 1 << 24
 	flushedShardAlign = 8
+	meanTrajectory    = 8900 // bytes on disk, over the whole zoo
 )
 
 // ErrCollection is wrapped by every error about the contents of a collection:
@@ -114,7 +115,9 @@ type WriteProgress struct {
 // that size. A shard and then the manifest are written to a temporary file,
 // synced and renamed, so that a kill at any moment loses at most the shard in
 // progress; on cancellation of ctx the shard in progress is dropped and the
-// error is that of ctx. Equal arguments give equal files.
+// error is that of ctx. Equal arguments give equal files. A disk that is too
+// small for what is asked is an error before anything is made, where the system
+// tells its free space (Linux, macOS, FreeBSD).
 func WriteCollection(ctx context.Context, dir string, seed uint64, n int, opt WriteOptions) (Manifest, error) {
 	if n < 0 || n == 0 && opt.Bytes <= 0 {
 		return Manifest{}, fmt.Errorf("ode: n is %d and Bytes %d, want one of them positive", n, opt.Bytes)
@@ -157,6 +160,9 @@ func WriteCollection(ctx context.Context, dir string, seed uint64, n int, opt Wr
 	if m.Families == nil {
 		m.Families = map[string]int{}
 	}
+	if err := checkSpace(dir, m, n, opt.Bytes); err != nil {
+		return m, err
+	}
 	from := time.Now()
 	progress := func(done int) {
 		if opt.Progress != nil {
@@ -173,7 +179,7 @@ func WriteCollection(ctx context.Context, dir string, seed uint64, n int, opt Wr
 			each := m.Bytes / int64(m.Trajectories)
 			count = int(min(int64(count), left/max(each, 1)+1))
 		} else if opt.Bytes > 0 {
-			count = int(min(int64(count), left/6000+1)) // about the mean size
+			count = int(min(int64(count), left/meanTrajectory+1))
 		}
 		records, err := generateRecords(ctx, seed, m.Trajectories, count, opt.Workers, progress)
 		if err != nil {
@@ -195,6 +201,26 @@ func WriteCollection(ctx context.Context, dir string, seed uint64, n int, opt Wr
 		progress(m.Trajectories)
 	}
 	return m, nil
+}
+
+// checkSpace compares what is still to be written with the free space of the
+// disk: n trajectories or size bytes in all, whichever is less.
+func checkSpace(dir string, m Manifest, n int, size int64) error {
+	free, known := freeBytes(dir)
+	if !known {
+		return nil
+	}
+	need := math.Inf(1)
+	if size > 0 {
+		need = float64(size - m.Bytes)
+	}
+	if n > 0 {
+		need = math.Min(need, float64(n-m.Trajectories)*meanTrajectory)
+	}
+	if need > float64(free) {
+		return fmt.Errorf("ode: %s needs about %.3g GB more, its disk has %.3g GB free", dir, need/1e9, float64(free)/1e9)
+	}
+	return nil
 }
 
 // record is a trajectory on its way to a shard.
@@ -519,6 +545,54 @@ func OpenCollection(dir string) (*Collection, error) {
 	return c, nil
 }
 
+// OpenUndamaged is [OpenCollection] for a collection of which some shards are
+// damaged or missing: it reads every shard as [Collection.Verify] does and leaves
+// out those that fail, whose errors it returns beside the rest. Trajectories are
+// numbered over the shards that are left. It fails where none is left, or where
+// the manifest is damaged.
+func OpenUndamaged(ctx context.Context, dir string) (*Collection, []error, error) {
+	m, err := readManifest(dir)
+	if err != nil {
+		if errors.Is(err, fs.ErrNotExist) {
+			err = fmt.Errorf("%w: %s has no %s", ErrCollection, dir, manifestName)
+		}
+		return nil, nil, err
+	}
+	var faults []error
+	c := &Collection{manifest: m, dir: dir, first: []int{0}}
+	c.manifest.Shards, c.manifest.Trajectories, c.manifest.Bytes = nil, 0, 0
+	c.manifest.Families = map[string]int{}
+	buf := make([]byte, 1<<20)
+	for _, s := range m.Shards {
+		r, err := openShard(dir, s)
+		if err == nil {
+			if err = verifyShard(ctx, dir, s, buf); err != nil {
+				r.close()
+			}
+		}
+		if ctx.Err() != nil {
+			c.Close()
+			return nil, faults, ctx.Err()
+		}
+		if err != nil {
+			faults = append(faults, err)
+			continue
+		}
+		c.shards = append(c.shards, r)
+		c.manifest.Shards = append(c.manifest.Shards, s)
+		c.manifest.Trajectories += s.Trajectories
+		c.manifest.Bytes += s.Bytes
+		c.first = append(c.first, c.manifest.Trajectories)
+		for i := range s.Trajectories {
+			c.manifest.Families[r.families[i32(r.fam, i)]]++
+		}
+	}
+	if len(c.shards) == 0 {
+		return nil, faults, damaged(manifestName, "none of its %d shards is whole", len(m.Shards))
+	}
+	return c, faults, nil
+}
+
 func openShard(dir string, s ManifestShard) (_ *shardReader, err error) {
 	path := filepath.Join(dir, s.File)
 	info, err := os.Lstat(path)
@@ -769,13 +843,22 @@ func vecAt(b []byte, width, i int) []byte { return b[i*width : (i+1)*width] }
 func (c *Collection) Verify(ctx context.Context) error {
 	buf := make([]byte, 1<<20)
 	for _, s := range c.manifest.Shards {
-		sum := sha256.New()
-		if err := hashFile(ctx, sum, filepath.Join(c.dir, s.File), buf); err != nil {
+		if err := verifyShard(ctx, c.dir, s, buf); err != nil {
 			return err
 		}
-		if got := hex.EncodeToString(sum.Sum(nil)); got != s.SHA256 {
-			return damaged(s.File, "SHA-256 is %s, want %s", got, s.SHA256)
-		}
+	}
+	return nil
+}
+
+// verifyShard compares the SHA-256 of a shard with the manifest, reading through
+// buf.
+func verifyShard(ctx context.Context, dir string, s ManifestShard, buf []byte) error {
+	sum := sha256.New()
+	if err := hashFile(ctx, sum, filepath.Join(dir, s.File), buf); err != nil {
+		return err
+	}
+	if got := hex.EncodeToString(sum.Sum(nil)); got != s.SHA256 {
+		return damaged(s.File, "SHA-256 is %s, want %s", got, s.SHA256)
 	}
 	return nil
 }

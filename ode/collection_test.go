@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/binary"
 	"encoding/json"
+	"math"
 	"os"
 	"path/filepath"
 	"strings"
@@ -271,4 +272,118 @@ func BenchmarkCollectionAt(b *testing.B) {
 		}
 		i++
 	}
+}
+
+// What is whole is used, what is not is named.
+func TestOpenUndamaged(t *testing.T) {
+	dir := t.TempDir()
+	_, err := WriteCollection(context.Background(), dir, 4, 12, WriteOptions{ShardTrajectories: 3})
+	require.NoError(t, err)
+	whole, err := OpenCollection(dir)
+	require.NoError(t, err)
+	defer whole.Close()
+	want, err := whole.At(10)
+	require.NoError(t, err)
+
+	c, faults, err := OpenUndamaged(context.Background(), dir)
+	require.NoError(t, err)
+	require.Empty(t, faults)
+	require.Equal(t, whole.Manifest(), c.Manifest())
+	require.NoError(t, c.Close())
+
+	flip := func(shard int) {
+		path := filepath.Join(dir, shardName(shard))
+		b, err := os.ReadFile(path)
+		require.NoError(t, err)
+		b[len(b)-2] ^= 1
+		require.NoError(t, os.Remove(path)) // the mapped file stays as it was
+		require.NoError(t, os.WriteFile(path, b, 0o600))
+	}
+	flip(1)
+	require.NoError(t, os.Remove(filepath.Join(dir, shardName(2))))
+	_, err = OpenCollection(dir)
+	require.ErrorIs(t, err, ErrCollection)
+	c, faults, err = OpenUndamaged(context.Background(), dir)
+	require.NoError(t, err)
+	defer c.Close()
+	require.Len(t, faults, 2)
+	require.ErrorContains(t, faults[0], shardName(1))
+	require.ErrorContains(t, faults[1], shardName(2))
+	require.ErrorIs(t, faults[1], ErrCollection)
+	require.Equal(t, 6, c.Len())
+	got, err := c.At(4)
+	require.NoError(t, err)
+	require.Equal(t, want, got)
+	_, index := c.Origin(4)
+	require.Equal(t, 10, index)
+	count := 0
+	for _, n := range c.Manifest().Families {
+		count += n
+	}
+	require.Equal(t, 6, count)
+	require.NoError(t, c.Verify(context.Background()))
+
+	flip(0)
+	flip(3)
+	_, faults, err = OpenUndamaged(context.Background(), dir)
+	require.ErrorIs(t, err, ErrCollection)
+	require.Len(t, faults, 4)
+}
+
+// A disk that is too small is refused before anything is made.
+func TestTooSmallDisk(t *testing.T) {
+	dir := t.TempDir()
+	if _, known := freeBytes(dir); !known {
+		t.Skip("this system does not tell its free space")
+	}
+	for _, run := range []struct {
+		n    int
+		size int64
+	}{{0, 1 << 60}, {math.MaxInt, 0}, {math.MaxInt, 1 << 60}} {
+		_, err := WriteCollection(context.Background(), dir, 1, run.n, WriteOptions{Bytes: run.size})
+		require.ErrorContains(t, err, "GB free")
+	}
+	entries, err := os.ReadDir(dir)
+	require.NoError(t, err)
+	require.Empty(t, entries)
+	_, err = WriteCollection(context.Background(), dir, 1, 2, WriteOptions{Bytes: 1 << 60})
+	require.NoError(t, err) // whichever comes first
+}
+
+// FuzzCollection opens and reads arbitrary manifests and shards.
+func FuzzCollection(f *testing.F) {
+	dir := f.TempDir()
+	_, err := WriteCollection(context.Background(), dir, 4, 2, WriteOptions{})
+	require.NoError(f, err)
+	manifest, err := os.ReadFile(filepath.Join(dir, manifestName))
+	require.NoError(f, err)
+	shard, err := os.ReadFile(filepath.Join(dir, shardName(0)))
+	require.NoError(f, err)
+	f.Add(manifest, shard, true)
+	f.Add(manifest, shard[:len(shard)/2], false)
+	f.Add([]byte("{}"), []byte{8, 0, 0, 0, 0, 0, 0, 0}, true)
+	f.Fuzz(func(t *testing.T, manifest, shard []byte, fit bool) {
+		if fit { // go past the check of the size
+			var m Manifest
+			if json.Unmarshal(manifest, &m) == nil && len(m.Shards) == 1 {
+				m.Shards[0].Bytes, m.Bytes = int64(len(shard)), int64(len(shard))
+				manifest, _ = json.Marshal(m)
+			}
+		}
+		dir := t.TempDir()
+		require.NoError(t, os.WriteFile(filepath.Join(dir, manifestName), manifest, 0o600))
+		require.NoError(t, os.WriteFile(filepath.Join(dir, shardName(0)), shard, 0o600))
+		c, err := OpenCollection(dir)
+		if err != nil {
+			return
+		}
+		for i := range min(c.Len(), 4) {
+			c.Family(i)
+			c.Origin(i)
+			if s, err := c.At(i); err == nil && s.Channels() != c.Channels(i) {
+				t.Fatalf("trajectory %d has %d channels, not %d", i, s.Channels(), c.Channels(i))
+			}
+		}
+		require.NoError(t, c.Close())
+	})
 }

@@ -32,6 +32,9 @@ func pretrainCommand() *command {
 loss as W.loss.jsonl and W.loss.svg. Killing the process at any moment loses at
 most the steps since the last save, and a resumed run ends with the same bits.
 
+A damaged collection is refused; with -skip-damaged its whole shards are used. A
+run resumes with the same bits only over the same shards.
+
 -config is a JSON file {"model":{...},"train":{...}}; -print-config shows one
 with every field. Flags go before the file.`,
 		examples: `
@@ -94,6 +97,7 @@ func runPretrain(ctx context.Context, env *environment, c *command, args []strin
 	data := fs.String("data", "zoo", "`folder` of a collection, or zoo")
 	out := fs.String("out", "", "weights `file` to write")
 	resume := fs.Bool("resume", false, "go on from the state beside -out")
+	skipDamaged := fs.Bool("skip-damaged", false, "read the whole collection first and train without its damaged shards")
 	configFile := fs.String("config", "", "JSON `file` with the shape of the model and the options of the training")
 	printConfig := fs.Bool("print-config", false, "print the configuration and stop")
 	def := defaultTraining().Train
@@ -161,7 +165,16 @@ func runPretrain(ctx context.Context, env *environment, c *command, args []strin
 	if *data == "zoo" {
 		source, opt.ZooHash = ode.Zoo{Seed: opt.Seed, N: zooLength}, ode.ZooHash()
 	} else {
-		collection, err := ode.OpenCollection(*data)
+		var collection *ode.Collection
+		if *skipDamaged {
+			var faults []error
+			collection, faults, err = ode.OpenUndamaged(ctx, *data)
+			for _, fault := range faults {
+				fmt.Fprintf(env.stderr, "lassode pretrain: left out: %v\n", fault)
+			}
+		} else {
+			collection, err = ode.OpenCollection(*data)
+		}
 		if err != nil {
 			return err
 		}

@@ -156,3 +156,15 @@ func TestDemo(t *testing.T) {
 	}
 	require.FileExists(t, picture)
 }
+
+// FuzzTrainingConfig reads arbitrary files as -config does.
+func FuzzTrainingConfig(f *testing.F) {
+	f.Add([]byte(`{"model":{"width":64},"train":{"steps":10,"note":"x"}}`))
+	f.Add([]byte(`{"model":{"width":1e300}}`))
+	f.Add([]byte(`{"train":{"learning_rate":-1}}`))
+	f.Fuzz(func(t *testing.T, text []byte) {
+		if c, err := readTraining(bytes.NewReader(text), "c.json"); err == nil {
+			require.NoError(t, c.Model.Validate())
+		}
+	})
+}

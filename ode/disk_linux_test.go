@@ -1,0 +1,56 @@
+package ode
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"syscall"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// A disk that fills up while a collection is written leaves what was complete,
+// and the collection can be resumed.
+func TestFullDisk(t *testing.T) {
+	dir := t.TempDir()
+	if err := syscall.Mount("tmpfs", dir, "tmpfs", 0, "size=8m"); err != nil {
+		t.Skipf("cannot mount a small disk: %v", err)
+	}
+	t.Cleanup(func() { require.NoError(t, syscall.Unmount(dir, 0)) })
+	filler := filepath.Join(dir, "filler")
+	opt := WriteOptions{ShardTrajectories: 100}
+	full := opt
+	full.Progress = func(p WriteProgress) {
+		if p.Trajectories != 200 { // two shards
+			return
+		}
+		f, err := os.Create(filler)
+		require.NoError(t, err)
+		defer f.Close()
+		block := make([]byte, 4096)
+		for err == nil {
+			_, err = f.Write(block)
+		}
+		require.ErrorIs(t, err, syscall.ENOSPC)
+	}
+	_, err := WriteCollection(context.Background(), filepath.Join(dir, "zoo"), 9, 400, full)
+	require.ErrorIs(t, err, syscall.ENOSPC)
+	c, err := OpenCollection(filepath.Join(dir, "zoo"))
+	require.NoError(t, err)
+	require.Equal(t, 200, c.Len())
+	require.NoError(t, c.Verify(context.Background()))
+	require.NoError(t, c.Close())
+	left, err := filepath.Glob(filepath.Join(dir, "zoo", ".tmp-*"))
+	require.NoError(t, err)
+	require.Empty(t, left)
+
+	require.NoError(t, os.Remove(filler))
+	opt.Resume = true
+	got, err := WriteCollection(context.Background(), filepath.Join(dir, "zoo"), 9, 400, opt)
+	require.NoError(t, err)
+	opt.Resume = false
+	want, err := WriteCollection(context.Background(), t.TempDir(), 9, 400, opt)
+	require.NoError(t, err)
+	require.Equal(t, want, got) // the hashes of the shards as well
+}

@@ -485,7 +485,7 @@ func TestSession(t *testing.T) {
 	for i := range 2000 {
 		require.NoError(t, sess.Observe(100+float64(i), []float64{float64(i), 0}))
 	}
-	require.Equal(t, maxSessionRows, sess.Len())
+	require.Equal(t, MaxSessionRows, sess.Len())
 	require.NoError(t, sess.ForecastInto(&f, []float64{2101}))
 	sess.Reset()
 	require.Error(t, sess.ForecastInto(&f, at))

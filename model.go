@@ -1,6 +1,7 @@
 package lassode
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"runtime"
@@ -109,9 +110,13 @@ type engine struct {
 	sys   system
 	order []int // of the queries in time
 
-	live   []int // observed channels
-	times  []float64
-	values []float64
+	channels int   // of the series
+	live     []int // those observed
+	times    []float64
+	values   []float64
+	sign     float64 // 1, or -1 while the series is reversed
+	width    float64 // of windows that suits the signal, or -1 before it is known
+	encoded  bool    // whether enc holds the series in its present direction
 
 	guide, guideRate [guideSlots]float64
 	edges, scales    []float64 // [rows, windows, 2]: state and log scale of the error at the edges
@@ -153,13 +158,18 @@ func (e *engine) forecast(s Series, at []float64, f *Forecast, segments bool) er
 	if err := s.Validate(); err != nil {
 		return err
 	}
-	if err := checkQueries(at); err != nil {
+	if err := e.load(s); err != nil {
 		return err
 	}
-	// Keep channels and rows with observations.
-	channels := s.Channels()
+	return e.ask(at, f, segments)
+}
+
+// load takes the rows and channels of a valid series that hold observations.
+func (e *engine) load(s Series) error {
+	e.encoded = false
+	e.channels = s.Channels()
 	e.live = e.live[:0]
-	for c := range channels {
+	for c := range e.channels {
 		for _, row := range s.Values {
 			if row[c] == row[c] {
 				e.live = append(e.live, c)
@@ -170,7 +180,7 @@ func (e *engine) forecast(s Series, at []float64, f *Forecast, segments bool) er
 	if len(e.live) == 0 {
 		return inputError("Values", "at least one observation", "NaN everywhere")
 	}
-	e.times, e.values = e.times[:0], e.values[:0]
+	e.times, e.values, e.sign, e.width = e.times[:0], e.values[:0], 1, -1
 	apart := (s.Times[len(s.Times)-1] - s.Times[0]) * minStep
 	for i, row := range s.Values {
 		if n := len(e.times); n > 0 && s.Times[i]-e.times[n-1] <= apart {
@@ -194,15 +204,43 @@ func (e *engine) forecast(s Series, at []float64, f *Forecast, segments bool) er
 			e.values = append(e.values, row[c])
 		}
 	}
-	first, last := e.times[0], e.times[len(e.times)-1]
-	low, high := slices.Min(at), slices.Max(at)
-	if span := last - first; span > 0 && span < minSpan {
+	if span := e.times[len(e.times)-1] - e.times[0]; span > 0 && span < minSpan {
 		return inputError("Times", fmt.Sprintf("a span of at least %v", minSpan), "spread over %v", span)
 	}
+	return nil
+}
 
-	f.shape(at, channels)
+// orient turns the series to run forwards, sign 1, or backwards, -1.
+func (e *engine) orient(sign float64) {
+	if e.sign == sign {
+		return
+	}
+	e.sign, e.width, e.encoded = sign, -1, false
+	slices.Reverse(e.times)
+	for i := range e.times {
+		e.times[i] = -e.times[i]
+	}
+	for i, j := 0, len(e.values)-len(e.live); i < j; i, j = i+len(e.live), j-len(e.live) {
+		for c := range e.live {
+			e.values[i+c], e.values[j+c] = e.values[j+c], e.values[i+c]
+		}
+	}
+}
+
+// ask answers from the loaded series into f, reusing its memory.
+func (e *engine) ask(at []float64, f *Forecast, segments bool) error {
+	if err := checkQueries(at); err != nil {
+		return err
+	}
+	first, last := e.times[0], e.times[len(e.times)-1]
+	if e.sign < 0 {
+		first, last = -last, -first
+	}
+	low, high := slices.Min(at), slices.Max(at)
+
+	f.shape(at, e.channels)
 	f.calibration = &e.m.calibration
-	f.half = resize(f.half, channels)
+	f.half = resize(f.half, e.channels)
 	for c := range f.half {
 		f.half[c] = math.NaN()
 	}
@@ -215,36 +253,25 @@ func (e *engine) forecast(s Series, at []float64, f *Forecast, segments bool) er
 	for i := range e.order {
 		e.order[i] = i
 	}
-	sort.Slice(e.order, func(i, j int) bool { return at[e.order[i]] < at[e.order[j]] })
+	slices.SortFunc(e.order, func(i, j int) int { return cmp.Compare(at[i], at[j]) })
 	before := sort.Search(len(at), func(i int) bool { return at[e.order[i]] >= first })
 
 	if before > 0 {
 		// Queries before the first observation are a forecast of the
 		// reversed series.
-		n, w := len(e.times), len(e.live)
-		slices.Reverse(e.times)
-		for i := range e.times {
-			e.times[i] = -e.times[i]
-		}
-		reverseRows(e.values, w)
-		e.encode(-low, -1)
-		e.answer(f, at, e.order[:before], -1)
+		e.orient(-1)
+		e.encode(-low)
+		e.answer(f, at, e.order[:before])
 		if segments {
-			e.segments(f, -1, before == len(at))
-		}
-		if before < len(at) {
-			slices.Reverse(e.times)
-			for i := range n {
-				e.times[i] = -e.times[i]
-			}
-			reverseRows(e.values, w)
+			e.segments(f, before == len(at))
 		}
 	}
 	if before < len(at) {
-		e.encode(max(high, last), 1)
-		e.answer(f, at, e.order[before:], 1)
+		e.orient(1)
+		e.encode(max(high, last))
+		e.answer(f, at, e.order[before:])
 		if segments {
-			e.segments(f, 1, true)
+			e.segments(f, true)
 		}
 	}
 	if segments {
@@ -259,30 +286,28 @@ func (e *engine) forecast(s Series, at []float64, f *Forecast, segments bool) er
 	return nil
 }
 
-func reverseRows(x []float64, width int) {
-	for i, j := 0, len(x)-width; i < j; i, j = i+width, j-width {
-		for c := range width {
-			x[i+c], x[j+c] = x[j+c], x[i+c]
-		}
-	}
-}
-
 // encode runs the network over the series in e.times and e.values, with
-// windows up to time end; sign is -1 when time has been reversed.
-func (e *engine) encode(end, sign float64) {
+// windows up to time end of its present direction, unless it has done so.
+func (e *engine) encode(end float64) {
 	w := len(e.live)
 	first, last := e.times[0], e.times[len(e.times)-1]
-	width := 0.
-	if last > first {
-		width = signalWidth(e.times, e.values, w)
+	if e.width < 0 {
+		e.width = 0
+		if last > first {
+			e.width = signalWidth(e.times, e.values, w)
+		}
 	}
-	geo := placeWindows(e.m.net.cfg, first, last, end, width)
-	e.sys.prepare(geo, e.times, e.values, w, sign)
+	geo := placeWindows(e.m.net.cfg, first, last, end, e.width)
+	if e.encoded && geo == e.sys.geo {
+		return
+	}
+	e.sys.prepare(geo, e.times, e.values, w, e.sign)
 	e.in.reset(w, geo.count)
 	e.in.add(&e.sys)
 	e.tape.Reset()
 	e.m.net.forward(e.tape, &e.in, &e.enc, true)
 	e.fillEdges()
+	e.encoded = true
 }
 
 // fillEdges evaluates all windows at both ends, where they will be joined.
@@ -343,10 +368,9 @@ func (e *engine) mixture(c, k int, tau float64) (value, rate float64) {
 	return value, rate
 }
 
-// answer fills the rows order of f from the present encoding; sign is -1 when
-// the series is reversed.
-func (e *engine) answer(f *Forecast, at []float64, order []int, sign float64) {
-	geo := e.sys.geo
+// answer fills the rows order of f from the present encoding.
+func (e *engine) answer(f *Forecast, at []float64, order []int) {
+	geo, sign := e.sys.geo, e.sign
 	for c, column := range e.live {
 		mid, half := e.sys.mid[c], e.sys.half[c]
 		f.half[column] = half
@@ -413,8 +437,8 @@ func finite(v float64) float64 { return min(max(v, -math.MaxFloat64), math.MaxFl
 
 // segments appends the local modes of the present encoding: all windows, or
 // the unseen ones only.
-func (e *engine) segments(f *Forecast, sign float64, all bool) {
-	geo, p := e.sys.geo, e.m.net.cfg.Pairs
+func (e *engine) segments(f *Forecast, all bool) {
+	sign, geo, p := e.sign, e.sys.geo, e.m.net.cfg.Pairs
 	readout := e.m.net.params.Slice(e.m.net.readout)
 	usage := e.hubUsage()
 	for c, column := range e.live {

@@ -31,9 +31,11 @@ var imports = map[string][]string{
 	".":          {"classical", "hub", "attn", "linode", "optim", "tensor", "asm"},
 	"ode":        {"."},
 	"pretrained": {"."},
+	// Reading and writing CSV files, for the programs.
+	"internal/csv": {"."},
 	// The command goes through the public API; classical only for the
 	// comparisons of eval and demo.
-	"cmd/lassode": {".", "ode", "pretrained", "classical"},
+	"cmd/lassode": {".", "ode", "pretrained", "classical", "internal/csv"},
 	"examples/*":  {".", "ode", "pretrained"},
 }
 

@@ -37,6 +37,9 @@ var imports = map[string][]string{
 	// comparisons of eval and demo.
 	"cmd/lassode": {".", "ode", "pretrained", "classical", "internal/csv"},
 	"examples/*":  {".", "ode", "pretrained"},
+	// The page in the browser, and the program that makes it.
+	"web":       {".", "pretrained", "internal/csv"},
+	"web/build": {".", "ode", "internal/csv"},
 }
 
 // engine packages import the standard library and these alone. Programs may

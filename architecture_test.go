@@ -31,10 +31,15 @@ var imports = map[string][]string{
 	".":          {"classical", "hub", "attn", "linode", "optim", "tensor", "asm"},
 	"ode":        {"."},
 	"pretrained": {"."},
+	// Reading and writing CSV files, for the programs.
+	"internal/csv": {"."},
 	// The command goes through the public API; classical only for the
 	// comparisons of eval and demo.
-	"cmd/lassode": {".", "ode", "pretrained", "classical"},
+	"cmd/lassode": {".", "ode", "pretrained", "classical", "internal/csv"},
 	"examples/*":  {".", "ode", "pretrained"},
+	// The page in the browser, and the program that makes it.
+	"web":       {".", "pretrained", "internal/csv"},
+	"web/build": {".", "ode", "internal/csv"},
 }
 
 // engine packages import the standard library and these alone. Programs may

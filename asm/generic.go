@@ -514,14 +514,34 @@ func gemmGo(transA, transB bool, m, n, k int, a []float32, lda int, b []float32,
 			}
 			continue
 		}
-		for p := range k {
+		// Four products at a time, added one after the other: the bits are those
+		// of a plain loop, with a quarter of the loads and stores of C.
+		p := 0
+		for ; p+4 <= k; p += 4 {
+			at, step := i*lda+p, 1
+			if transA {
+				at, step = p*lda+i, lda
+			}
+			f0, f1, f2, f3 := a[at], a[at+step], a[at+2*step], a[at+3*step]
+			b0, b1 := b[p*ldb:][:len(row)], b[(p+1)*ldb:][:len(row)]
+			b2, b3 := b[(p+2)*ldb:][:len(row)], b[(p+3)*ldb:][:len(row)]
+			for j := range row {
+				s := row[j]
+				s += f0 * b0[j]
+				s += f1 * b1[j]
+				s += f2 * b2[j]
+				s += f3 * b3[j]
+				row[j] = s
+			}
+		}
+		for ; p < k; p++ {
 			var f float32
 			if transA {
 				f = a[p*lda+i]
 			} else {
 				f = a[i*lda+p]
 			}
-			bp := b[p*ldb:][:n]
+			bp := b[p*ldb:][:len(row)]
 			for j, v := range bp {
 				row[j] += f * v
 			}

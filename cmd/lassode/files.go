@@ -11,11 +11,13 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+
+	"github.com/lassode/lassode"
+	"github.com/lassode/lassode/internal/csv"
 )
 
-// maxLine bounds one line of an input file, so that a file without line ends
-// cannot exhaust the memory.
-const maxLine = 64 << 20
+// maxLine bounds one line of an input file.
+const maxLine = csv.MaxLine
 
 // input is an opened input file. Reads are decompressed.
 type input struct {
@@ -214,4 +216,27 @@ func writeFile(env *environment, path string, write func(w io.Writer) error) err
 		return err
 	}
 	return out.Commit()
+}
+
+// channelNames returns the names of a series, or x1, x2, ...
+func channelNames(s lassode.Series) []string {
+	if s.Names != nil {
+		return s.Names
+	}
+	names := make([]string, s.Channels())
+	for i := range names {
+		names[i] = fmt.Sprintf("x%d", i+1)
+	}
+	return names
+}
+
+// plural is "1 cell", "2 cells".
+func plural(n int, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	if stem, ok := strings.CutSuffix(what, "y"); ok {
+		return fmt.Sprintf("%d %sies", n, stem)
+	}
+	return fmt.Sprintf("%d %ss", n, what)
 }

@@ -13,6 +13,7 @@ import (
 	"strings"
 
 	"github.com/lassode/lassode"
+	"github.com/lassode/lassode/internal/csv"
 	"github.com/lassode/lassode/pretrained"
 )
 
@@ -51,7 +52,7 @@ type horizon struct {
 	until float64
 	steps int
 	step  float64
-	query *query
+	query *csv.Query
 }
 
 func runForecast(ctx context.Context, env *environment, c *command, args []string) error {
@@ -142,7 +143,7 @@ func runForecast(ctx context.Context, env *environment, c *command, args []strin
 		if err != nil {
 			return err
 		}
-		h.query, err = readQuery(file, file.name)
+		h.query, err = csv.ReadQuery(file, file.name)
 		file.Close()
 		if err != nil {
 			return err
@@ -179,7 +180,7 @@ func runForecast(ctx context.Context, env *environment, c *command, args []strin
 		return nil
 	}
 
-	series, err := readSeries(source, source.name)
+	series, err := csv.ReadSeries(source, source.name)
 	if err != nil {
 		return err
 	}
@@ -191,7 +192,7 @@ func runForecast(ctx context.Context, env *environment, c *command, args []strin
 	if err != nil {
 		return describe(source.name, err)
 	}
-	if err := writeForecast(result, channelNames(series), fc, levels, *rates); err != nil {
+	if err := csv.WriteForecast(result, channelNames(series), fc, levels, *rates); err != nil {
 		return err
 	}
 	if *plotFile != "" {
@@ -275,7 +276,7 @@ func describe(name string, err error) error {
 // times turns the asked horizon into query times for one series.
 func (h horizon) times(s lassode.Series) ([]float64, error) {
 	if h.query != nil {
-		return h.query.times, nil
+		return h.query.Times, nil
 	}
 	if h.at != nil {
 		return h.at, nil
@@ -413,7 +414,7 @@ const figurePoints = 500
 
 // forecastFigure draws the observations and a fine curve over everything that
 // was observed or asked.
-func forecastFigure(model *lassode.Model, title string, s lassode.Series, at []float64, q *query) (*figure, error) {
+func forecastFigure(model *lassode.Model, title string, s lassode.Series, at []float64, q *csv.Query) (*figure, error) {
 	first, last := s.Times[0], s.Times[len(s.Times)-1]
 	lo, hi := min(first, slices.Min(at)), max(last, slices.Max(at))
 	curve, err := curveOf(model, s, lo, hi)
@@ -425,10 +426,10 @@ func forecastFigure(model *lassode.Model, title string, s lassode.Series, at []f
 		p := curve.panel(s, c)
 		p.title = name
 		if q != nil {
-			if k := slices.Index(q.truth.Names, name); k >= 0 {
+			if k := slices.Index(q.Truth.Names, name); k >= 0 {
 				p.truth = points{}
-				for _, i := range sortedIndex(q.times) {
-					p.truth.add(q.times[i], q.truth.Values[i][k])
+				for _, i := range sortedIndex(q.Times) {
+					p.truth.add(q.Times[i], q.Truth.Values[i][k])
 				}
 			}
 		}
@@ -494,14 +495,14 @@ func sortedIndex(times []float64) []int {
 
 // reportTruth prints the error of each channel whose true values the query
 // file knew.
-func reportTruth(env *environment, s lassode.Series, fc *lassode.Forecast, q *query) {
+func reportTruth(env *environment, s lassode.Series, fc *lassode.Forecast, q *csv.Query) {
 	for c, name := range channelNames(s) {
-		k := slices.Index(q.truth.Names, name)
+		k := slices.Index(q.Truth.Names, name)
 		if k < 0 {
 			continue
 		}
 		sum, n := 0.0, 0
-		for i, row := range q.truth.Values {
+		for i, row := range q.Truth.Values {
 			if d := row[k] - fc.Mean[i][c]; !math.IsNaN(d) {
 				sum += d * d
 				n++

@@ -15,6 +15,7 @@ import (
 	"strings"
 
 	"github.com/lassode/lassode"
+	"github.com/lassode/lassode/internal/csv"
 	"github.com/lassode/lassode/ode"
 )
 
@@ -162,7 +163,7 @@ func inspectWeights(env *environment, path string, tensors, asJSON bool) error {
 		for _, show := range []float64{0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95} {
 			if math.Abs(level-show) < 1e-9 {
 				in, ahead := cal.Inside.Quantiles, cal.Ahead.Quantiles
-				fmt.Fprintf(w, "  %-10s %8.3f %8.3f %10.3f %8.3f\n", levelName(show), in[0][i], in[len(in)-1][i], ahead[0][i], ahead[len(ahead)-1][i])
+				fmt.Fprintf(w, "  %-10s %8.3f %8.3f %10.3f %8.3f\n", csv.LevelName(show), in[0][i], in[len(in)-1][i], ahead[0][i], ahead[len(ahead)-1][i])
 			}
 		}
 	}
@@ -245,7 +246,7 @@ func inspectSeries(env *environment, path, modelFile string, h horizon, asJSON b
 	if err != nil {
 		return err
 	}
-	s, err := readSeries(in, in.name)
+	s, err := csv.ReadSeries(in, in.name)
 	in.Close()
 	if err != nil {
 		return err

@@ -15,6 +15,7 @@ import (
 	"sync"
 
 	"github.com/lassode/lassode"
+	"github.com/lassode/lassode/internal/csv"
 )
 
 // task is one line of a JSON Lines file.
@@ -234,7 +235,7 @@ func appendAnswer(b []byte, t task, fc *lassode.Forecast, levels []float64, rate
 			b = append(b, ',')
 		}
 		b = append(b, '"')
-		b = append(b, levelName(p)...)
+		b = append(b, csv.LevelName(p)...)
 		b = append(b, `":`...)
 		b = appendJSONRows(b, fc.Quantile(p))
 	}
@@ -282,7 +283,7 @@ func appendJSONList(b []byte, list []float64) []byte {
 			b = append(b, "null"...)
 			continue
 		}
-		b = appendNumber(b, v)
+		b = csv.AppendNumber(b, v)
 	}
 	return append(b, ']')
 }

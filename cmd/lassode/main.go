@@ -46,7 +46,7 @@ type command struct {
 func commands() []*command {
 	return []*command{
 		demoCommand(), forecastCommand(), generateCommand(), pretrainCommand(),
-		finetuneCommand(), evalCommand(), inspectCommand(),
+		finetuneCommand(), evalCommand(), inspectCommand(), serveCommand(),
 	}
 }
 

@@ -15,6 +15,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/lassode/lassode/internal/csv"
 )
 
 // lassode runs a command line in process.
@@ -139,11 +141,11 @@ func TestForecastCSV(t *testing.T) {
 	f, err := os.Open(out)
 	require.NoError(t, err)
 	defer f.Close()
-	s, err := readQuery(f, "out.csv")
+	s, err := csv.ReadQuery(f, "out.csv")
 	require.NoError(t, err)
-	require.Equal(t, []string{"pressure", "pressure_q0.1", "pressure_q0.5", "pressure_q0.9", "flow", "flow_q0.1", "flow_q0.5", "flow_q0.9"}, s.truth.Names)
-	require.Equal(t, []float64{12.5, -1, 6.05, 13}, s.times, "in the order asked")
-	for _, row := range s.truth.Values {
+	require.Equal(t, []string{"pressure", "pressure_q0.1", "pressure_q0.5", "pressure_q0.9", "flow", "flow_q0.1", "flow_q0.5", "flow_q0.9"}, s.Truth.Names)
+	require.Equal(t, []float64{12.5, -1, 6.05, 13}, s.Times, "in the order asked")
+	for _, row := range s.Truth.Values {
 		for _, v := range row {
 			require.False(t, math.IsNaN(v))
 		}
@@ -154,7 +156,7 @@ func TestForecastCSV(t *testing.T) {
 		require.InDelta(t, 0, row[4], 300)
 	}
 	// An inside query of a clean wave is close to it.
-	require.InDelta(t, 10+math.Sin(2*6.05), s.truth.Values[2][0], 0.1)
+	require.InDelta(t, 10+math.Sin(2*6.05), s.Truth.Values[2][0], 0.1)
 	b, err := os.ReadFile(picture)
 	require.NoError(t, err)
 	require.Contains(t, string(b), "pressure")
@@ -171,11 +173,11 @@ func TestForecastCSV(t *testing.T) {
 	code, stdout, errs = lassodeRun(t, zipped.String(), "forecast", "-in", "-", "-at", "12.5,-1,6.05,13", "-quantiles", "", "-rates")
 	require.Equal(t, exitOK, code, errs)
 	require.True(t, strings.HasPrefix(stdout, "t,pressure,pressure_rate,flow,flow_rate\n"), stdout)
-	again, err := readQuery(strings.NewReader(stdout), "stdout")
+	again, err := csv.ReadQuery(strings.NewReader(stdout), "stdout")
 	require.NoError(t, err)
-	for i := range again.times {
-		require.Equal(t, s.truth.Values[i][0], again.truth.Values[i][0])
-		require.Equal(t, s.truth.Values[i][4], again.truth.Values[i][2])
+	for i := range again.Times {
+		require.Equal(t, s.Truth.Values[i][0], again.Truth.Values[i][0])
+		require.Equal(t, s.Truth.Values[i][4], again.Truth.Values[i][2])
 	}
 }
 
@@ -283,20 +285,20 @@ func TestUsableExtremes(t *testing.T) {
 	} {
 		code, out, errs := lassodeRun(t, text, "forecast", "-in", "-", "-at", "31,40,1000000")
 		require.Equal(t, exitOK, code, "%s: %s", name, errs)
-		q, err := readQuery(strings.NewReader(out), name)
+		q, err := csv.ReadQuery(strings.NewReader(out), name)
 		require.NoError(t, err)
-		for _, row := range q.truth.Values {
+		for _, row := range q.Truth.Values {
 			for c, v := range row {
-				require.False(t, math.IsNaN(v), "%s: %s", name, q.truth.Names[c])
+				require.False(t, math.IsNaN(v), "%s: %s", name, q.Truth.Names[c])
 			}
 		}
 	}
 	// A channel that was never observed has no forecast; the other has.
 	code, out, errs := lassodeRun(t, rows(func(i int) string { return fmt.Sprintf(",%v", math.Sin(float64(i))) }), "forecast", "-in", "-", "-steps", "2")
 	require.Equal(t, exitOK, code, errs)
-	q, err := readQuery(strings.NewReader(out), "missing")
+	q, err := csv.ReadQuery(strings.NewReader(out), "missing")
 	require.NoError(t, err)
-	require.False(t, math.IsNaN(q.truth.Values[0][4]))
+	require.False(t, math.IsNaN(q.Truth.Values[0][4]))
 }
 
 func TestBadInputKeepsOldFile(t *testing.T) {
@@ -365,7 +367,7 @@ func TestOutput(t *testing.T) {
 }
 
 func TestHorizonTimes(t *testing.T) {
-	s, err := readSeries(strings.NewReader("t,x\n0,1\n1,1\n2,1\n3,1\n10,1\n"), "f")
+	s, err := csv.ReadSeries(strings.NewReader("t,x\n0,1\n1,1\n2,1\n3,1\n10,1\n"), "f")
 	require.NoError(t, err)
 	nan := math.NaN()
 	for _, c := range []struct {

@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"github.com/lassode/lassode"
+	"github.com/lassode/lassode/internal/csv"
 	"github.com/lassode/lassode/ode"
 )
 
@@ -507,7 +508,7 @@ func loadSeriesFile(ctx context.Context, env *environment, path string, limit in
 	}
 	defer in.Close()
 	if in.format() == "csv" {
-		s, err := readSeries(in, in.name)
+		s, err := csv.ReadSeries(in, in.name)
 		if err != nil {
 			return nil, err
 		}

@@ -1,4 +1,4 @@
-package main
+package csv
 
 import (
 	"bytes"
@@ -12,7 +12,7 @@ import (
 )
 
 func TestReadSeries(t *testing.T) {
-	s, err := readSeries(strings.NewReader("\ufefft [s], pressure ,\"flow, in\"\r\n0,1.5,\n0.5,nan,-2e3\n\n2,NaN, 7 \n"), "f.csv")
+	s, err := ReadSeries(strings.NewReader("\ufefft [s], pressure ,\"flow, in\"\r\n0,1.5,\n0.5,nan,-2e3\n\n2,NaN, 7 \n"), "f.csv")
 	require.NoError(t, err)
 	require.Equal(t, []float64{0, 0.5, 2}, s.Times)
 	require.Equal(t, []string{"pressure", "flow, in"}, s.Names)
@@ -57,7 +57,7 @@ func TestReadSeriesErrors(t *testing.T) {
 		"10,000 same name": {wide + "\n", "10000 channels, want at most 1024"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			_, err := readSeries(strings.NewReader(c.text), "f.csv")
+			_, err := ReadSeries(strings.NewReader(c.text), "f.csv")
 			require.ErrorContains(t, err, c.want)
 			require.ErrorContains(t, err, "f.csv")
 		})
@@ -65,14 +65,14 @@ func TestReadSeriesErrors(t *testing.T) {
 }
 
 func TestReadQuery(t *testing.T) {
-	q, err := readQuery(strings.NewReader("time,b\n3,1\n1,\n3,2\n"), "q.csv")
+	q, err := ReadQuery(strings.NewReader("time,b\n3,1\n1,\n3,2\n"), "q.csv")
 	require.NoError(t, err)
-	require.Equal(t, []float64{3, 1, 3}, q.times, "any order, with repetitions")
-	require.Equal(t, []string{"b"}, q.truth.Names)
-	q, err = readQuery(strings.NewReader("t\n5\n"), "q.csv")
+	require.Equal(t, []float64{3, 1, 3}, q.Times, "any order, with repetitions")
+	require.Equal(t, []string{"b"}, q.Truth.Names)
+	q, err = ReadQuery(strings.NewReader("t\n5\n"), "q.csv")
 	require.NoError(t, err)
-	require.Equal(t, []float64{5}, q.times)
-	_, err = readQuery(strings.NewReader("t\n"), "q.csv")
+	require.Equal(t, []float64{5}, q.Times)
+	_, err = ReadQuery(strings.NewReader("t\n"), "q.csv")
 	require.ErrorContains(t, err, "no rows")
 }
 
@@ -90,7 +90,7 @@ func TestLineLimit(t *testing.T) {
 	if testing.Short() {
 		t.Skip("reads 64 MiB")
 	}
-	_, err := readSeries(endless{}, "f.csv")
+	_, err := ReadSeries(endless{}, "f.csv")
 	require.ErrorContains(t, err, "longer than 64 MiB")
 }
 
@@ -102,7 +102,7 @@ func FuzzCSV(f *testing.F) {
 	f.Add([]byte("0,1\n"))
 	f.Add([]byte("t,a\n\"0\n"))
 	f.Fuzz(func(t *testing.T, text []byte) {
-		s, err := readSeries(bytes.NewReader(text), "f.csv")
+		s, err := ReadSeries(bytes.NewReader(text), "f.csv")
 		if err != nil {
 			require.Contains(t, err.Error(), "f.csv")
 			return
@@ -111,8 +111,8 @@ func FuzzCSV(f *testing.F) {
 		// What is written in the same form reads back the same.
 		var b bytes.Buffer
 		fc := &lassode.Forecast{Times: s.Times, Mean: s.Values}
-		require.NoError(t, writeForecast(&b, s.Names, fc, nil, false))
-		back, err := readSeries(&b, "back.csv")
+		require.NoError(t, WriteForecast(&b, s.Names, fc, nil, false))
+		back, err := ReadSeries(&b, "back.csv")
 		require.NoError(t, err)
 		require.Equal(t, s.Times, back.Times)
 		for i, row := range s.Values {

@@ -1,4 +1,8 @@
-package main
+// Package csv reads series and query times from CSV files and writes forecasts
+// to them. Files may come from strangers: every error names the file, the line
+// and the column, and memory is bounded by [MaxLine] and the limits of package
+// lassode.
+package csv
 
 import (
 	"encoding/csv"
@@ -12,13 +16,17 @@ import (
 	"github.com/lassode/lassode"
 )
 
+// MaxLine bounds the bytes of one line of an input file, so that a file without
+// line ends cannot exhaust the memory.
+const MaxLine = 64 << 20
+
 // maxCells bounds the memory of a CSV file.
 const maxCells = 1 << 26
 
-// readSeries reads a series: a header `t,name1,name2,...`, then a row per
-// time. An empty cell or nan is not observed. Every error names the line and
-// the column.
-func readSeries(r io.Reader, name string) (lassode.Series, error) {
+// ReadSeries reads a series: a header `t,name1,name2,...`, then a row per
+// time, times increasing. An empty cell or nan is not observed. name stands for
+// the file in errors.
+func ReadSeries(r io.Reader, name string) (lassode.Series, error) {
 	var s lassode.Series
 	err := readTable(r, name, 1, func(header []string) error {
 		s.Names = header[1:]
@@ -44,31 +52,31 @@ func readSeries(r io.Reader, name string) (lassode.Series, error) {
 	return s, nil
 }
 
-// query holds query times, and the true values where the file knows them.
-type query struct {
-	times []float64
-	truth lassode.Series // Names are the columns beside t; rows as times
+// Query holds query times, and the true values where the file knows them.
+type Query struct {
+	Times []float64      // in the order of the file, with repetitions
+	Truth lassode.Series // Names are the columns beside t; rows as Times
 }
 
-// readQuery reads query times from the first column, in any order. Further
+// ReadQuery reads query times from the first column, in any order. Further
 // columns are true values, for the picture and the error.
-func readQuery(r io.Reader, name string) (*query, error) {
-	q := &query{}
+func ReadQuery(r io.Reader, name string) (*Query, error) {
+	q := &Query{}
 	err := readTable(r, name, 0, func(header []string) error {
-		q.truth.Names = header[1:]
+		q.Truth.Names = header[1:]
 		return nil
 	}, func(row []float64, at func(col int) string) error {
-		if len(q.times) == lassode.MaxQueries {
+		if len(q.Times) == lassode.MaxQueries {
 			return fmt.Errorf("%s: more than %d query times", at(0), lassode.MaxQueries)
 		}
-		q.times = append(q.times, row[0])
-		q.truth.Values = append(q.truth.Values, append([]float64(nil), row[1:]...))
+		q.Times = append(q.Times, row[0])
+		q.Truth.Values = append(q.Truth.Values, append([]float64(nil), row[1:]...))
 		return nil
 	})
 	if err != nil {
 		return nil, err
 	}
-	q.truth.Times = q.times
+	q.Truth.Times = q.Times
 	return q, nil
 }
 
@@ -89,7 +97,7 @@ func readTable(r io.Reader, name string, minChannels int, onHeader func(header [
 	header := make([]string, len(record))
 	for i, h := range record {
 		if i == 0 {
-			h = strings.TrimPrefix(h, string(byteOrderMark))
+			h = strings.TrimPrefix(h, "\ufeff")
 		}
 		header[i] = strings.TrimSpace(h)
 	}
@@ -116,7 +124,7 @@ func readTable(r io.Reader, name string, minChannels int, onHeader func(header [
 		}
 		if len(record) != len(header) {
 			line, _ := cr.FieldPos(0)
-			return fmt.Errorf("%s line %d has %s, the header has %d", name, line, plural(len(record), "cell"), len(header))
+			return fmt.Errorf("%s line %d has %s, the header has %d", name, line, cells(len(record)), len(header))
 		}
 		rows++
 		if rows*len(header) > maxCells {
@@ -211,7 +219,7 @@ func csvError(name string, err error) error {
 	return fmt.Errorf("%s: %w", name, err)
 }
 
-// lineLimiter fails when a line grows over maxLine.
+// lineLimiter fails when a line grows over MaxLine.
 type lineLimiter struct {
 	r      io.Reader
 	name   string
@@ -227,8 +235,8 @@ func (l *lineLimiter) Read(p []byte) (int, error) {
 			l.length = 0
 		}
 	}
-	if l.length > maxLine {
-		return 0, fmt.Errorf("a line is longer than %d MiB", maxLine>>20)
+	if l.length > MaxLine {
+		return 0, fmt.Errorf("a line is longer than %d MiB", MaxLine>>20)
 	}
 	return n, err
 }
@@ -241,35 +249,21 @@ func quote(s string) string {
 	return strconv.Quote(s)
 }
 
-// plural is "1 cell", "2 cells".
-func plural(n int, what string) string {
+// cells is "1 cell", "2 cells".
+func cells(n int) string {
 	if n == 1 {
-		return "1 " + what
+		return "1 cell"
 	}
-	if stem, ok := strings.CutSuffix(what, "y"); ok {
-		return fmt.Sprintf("%d %sies", n, stem)
-	}
-	return fmt.Sprintf("%d %ss", n, what)
+	return fmt.Sprintf("%d cells", n)
 }
 
-// channelNames returns the names of a series, or x1, x2, ...
-func channelNames(s lassode.Series) []string {
-	if s.Names != nil {
-		return s.Names
-	}
-	names := make([]string, s.Channels())
-	for i := range names {
-		names[i] = fmt.Sprintf("x%d", i+1)
-	}
-	return names
-}
+// LevelName is the quantile p as it stands in headers and in JSON: 0.1.
+func LevelName(p float64) string { return strconv.FormatFloat(p, 'g', -1, 64) }
 
-// levelName is the quantile as it stands in headers and in JSON: 0.1.
-func levelName(p float64) string { return strconv.FormatFloat(p, 'g', -1, 64) }
-
-// writeForecast writes a header t,name,name_q0.1,... and a row per time. For
-// each channel: the mean, its rate of change if asked, then the quantiles.
-func writeForecast(w io.Writer, names []string, fc *lassode.Forecast, levels []float64, rates bool) error {
+// WriteForecast writes a header t,name,name_q0.1,... and a row per time. For
+// each channel: the mean, its rate of change if asked, then the quantiles of
+// the levels. names has one entry per channel.
+func WriteForecast(w io.Writer, names []string, fc *lassode.Forecast, levels []float64, rates bool) error {
 	cw := csv.NewWriter(w)
 	header := []string{"t"}
 	for _, n := range names {
@@ -278,7 +272,7 @@ func writeForecast(w io.Writer, names []string, fc *lassode.Forecast, levels []f
 			header = append(header, n+"_rate")
 		}
 		for _, p := range levels {
-			header = append(header, n+"_q"+levelName(p))
+			header = append(header, n+"_q"+LevelName(p))
 		}
 	}
 	if err := cw.Write(header); err != nil {
@@ -294,7 +288,7 @@ func writeForecast(w io.Writer, names []string, fc *lassode.Forecast, levels []f
 	}
 	var line []byte
 	for i, t := range fc.Times {
-		line = appendNumber(line[:0], t)
+		line = AppendNumber(line[:0], t)
 		for c := range names {
 			line = appendCell(line, fc.Mean[i][c])
 			if rates {
@@ -312,7 +306,7 @@ func writeForecast(w io.Writer, names []string, fc *lassode.Forecast, levels []f
 	return nil
 }
 
-func appendCell(b []byte, v float64) []byte { return appendNumber(append(b, ','), v) }
+func appendCell(b []byte, v float64) []byte { return AppendNumber(append(b, ','), v) }
 
-// appendNumber writes the shortest decimal that reads back as the same float.
-func appendNumber(b []byte, v float64) []byte { return strconv.AppendFloat(b, v, 'g', -1, 64) }
+// AppendNumber appends to b the shortest decimal that reads back as the same float.
+func AppendNumber(b []byte, v float64) []byte { return strconv.AppendFloat(b, v, 'g', -1, 64) }

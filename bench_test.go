@@ -20,32 +20,63 @@ func benchModel() *Model {
 }
 
 // BenchmarkForecast measures one forecast of 128 later times on one core, in a
-// session whose memory is warm.
+// session whose memory is warm: after a new row, which is encoded with all
+// others, and again while the observations stand.
 func BenchmarkForecast(b *testing.B) {
 	m := benchModel()
 	for _, channels := range []int{1, 3, 8} {
 		for _, rows := range []int{64, 256} {
-			b.Run(fmt.Sprintf("channels=%d/rows=%d", channels, rows), func(b *testing.B) {
-				s := sine(rows, channels)
-				sess := m.NewSession()
-				for i, t := range s.Times {
-					if err := sess.Observe(t, s.Values[i]); err != nil {
-						b.Fatal(err)
+			s := sine(rows, channels)
+			var at []float64
+			for i := range 128 {
+				at = append(at, s.Times[rows-1]*(1+float64(i+1)/128))
+			}
+			for _, fresh := range []bool{true, false} {
+				b.Run(fmt.Sprintf("channels=%d/rows=%d/newrow=%v", channels, rows, fresh), func(b *testing.B) {
+					sess := m.NewSession()
+					for i, t := range s.Times {
+						if err := sess.Observe(t, s.Values[i]); err != nil {
+							b.Fatal(err)
+						}
 					}
-				}
-				var at []float64
-				for i := range 128 {
-					at = append(at, s.Times[rows-1]*(1+float64(i+1)/128))
-				}
-				var f Forecast
-				b.ReportAllocs()
-				for b.Loop() {
-					if err := sess.ForecastInto(&f, at); err != nil {
-						b.Fatal(err)
+					var f Forecast
+					b.ReportAllocs()
+					for b.Loop() {
+						if fresh { // the last row again: the same work at any count
+							if err := sess.Observe(s.Times[rows-1], s.Values[rows-1]); err != nil {
+								b.Fatal(err)
+							}
+						}
+						if err := sess.ForecastInto(&f, at); err != nil {
+							b.Fatal(err)
+						}
 					}
-				}
-			})
+				})
+			}
 		}
+	}
+}
+
+// BenchmarkForecastBatch measures 1,000 tasks of 64 rows and 32 later times at
+// a time.
+func BenchmarkForecastBatch(b *testing.B) {
+	m := benchModel()
+	var tasks []Task
+	for i := range 1000 {
+		s := sine(64, 1+i%3)
+		t := Task{Series: s}
+		for j := range 32 {
+			t.At = append(t.At, s.Times[63]*(1+float64(j+1)/32))
+		}
+		tasks = append(tasks, t)
+	}
+	for _, workers := range []int{1, 2} {
+		b.Run(fmt.Sprintf("workers=%d", workers), func(b *testing.B) {
+			for b.Loop() {
+				m.ForecastBatch(tasks, workers)
+			}
+			b.ReportMetric(1000*float64(b.N)/b.Elapsed().Seconds(), "tasks/s")
+		})
 	}
 }
 

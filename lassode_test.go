@@ -462,35 +462,6 @@ func TestBadInput(t *testing.T) {
 	require.ErrorContains(t, err, "a span of at least")
 }
 
-func TestSession(t *testing.T) {
-	m := smallModel(t)
-	s := sine(50, 2)
-	sess := m.NewSession()
-	for i := range s.Times {
-		require.NoError(t, sess.Observe(s.Times[i], s.Values[i]))
-	}
-	require.Error(t, sess.Observe(s.Times[3], s.Values[3]))
-	require.Error(t, sess.Observe(100, []float64{1}))
-	require.Error(t, sess.Observe(100, []float64{1, math.Inf(1)}))
-	require.Error(t, sess.Observe(math.NaN(), s.Values[0]))
-	at := []float64{1, 6}
-	want, err := m.Forecast(s, at)
-	require.NoError(t, err)
-	var f Forecast
-	for range 2 {
-		require.NoError(t, sess.ForecastInto(&f, at))
-		require.Equal(t, want.Mean, f.Mean)
-		require.Equal(t, want.Quantile(.8), f.Quantile(.8))
-	}
-	for i := range 2000 {
-		require.NoError(t, sess.Observe(100+float64(i), []float64{float64(i), 0}))
-	}
-	require.Equal(t, MaxSessionRows, sess.Len())
-	require.NoError(t, sess.ForecastInto(&f, []float64{2101}))
-	sess.Reset()
-	require.Error(t, sess.ForecastInto(&f, at))
-}
-
 func TestForecastBatchIsForecast(t *testing.T) {
 	m := smallModel(t)
 	var tasks []Task

@@ -1,0 +1,323 @@
+package lassode
+
+import (
+	"errors"
+	"math"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"sync"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+func observe(t testing.TB, sess *Session, s Series) {
+	for i := range s.Times {
+		require.NoError(t, sess.Observe(s.Times[i], s.Values[i]))
+	}
+}
+
+// requireSame compares all that a forecast holds, bit for bit.
+func requireSame(t testing.TB, want, got *Forecast) {
+	t.Helper()
+	require.Equal(t, want.Times, got.Times)
+	require.Equal(t, want.Mean, got.Mean)
+	for _, p := range []float64{.1, .5, .8} {
+		require.Equal(t, want.Quantile(p), got.Quantile(p))
+	}
+}
+
+func TestSessionIsForecast(t *testing.T) {
+	m := smallModel(t)
+	s := sine(50, 2)
+	for name, at := range map[string][]float64{
+		"future": {6, 7.5}, "past": {-3, -1}, "gap": {.15, 2.22, 4}, "both": {-1, 2.5, 9}, "one": {s.Times[0]},
+	} {
+		t.Run(name, func(t *testing.T) {
+			want, err := m.Forecast(s, at)
+			require.NoError(t, err)
+			sess := m.NewSession()
+			observe(t, sess, s)
+			var f Forecast
+			for range 3 { // the first encodes, the others reuse it
+				require.NoError(t, sess.ForecastInto(&f, at))
+				requireSame(t, want, &f)
+			}
+			// Other spans in between must leave no trace.
+			require.NoError(t, sess.ForecastInto(&f, []float64{-20}))
+			require.NoError(t, sess.ForecastInto(&f, []float64{2, 100}))
+			require.NoError(t, sess.ForecastInto(&f, at))
+			requireSame(t, want, &f)
+		})
+	}
+}
+
+func TestSessionLateRows(t *testing.T) {
+	m := smallModel(t)
+	s := sine(80, 2)
+	nan := math.NaN()
+	at := []float64{-1, 3, 10}
+	want, err := m.Forecast(s, at)
+	require.NoError(t, err)
+
+	t.Run("any order after the oldest, channel by channel", func(t *testing.T) {
+		sess := m.NewSession()
+		require.NoError(t, sess.Observe(s.Times[0], []float64{nan, s.Values[0][1]}))
+		require.NoError(t, sess.Observe(s.Times[0], []float64{s.Values[0][0], nan}))
+		var f Forecast
+		for _, i := range rand.New(rand.NewPCG(1, 1)).Perm(79) {
+			require.NoError(t, sess.Observe(s.Times[i+1], []float64{s.Values[i+1][0], nan}))
+			if i%20 == 0 { // a forecast in between changes nothing later
+				require.NoError(t, sess.ForecastInto(&f, at))
+			}
+			require.NoError(t, sess.Observe(s.Times[i+1], []float64{nan, s.Values[i+1][1]}))
+		}
+		require.Equal(t, 80, sess.Len())
+		require.NoError(t, sess.ForecastInto(&f, at))
+		requireSame(t, want, &f)
+	})
+	t.Run("into a full context", func(t *testing.T) {
+		long := sine(MaxSessionRows+10, 2)
+		sess := m.NewSession()
+		late := MaxSessionRows - 30
+		for i := range long.Times {
+			if i != late {
+				require.NoError(t, sess.Observe(long.Times[i], long.Values[i]))
+			}
+		}
+		require.NoError(t, sess.Observe(long.Times[late], long.Values[late]))
+		require.Equal(t, MaxSessionRows, sess.Len())
+		at := []float64{long.Times[len(long.Times)-1] + 1}
+		want, err := m.Forecast(Series{Times: long.Times[10:], Values: long.Values[10:]}, at)
+		require.NoError(t, err)
+		var f Forecast
+		require.NoError(t, sess.ForecastInto(&f, at))
+		requireSame(t, want, &f)
+	})
+}
+
+func TestSessionRefuses(t *testing.T) {
+	m := smallModel(t)
+	s := sine(20, 2)
+	sess := m.NewSession()
+	var f Forecast
+	require.Error(t, sess.ForecastInto(&f, []float64{1}), "no rows")
+	observe(t, sess, s)
+	for i, c := range []struct {
+		t     float64
+		row   []float64
+		field string
+	}{
+		{-5, []float64{1, 2}, "t of row 20"},
+		{math.NaN(), []float64{1, 2}, "t of row 21"},
+		{math.Inf(1), []float64{1, 2}, "t of row 22"},
+		{9, []float64{1}, "width of row 23"},
+		{9, nil, "width of row 24"},
+		{9, []float64{1, math.Inf(-1)}, "channel 1 of row 25"},
+	} {
+		err := sess.Observe(c.t, c.row)
+		var bad *InputError
+		require.True(t, errors.As(err, &bad), "%d: %v", i, err)
+		require.Equal(t, c.field, bad.Field)
+	}
+	at := []float64{3}
+	want, err := m.Forecast(s, at)
+	require.NoError(t, err)
+	require.NoError(t, sess.ForecastInto(&f, at), "refused rows leave no trace")
+	requireSame(t, want, &f)
+	for _, bad := range [][]float64{nil, {math.NaN()}, {1e301}} {
+		require.Error(t, sess.ForecastInto(&f, bad))
+	}
+	require.NoError(t, sess.ForecastInto(&f, at), "nor do refused times")
+	requireSame(t, want, &f)
+	sess.Reset()
+	require.Zero(t, sess.Len())
+	require.Error(t, sess.ForecastInto(&f, at))
+	observe(t, sess, s)
+	require.NoError(t, sess.ForecastInto(&f, at))
+	requireSame(t, want, &f)
+}
+
+// TestSessionRunsLong observes a million rows: memory stays that of the
+// context, and neither rows nor forecasts allocate once it is full.
+func TestSessionRunsLong(t *testing.T) {
+	m := smallModel(t)
+	sess := m.NewSession()
+	row := make([]float64, 2)
+	next := 0
+	step := func() {
+		x := .05 * float64(next)
+		row[0], row[1] = math.Sin(x), math.Cos(x)
+		require.NoError(t, sess.Observe(x, row))
+		next++
+	}
+	n := 1_000_000
+	if testing.Short() || raceEnabled {
+		n = 20_000
+	}
+	for range n {
+		step()
+	}
+	require.Equal(t, MaxSessionRows, sess.Len())
+	require.Equal(t, MaxSessionRows, cap(sess.rows[:MaxSessionRows:MaxSessionRows]))
+	require.LessOrEqual(t, cap(sess.rows), 2*MaxSessionRows)
+	var f Forecast
+	at := make([]float64, 16)
+	ahead := func() {
+		step()
+		for i := range at {
+			at[i] = .05 * float64(next+i)
+		}
+		require.NoError(t, sess.ForecastInto(&f, at))
+	}
+	ahead()
+	require.Equal(t, 2, len(f.Mean[0]))
+	s := Series{}
+	for i := next - MaxSessionRows; i < next; i++ {
+		x := .05 * float64(i)
+		s.Times, s.Values = append(s.Times, x), append(s.Values, []float64{math.Sin(x), math.Cos(x)})
+	}
+	want, err := m.Forecast(s, at)
+	require.NoError(t, err)
+	requireSame(t, want, &f)
+}
+
+func TestSessionAllocatesNothing(t *testing.T) {
+	if raceEnabled {
+		t.Skip("the race detector allocates")
+	}
+	m := smallModel(t)
+	for _, channels := range []int{1, 3} {
+		sess := m.NewSession()
+		s := sine(MaxSessionRows+200, channels)
+		var f Forecast
+		i := 0
+		at := make([]float64, 8)
+		step := func() {
+			if err := sess.Observe(s.Times[i], s.Values[i]); err != nil {
+				panic(err)
+			}
+			for j := range at {
+				at[j] = s.Times[i] + .1*float64(j+1)
+			}
+			if err := sess.ForecastInto(&f, at); err != nil {
+				panic(err)
+			}
+			i++
+		}
+		for i < MaxSessionRows {
+			if err := sess.Observe(s.Times[i], s.Values[i]); err != nil {
+				panic(err)
+			}
+			i++
+		}
+		step()
+		step()
+		require.Zero(t, testing.AllocsPerRun(20, step), "a new row, %d channels", channels)
+		require.Zero(t, testing.AllocsPerRun(20, func() {
+			if err := sess.ForecastInto(&f, at); err != nil {
+				panic(err)
+			}
+		}), "the same rows, %d channels", channels)
+	}
+}
+
+func TestSessionState(t *testing.T) {
+	m := smallModel(t)
+	for name, s := range map[string]Series{"empty": {}, "some": sine(60, 3), "full": sine(MaxSessionRows+7, 2)} {
+		t.Run(name, func(t *testing.T) {
+			old := m.NewSession()
+			observe(t, old, s)
+			state, err := old.MarshalBinary()
+			require.NoError(t, err)
+			restored := m.NewSession()
+			observe(t, restored, sine(5, 1)) // forgotten by the restore
+			require.NoError(t, restored.UnmarshalBinary(state))
+			again, err := restored.AppendBinary([]byte("x"))
+			require.NoError(t, err)
+			require.Equal(t, string(state), string(again[1:]))
+			if len(s.Times) == 0 {
+				require.NoError(t, restored.Observe(1, []float64{1, 2, 3}))
+				return
+			}
+			end := s.Times[len(s.Times)-1]
+			var f, g Forecast
+			for i := range 3 {
+				at := []float64{end + 1 + float64(i)}
+				require.NoError(t, old.ForecastInto(&f, at))
+				require.NoError(t, restored.ForecastInto(&g, at))
+				requireSame(t, &f, &g)
+				require.NoError(t, old.Observe(at[0], s.Values[i]))
+				require.NoError(t, restored.Observe(at[0], s.Values[i]))
+			}
+			require.EqualError(t, restored.Observe(-9, s.Values[0]), old.Observe(-9, s.Values[0]).Error())
+		})
+	}
+	sess := m.NewSession()
+	observe(t, sess, sine(6, 2))
+	state, err := sess.MarshalBinary()
+	require.NoError(t, err)
+	victim := m.NewSession()
+	observe(t, victim, sine(9, 1))
+	for i := range state {
+		bad := append([]byte(nil), state...)
+		bad[i] ^= 0x10
+		require.Error(t, victim.UnmarshalBinary(bad), "byte %d", i)
+		require.Error(t, victim.UnmarshalBinary(state[:i]), "cut at %d", i)
+	}
+	require.Error(t, victim.UnmarshalBinary(append(state, 0)))
+	require.Equal(t, 9, victim.Len(), "a damaged state leaves the session as it was")
+}
+
+func TestSessionsInParallel(t *testing.T) {
+	m := smallModel(t)
+	var wait sync.WaitGroup
+	for k := range 8 {
+		s := sine(30+5*k, 1+k%3)
+		at := []float64{4, 12}
+		want, err := m.Forecast(s, at)
+		require.NoError(t, err)
+		wait.Go(func() {
+			sess := m.NewSession()
+			var f Forecast
+			for i := range s.Times {
+				if sess.Observe(s.Times[i], s.Values[i]) != nil || sess.ForecastInto(&f, at) != nil {
+					t.Error("refused")
+				}
+			}
+			for c, v := range want.Mean[1] {
+				if f.Mean[1][c] != v {
+					t.Errorf("session %d: %v, want %v", k, f.Mean[1][c], v)
+				}
+			}
+		})
+	}
+	wait.Wait()
+}
+
+// TestSessionSharedIsARace holds the documentation to its word: two goroutines
+// in one session are seen by the race detector, in a process of their own.
+func TestSessionSharedIsARace(t *testing.T) {
+	if !raceEnabled {
+		t.Skip("needs -race")
+	}
+	if os.Getenv("LASSODE_TEST_SHARED_SESSION") == "" {
+		cmd := exec.Command(os.Args[0], "-test.run=^TestSessionSharedIsARace$")
+		cmd.Env = append(os.Environ(), "LASSODE_TEST_SHARED_SESSION=1")
+		out, err := cmd.CombinedOutput()
+		require.Error(t, err)
+		require.Contains(t, string(out), "DATA RACE")
+		return
+	}
+	sess := smallModel(t).NewSession()
+	var wait sync.WaitGroup
+	for k := range 2 {
+		wait.Go(func() {
+			for i := range 100 {
+				_ = sess.Observe(float64(i), []float64{float64(k)})
+			}
+		})
+	}
+	wait.Wait()
+}

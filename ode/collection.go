@@ -48,6 +48,7 @@ const (
 	manifestName      = "manifest.json"
 	maxManifest       = 64 << 20
 	maxShardHeader    = 16 << 20
+	maxNesting        = 16 // of JSON lists and objects
 	defaultShard      = 8192
 	maxShardSeries    = 1 << 24
 	flushedShardAlign = 8
@@ -98,14 +99,14 @@ type WriteOptions struct {
 	// ShardTrajectories is the number of trajectories in a shard; 0 means 8192
 	// (about 70 MB). A resumed collection keeps complete shards of any size.
 	ShardTrajectories int
-	// Progress, if not nil, is called from one goroutine a few times a second
-	// and after each shard.
+	// Progress, if not nil, is called by the calling goroutine: at the start, a
+	// few times a second, and when a shard has been made.
 	Progress func(WriteProgress)
 }
 
 // WriteProgress reports how far [WriteCollection] is.
 type WriteProgress struct {
-	Trajectories      int           // made so far, resumed ones included
+	Trajectories      int           // made so far, resumed ones included; up to two shards of them not yet on disk
 	TotalTrajectories int           // 0 when only a size was asked for
 	Bytes             int64         // made so far
 	TotalBytes        int64         // 0 when only a count was asked for
@@ -165,44 +166,63 @@ func WriteCollection(ctx context.Context, dir string, seed uint64, n int, opt Wr
 	if err := checkSpace(dir, m, n, opt.Bytes); err != nil {
 		return m, err
 	}
+	// The shard before is written while the next one is made: made and size run
+	// ahead of m, which is what the disk has.
+	made, size := m.Trajectories, m.Bytes
+	var writing chan error
+	var plan *shardPlan
+	settle := func() error {
+		if writing == nil {
+			return nil
+		}
+		err := <-writing
+		writing = nil
+		if err != nil {
+			return err
+		}
+		m.Shards = append(m.Shards, plan.shard)
+		m.Trajectories, m.Bytes = m.Trajectories+plan.shard.Trajectories, m.Bytes+plan.shard.Bytes
+		for i := range plan.records {
+			m.Families[plan.records[i].family]++
+		}
+		return writeManifest(dir, m)
+	}
 	from := time.Now()
-	progress := func(done int, bytes int64) {
+	progress := func(more int, bytes int64) {
 		if opt.Progress != nil {
-			opt.Progress(WriteProgress{m.Trajectories + done, n, m.Bytes + bytes, opt.Bytes, time.Since(from)})
+			opt.Progress(WriteProgress{made + more, n, size + bytes, opt.Bytes, time.Since(from)})
 		}
 	}
-	for (n == 0 || m.Trajectories < n) && (opt.Bytes <= 0 || m.Bytes < opt.Bytes) {
+	progress(0, 0)
+	for (n == 0 || made < n) && (opt.Bytes <= 0 || size < opt.Bytes) {
 		count := per
 		if n > 0 {
-			count = min(count, n-m.Trajectories)
+			count = min(count, n-made)
 		}
-		if left := opt.Bytes - m.Bytes; opt.Bytes > 0 && m.Trajectories > 0 {
+		if left := opt.Bytes - size; opt.Bytes > 0 && made > 0 {
 			// The last shard only as large as needed.
-			each := m.Bytes / int64(m.Trajectories)
+			each := size / int64(made)
 			count = int(min(int64(count), left/max(each, 1)+1))
 		} else if opt.Bytes > 0 {
 			count = int(min(int64(count), left/meanTrajectory+1))
 		}
-		records, err := generateRecords(ctx, seed, m.Trajectories, count, opt.Workers, progress)
+		records, err := generateRecords(ctx, seed, made, count, opt.Workers, progress)
+		if err == nil {
+			err = settle()
+		}
 		if err != nil {
+			return m, errors.Join(err, settle())
+		}
+		if plan, err = planShard(len(m.Shards), seed, records); err != nil {
 			return m, err
 		}
-		shard, err := writeShard(dir, len(m.Shards), seed, records)
-		if err != nil {
-			return m, err
-		}
-		m.Shards = append(m.Shards, shard)
-		m.Trajectories += count
-		m.Bytes += shard.Bytes
-		for i := range records {
-			m.Families[records[i].family]++
-		}
-		if err := writeManifest(dir, m); err != nil {
-			return m, err
-		}
+		made, size = made+count, size+plan.shard.Bytes
+		done := make(chan error, 1)
+		go func(plan *shardPlan) { done <- plan.write(dir) }(plan)
+		writing = done
 		progress(0, 0)
 	}
-	return m, nil
+	return m, settle()
 }
 
 // checkSpace compares what is still to be written with the free space of the
@@ -391,6 +411,9 @@ func uniqueKeys(text []byte) error {
 				continue
 			}
 		}
+		if len(open) > maxNesting {
+			return fmt.Errorf("more than %d lists and objects within one another", maxNesting)
+		}
 		key = len(open) > 0 && open[len(open)-1] != nil
 	}
 }
@@ -436,7 +459,17 @@ func readManifest(dir string) (Manifest, error) {
 	return m, nil
 }
 
-func writeShard(dir string, number int, seed uint64, records []record) (ManifestShard, error) {
+// shardPlan is a shard whose size is known and whose data are not yet written.
+type shardPlan struct {
+	shard    ManifestShard
+	seed     uint64
+	records  []record
+	header   []byte
+	familyID map[string]int32
+	wide     bool // times are F64
+}
+
+func planShard(number int, seed uint64, records []record) (*shardPlan, error) {
 	n := len(records)
 	var families []string
 	familyID := map[string]int32{}
@@ -458,7 +491,7 @@ func writeShard(dir string, number int, seed uint64, records []record) (Manifest
 	}
 	list, err := json.Marshal(families)
 	if err != nil {
-		return ManifestShard{}, err
+		return nil, err
 	}
 	header := map[string]any{"__metadata__": map[string]string{"format": collectionFormat, "families": string(list)}}
 	var at int64
@@ -480,17 +513,23 @@ func writeShard(dir string, number int, seed uint64, records []record) (Manifest
 	}
 	head, err := json.Marshal(header)
 	if err != nil {
-		return ManifestShard{}, err
+		return nil, err
 	}
 	for len(head)%flushedShardAlign != 0 {
 		head = append(head, ' ')
 	}
-	shard := ManifestShard{File: shardName(number), Trajectories: n, Bytes: 8 + int64(len(head)) + at}
-	err = replaceFile(dir, shard.File, func(w io.Writer) error {
+	return &shardPlan{ManifestShard{File: shardName(number), Trajectories: n, Bytes: 8 + int64(len(head)) + at},
+		seed, records, head, familyID, timeSize == 8}, nil
+}
+
+// write writes the file and completes the shard's hash.
+func (p *shardPlan) write(dir string) error {
+	records := p.records
+	return replaceFile(dir, p.shard.File, func(w io.Writer) error {
 		sum := sha256.New()
 		e := encoder{w: io.MultiWriter(w, sum), buf: make([]byte, 0, encoderBlock+8)}
-		e.u64(uint64(len(head)))
-		e.bytes(head)
+		e.u64(uint64(len(p.header)))
+		e.bytes(p.header)
 		var offset int64
 		for i := range records {
 			e.u64(uint64(offset))
@@ -504,17 +543,17 @@ func writeShard(dir string, number int, seed uint64, records []record) (Manifest
 		}
 		e.u64(uint64(offset))
 		for range records {
-			e.u64(seed)
+			e.u64(p.seed)
 		}
 		for i := range records {
 			e.u64(uint64(records[i].index))
 		}
 		for i := range records {
 			for _, t := range records[i].times {
-				if timeSize == 4 {
-					e.u32(math.Float32bits(float32(t)))
-				} else {
+				if p.wide {
 					e.u64(math.Float64bits(t))
+				} else {
+					e.u32(math.Float32bits(float32(t)))
 				}
 			}
 		}
@@ -522,7 +561,7 @@ func writeShard(dir string, number int, seed uint64, records []record) (Manifest
 			e.u32(uint32(records[i].channels))
 		}
 		for i := range records {
-			e.u32(uint32(familyID[records[i].family]))
+			e.u32(uint32(p.familyID[records[i].family]))
 		}
 		for i := range records {
 			for _, v := range records[i].values {
@@ -530,10 +569,9 @@ func writeShard(dir string, number int, seed uint64, records []record) (Manifest
 			}
 		}
 		e.flush()
-		shard.SHA256 = hex.EncodeToString(sum.Sum(nil))
+		p.shard.SHA256 = hex.EncodeToString(sum.Sum(nil))
 		return e.err
 	})
-	return shard, err
 }
 
 // encoder writes little-endian numbers in blocks and remembers the first error.

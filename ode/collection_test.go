@@ -113,8 +113,10 @@ func TestShardKeepsWideTimes(t *testing.T) {
 		{times: []float64{1.7e9, 1.7e9 + 0.1}, values: []float32{1, nan, 3, 4}, channels: 2, family: "a"},
 		{times: []float64{0.1}, values: []float32{7}, channels: 1, family: "b", index: 1},
 	}
-	s, err := writeShard(dir, 0, 1<<63+5, records)
+	plan, err := planShard(0, 1<<63+5, records)
 	require.NoError(t, err)
+	require.NoError(t, plan.write(dir))
+	s := plan.shard
 	require.NoError(t, writeManifest(dir, Manifest{Format: collectionFormat, Trajectories: 2, Bytes: s.Bytes, Shards: []ManifestShard{s}}))
 	c, err := OpenCollection(dir)
 	require.NoError(t, err)

@@ -55,3 +55,17 @@ func TestFullDisk(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, want, got) // the hashes of the shards as well
 }
+
+// A pipe in place of a file does not block.
+func TestPipeInCollection(t *testing.T) {
+	dir := t.TempDir()
+	_, err := WriteCollection(context.Background(), dir, 4, 2, WriteOptions{})
+	require.NoError(t, err)
+	for _, name := range []string{shardName(0), manifestName} {
+		require.NoError(t, os.Remove(filepath.Join(dir, name)))
+		require.NoError(t, syscall.Mkfifo(filepath.Join(dir, name), 0o600))
+		_, err = OpenCollection(dir)
+		require.ErrorIs(t, err, ErrCollection)
+		require.ErrorContains(t, err, "not a regular file")
+	}
+}

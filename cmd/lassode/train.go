@@ -13,6 +13,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 	"slices"
 	"strings"
 	"time"
@@ -200,6 +201,9 @@ func runPretrain(ctx context.Context, env *environment, c *command, args []strin
 		}
 		bar.show(float64(p.Step)/float64(p.Steps), "step %d of %d, loss %.4f, guides %.4f, %.0f trajectories/s", p.Step, p.Steps, p.RunLoss, p.MixtureLoss, p.TrajectoriesPerSecond)
 	}
+	// The only garbage of a step are its trajectories, next to buffers that stay:
+	// collecting it more often costs little and keeps the process small.
+	defer debug.SetGCPercent(debug.SetGCPercent(25))
 	model, err := lassode.Pretrain(ctx, cfg.Model, source, opt)
 	bar.done()
 	if drawErr := errors.Join(log.Close(), log.draw(env, *out)); drawErr != nil {

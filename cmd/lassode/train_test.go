@@ -269,6 +269,9 @@ func FuzzTrainingConfig(f *testing.F) {
 	f.Add([]byte(`{"model":{"width":64},"train":{"steps":10,"note":"x"}}`))
 	f.Add([]byte(`{"model":{"width":1e300}}`))
 	f.Add([]byte(`{"train":{"learning_rate":-1}}`))
+	f.Add([]byte(toyConfig))
+	f.Add([]byte("{\"model\":{\"heads\":3,\"width\":16},\"train\":null}"))
+	f.Add([]byte(`{"model":{"blocks":-1}}{"train":{"seed":18446744073709551616}}`))
 	f.Fuzz(func(t *testing.T, text []byte) {
 		if c, err := readTraining(bytes.NewReader(text), "c.json"); err == nil {
 			require.NoError(t, c.Model.Validate())

@@ -626,9 +626,15 @@ type Collection struct {
 
 var _ lassode.Source = (*Collection)(nil)
 
+// shardFile is an open file, or its bytes in memory.
+type shardFile interface {
+	io.ReaderAt
+	io.Closer
+}
+
 type shardReader struct {
 	name           string
-	file           *os.File
+	file           shardFile
 	times, values  int64  // positions in the file
 	seeds, indices int64  // positions in the file
 	wide           bool   // times are F64

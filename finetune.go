@@ -65,6 +65,9 @@ type FineTuneReport struct {
 	LibraryWeight float64
 	// Steps is the number of steps after which the returned weights were best.
 	Steps int
+	// SkippedSteps counts steps left out because the loss or the gradient was not
+	// finite; twenty in a row end the training.
+	SkippedSteps int
 	// ValidationTrajectories is the number of series kept apart; 0 when there
 	// was only one, whose last part was kept apart instead.
 	ValidationTrajectories int
@@ -202,7 +205,8 @@ func (m *Model) FineTune(ctx context.Context, series []Series, opt FineTuneOptio
 		if err != nil {
 			return nil, report, err
 		}
-		if tr.skipped > maxSkipped {
+		report.SkippedSteps = tr.skipped
+		if tr.streak >= maxStreak {
 			break // the original, or the best so far
 		}
 		if opt.Progress != nil {

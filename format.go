@@ -29,8 +29,12 @@ const (
 	BFloat16                  // half the size, about three significant digits
 )
 
-// maxHeader bounds the JSON header of a weights file.
-const maxHeader = 8 << 20
+// maxHeader bounds the JSON header of a weights file, and maxNesting how deep
+// its lists and objects lie within one another.
+const (
+	maxHeader  = 8 << 20
+	maxNesting = 16
+)
 
 // FormatError reports a file that is not what it should be.
 type FormatError struct {
@@ -130,6 +134,9 @@ func readTensors(r io.Reader) (map[string]string, []namedTensor, error) {
 	if uint64(len(text)) < length {
 		return nil, nil, &FormatError{"header", fmt.Sprintf("truncated: %d of %d bytes", len(text), length)}
 	}
+	if err := uniqueKeys(text); err != nil {
+		return nil, nil, &FormatError{"header", err.Error()}
+	}
 	var raw map[string]json.RawMessage
 	if err := json.Unmarshal(text, &raw); err != nil {
 		return nil, nil, &FormatError{"header", "not JSON: " + err.Error()}
@@ -210,7 +217,52 @@ func readTensors(r io.Reader) (map[string]string, []namedTensor, error) {
 		}
 		sorted = append(sorted, t)
 	}
+	if n, err := r.Read(make([]byte, 1)); n > 0 {
+		return nil, nil, &FormatError{"data", fmt.Sprintf("go on after byte %d, where the last tensor ends", end)}
+	} else if err != nil && err != io.EOF {
+		return nil, nil, err
+	}
 	return metadata, sorted, nil
+}
+
+// uniqueKeys reports a key that an object of the JSON text holds twice, of which
+// encoding/json would take the last. Text that is not JSON passes. Package ode
+// has the same function, since it sees only what is exported here.
+func uniqueKeys(text []byte) error {
+	d := json.NewDecoder(bytes.NewReader(text))
+	var open []map[string]bool // keys of the objects around; nil for an array
+	key := false               // whether a string would be one
+	for {
+		token, err := d.Token()
+		if err != nil {
+			return nil
+		}
+		switch v := token.(type) {
+		case json.Delim:
+			switch v {
+			case '{':
+				open = append(open, map[string]bool{})
+			case '[':
+				open = append(open, nil)
+			default:
+				open = open[:len(open)-1]
+			}
+		case string:
+			if key {
+				keys := open[len(open)-1]
+				if keys[v] {
+					return fmt.Errorf("key %q twice", v)
+				}
+				keys[v] = true
+				key = false
+				continue
+			}
+		}
+		if len(open) > maxNesting {
+			return fmt.Errorf("more than %d lists and objects within one another", maxNesting)
+		}
+		key = len(open) > 0 && open[len(open)-1] != nil
+	}
 }
 
 // parameterTensors views all parameters as named tensors; values replaces
@@ -487,6 +539,7 @@ type trainingState struct {
 	Updates int64        `json:"updates"`
 	Average int64        `json:"average_updates"`
 	Skipped int          `json:"skipped"`
+	Streak  int          `json:"streak"`
 }
 
 // trainingPlan holds the options that change the result: a run may only be
@@ -519,11 +572,14 @@ func (tr *trainer) stateTensors() []namedTensor {
 	return out
 }
 
-// save writes the averaged weights and the training state.
+// save writes the averaged weights and the training state, if they are finite.
 func (tr *trainer) save() error {
+	if !tr.healthy() {
+		return errSick
+	}
 	path := tr.train.Checkpoint
 	state, err := json.Marshal(trainingState{Config: tr.net.cfg, Train: tr.plan(), Step: tr.step,
-		Updates: tr.optim.StepCount(), Average: tr.average.Count(), Skipped: tr.skipped})
+		Updates: tr.optim.StepCount(), Average: tr.average.Count(), Skipped: tr.skipped, Streak: tr.streak})
 	if err != nil {
 		return err
 	}
@@ -570,10 +626,16 @@ func (tr *trainer) resume() error {
 	if state.Train != tr.plan() {
 		return inputError("TrainOptions", fmt.Sprintf("%+v, those of the run to resume", state.Train), "%+v", tr.plan())
 	}
+	if state.Step < 0 || state.Step > tr.train.Steps || state.Skipped < 0 || state.Skipped > state.Step ||
+		state.Streak < 0 || state.Streak > state.Skipped || state.Updates < 0 || state.Updates > int64(state.Step) ||
+		state.Average < 0 || state.Average > int64(state.Step) {
+		return &FormatError{"__metadata__.state", fmt.Sprintf("counts %d steps of %d, %d left out, %d in a row, %d updates and %d of the average, which do not fit",
+			state.Step, tr.train.Steps, state.Skipped, state.Streak, state.Updates, state.Average)}
+	}
 	if err := fillTensors(tr.stateTensors(), tensors); err != nil {
 		return err
 	}
-	tr.step, tr.skipped = state.Step, state.Skipped
+	tr.step, tr.skipped, tr.streak = state.Step, state.Skipped, state.Streak
 	tr.optim.SetStepCount(state.Updates)
 	tr.average.SetCount(state.Average)
 	return nil

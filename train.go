@@ -80,7 +80,7 @@ type Progress struct {
 	ScaleLoss             float64 // negative log likelihood of the error's scale, moving average
 	GradientNorm          float64
 	LearningRate          float64 // factor of the schedule
-	SkippedSteps          int     // steps left out because the gradient was not finite
+	SkippedSteps          int     // steps left out because the loss or the gradient was not finite
 	TrajectoriesPerSecond float64
 	Elapsed               time.Duration
 }
@@ -106,7 +106,8 @@ type trainer struct {
 	average *optim.EMA
 	rates   optim.Schedule
 	step    int
-	skipped int
+	skipped int // steps left out, in all
+	streak  int // and without a break until now
 
 	hubTokens  []float32
 	hubScratch hub.Scratch
@@ -172,9 +173,12 @@ func (tr *trainer) runStep() (losses, float64, int, error) {
 		}
 	})
 	norm := optim.ClipGlobalNorm(tr.grads, 1)
-	if math.IsNaN(norm) || math.IsInf(norm, 0) {
+	// An infinite loss may have a finite gradient: both count.
+	if !isFinite(norm) || !isFinite(sum.total) {
 		tr.skipped++
+		tr.streak++
 	} else {
+		tr.streak = 0
 		tr.optim.Step(tr.grads, tr.rates.At(tr.step))
 		tr.average.Update(tr.net.params.Data())
 		tr.writeHub()
@@ -183,8 +187,30 @@ func (tr *trainer) runStep() (losses, float64, int, error) {
 	return sum, norm, count, nil
 }
 
-// maxSkipped ends a run whose gradients keep being infinite.
-const maxSkipped = 50
+// maxStreak ends a run in which so many steps without a break had no finite loss
+// and gradient: a step left out changes no weight, so the weights themselves are
+// sick.
+const maxStreak = 20
+
+// spike is how many times its moving average a loss must be to be reported.
+const spike = 4
+
+// errSick is the error of weights that overflowed.
+var errSick = errors.New("lassode: training diverged: weights are not finite; the last checkpoint is from before")
+
+func isFinite(v float64) bool { return !math.IsNaN(v) && !math.IsInf(v, 0) }
+
+// healthy reports whether all weights are finite.
+func (tr *trainer) healthy() bool {
+	for _, block := range [][]float32{tr.net.params.Data(), tr.average.Data()} {
+		for _, v := range block {
+			if v-v != 0 {
+				return false
+			}
+		}
+	}
+	return true
+}
 
 // writeHub lets the hub aggregate what the systems of this step teach it: the
 // tokens of one shard, in turn, which are a random sample.
@@ -245,12 +271,26 @@ func (n *network) groups(rate float64) []optim.Group {
 // When ctx ends, a last checkpoint is written (if the options name one) and
 // the error is that of the context. A resumed run gives the same weights, bit
 // for bit, as one that was never interrupted.
+//
+// A step whose loss or gradient is not finite changes nothing but the counters.
+// Twenty of them in a row are an error, and the last checkpoint is from before
+// them.
 func Pretrain(ctx context.Context, cfg Config, src Source, opt TrainOptions) (*Model, error) {
-	if err := cfg.Validate(); err != nil {
+	tr, held, err := newPretrainer(cfg, src, opt)
+	if err != nil {
 		return nil, err
 	}
+	return tr.pretrain(ctx, held)
+}
+
+// newPretrainer makes the trainer of [Pretrain], resumed if the options say so,
+// and returns the number of trajectories that are not trained on.
+func newPretrainer(cfg Config, src Source, opt TrainOptions) (*trainer, int, error) {
+	if err := cfg.Validate(); err != nil {
+		return nil, 0, err
+	}
 	if err := opt.Validate(); err != nil {
-		return nil, err
+		return nil, 0, err
 	}
 	if opt.Steps == 0 {
 		opt.Steps = 10000
@@ -265,7 +305,7 @@ func Pretrain(ctx context.Context, cfg Config, src Source, opt TrainOptions) (*M
 		opt.LearningRate = 1
 	}
 	if src == nil || src.Len() == 0 {
-		return nil, inputError("source", "at least one trajectory", "empty")
+		return nil, 0, inputError("source", "at least one trajectory", "empty")
 	}
 	held := int(validationShare * float64(src.Len()))
 	held = min(max(held, 1), 4096)
@@ -279,18 +319,27 @@ func Pretrain(ctx context.Context, cfg Config, src Source, opt TrainOptions) (*M
 		optim.Schedule{WarmUp: min(200, opt.Steps/10+1), Flat: opt.Steps * 3 / 10, Total: opt.Steps, Floor: .02})
 	if opt.Resume {
 		if err := tr.resume(); err != nil {
-			return nil, err
+			return nil, 0, err
 		}
 	}
-	if opt.Log != nil {
-		opt.Log.Info("pretraining", "parameters", net.params.Len(), "trajectories", task.hi, "from_step", tr.step, "steps", opt.Steps)
+	return tr, held, nil
+}
+
+// pretrain runs the steps that are left and calibrates the result on the last
+// held trajectories.
+func (tr *trainer) pretrain(ctx context.Context, held int) (*Model, error) {
+	opt, src := tr.train, tr.src
+	log := opt.Log
+	if log == nil {
+		log = slog.New(slog.DiscardHandler)
 	}
+	log.Info("pretraining", "parameters", tr.net.params.Len(), "trajectories", tr.opt.hi, "from_step", tr.step, "steps", opt.Steps)
 	start := time.Now()
-	var run losses
-	trajectories := 0
-	for begun := tr.step; tr.step < opt.Steps; {
+	run := losses{total: math.NaN(), mixture: math.NaN(), scale: math.NaN()}
+	trajectories, good, due := 0, 0, false
+	for tr.step < opt.Steps {
 		if err := ctx.Err(); err != nil {
-			if opt.Checkpoint != "" {
+			if opt.Checkpoint != "" && tr.streak == 0 {
 				err = errors.Join(err, tr.save())
 			}
 			return nil, err
@@ -299,14 +348,22 @@ func Pretrain(ctx context.Context, cfg Config, src Source, opt TrainOptions) (*M
 		if err != nil {
 			return nil, err
 		}
-		if tr.skipped > maxSkipped {
-			return nil, fmt.Errorf("lassode: training diverged: %d steps had no finite gradient", tr.skipped)
-		}
 		trajectories += count
-		mix := max(.01, 1/float64(tr.step-begun))
-		run.total += mix * (loss.total - run.total)
-		run.mixture += mix * (loss.mixture - run.mixture)
-		run.scale += mix * (loss.scale - run.scale)
+		switch {
+		case tr.streak > 0:
+			log.Warn("step left out: its loss or gradient is not finite", "step", tr.step, "loss", loss.total, "gradient_norm", norm, "left_out", tr.skipped)
+		case good == 0:
+			run, good = loss, 1
+		default:
+			if good >= 100 && loss.total > spike*run.total {
+				log.Warn("the loss has a spike", "step", tr.step, "loss", loss.total, "moving_average", run.total, "gradient_norm", norm)
+			}
+			good++
+			mix := max(.01, 1/float64(good))
+			run.total += mix * (loss.total - run.total)
+			run.mixture += mix * (loss.mixture - run.mixture)
+			run.scale += mix * (loss.scale - run.scale)
+		}
 		if opt.Progress != nil {
 			elapsed := time.Since(start)
 			opt.Progress(Progress{
@@ -315,14 +372,23 @@ func Pretrain(ctx context.Context, cfg Config, src Source, opt TrainOptions) (*M
 				TrajectoriesPerSecond: float64(trajectories) / elapsed.Seconds(), Elapsed: elapsed,
 			})
 		}
-		if opt.Checkpoint != "" && (tr.step%opt.SaveEvery == 0 || tr.step == opt.Steps) {
+		if tr.streak >= maxStreak {
+			return nil, fmt.Errorf("lassode: training diverged: %d steps in a row, up to step %d, had no finite loss and gradient; the last checkpoint is from before them", tr.streak, tr.step)
+		}
+		// Weights that give no finite loss are not saved over those that did.
+		due = due || tr.step%opt.SaveEvery == 0
+		if opt.Checkpoint != "" && (due && tr.streak == 0 || tr.step == opt.Steps) {
+			due = false
 			if err := tr.save(); err != nil {
 				return nil, err
 			}
 		}
 	}
+	if !tr.healthy() {
+		return nil, errSick
+	}
 	m := tr.model()
-	cal := task
+	cal := tr.opt
 	if held > 0 {
 		cal = newTaskOptions(src, src.Len()-held, src.Len())
 	}

@@ -1,7 +1,8 @@
 package ode
 
 import (
-	"bufio"
+	"bytes"
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/binary"
@@ -16,6 +17,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"sort"
 	"sync"
 	"sync/atomic"
@@ -46,6 +48,7 @@ const (
 	manifestName      = "manifest.json"
 	maxManifest       = 64 << 20
 	maxShardHeader    = 16 << 20
+	maxNesting        = 16 // of JSON lists and objects
 	defaultShard      = 8192
 	maxShardSeries    = 1 << 24
 	flushedShardAlign = 8
@@ -96,16 +99,16 @@ type WriteOptions struct {
 	// ShardTrajectories is the number of trajectories in a shard; 0 means 8192
 	// (about 70 MB). A resumed collection keeps complete shards of any size.
 	ShardTrajectories int
-	// Progress, if not nil, is called from one goroutine a few times a second
-	// and after each shard.
+	// Progress, if not nil, is called by the calling goroutine: at the start, a
+	// few times a second, and when a shard has been made.
 	Progress func(WriteProgress)
 }
 
 // WriteProgress reports how far [WriteCollection] is.
 type WriteProgress struct {
-	Trajectories      int           // made so far, resumed ones included
+	Trajectories      int           // made so far, resumed ones included; up to two shards of them not yet on disk
 	TotalTrajectories int           // 0 when only a size was asked for
-	Bytes             int64         // on disk so far
+	Bytes             int64         // made so far
 	TotalBytes        int64         // 0 when only a count was asked for
 	Elapsed           time.Duration // of this call
 }
@@ -163,44 +166,63 @@ func WriteCollection(ctx context.Context, dir string, seed uint64, n int, opt Wr
 	if err := checkSpace(dir, m, n, opt.Bytes); err != nil {
 		return m, err
 	}
+	// The shard before is written while the next one is made: made and size run
+	// ahead of m, which is what the disk has.
+	made, size := m.Trajectories, m.Bytes
+	var writing chan error
+	var plan *shardPlan
+	settle := func() error {
+		if writing == nil {
+			return nil
+		}
+		err := <-writing
+		writing = nil
+		if err != nil {
+			return err
+		}
+		m.Shards = append(m.Shards, plan.shard)
+		m.Trajectories, m.Bytes = m.Trajectories+plan.shard.Trajectories, m.Bytes+plan.shard.Bytes
+		for i := range plan.records {
+			m.Families[plan.records[i].family]++
+		}
+		return writeManifest(dir, m)
+	}
 	from := time.Now()
-	progress := func(done int) {
+	progress := func(more int, bytes int64) {
 		if opt.Progress != nil {
-			opt.Progress(WriteProgress{done, n, m.Bytes, opt.Bytes, time.Since(from)})
+			opt.Progress(WriteProgress{made + more, n, size + bytes, opt.Bytes, time.Since(from)})
 		}
 	}
-	for (n == 0 || m.Trajectories < n) && (opt.Bytes <= 0 || m.Bytes < opt.Bytes) {
+	progress(0, 0)
+	for (n == 0 || made < n) && (opt.Bytes <= 0 || size < opt.Bytes) {
 		count := per
 		if n > 0 {
-			count = min(count, n-m.Trajectories)
+			count = min(count, n-made)
 		}
-		if left := opt.Bytes - m.Bytes; opt.Bytes > 0 && m.Trajectories > 0 {
+		if left := opt.Bytes - size; opt.Bytes > 0 && made > 0 {
 			// The last shard only as large as needed.
-			each := m.Bytes / int64(m.Trajectories)
+			each := size / int64(made)
 			count = int(min(int64(count), left/max(each, 1)+1))
 		} else if opt.Bytes > 0 {
 			count = int(min(int64(count), left/meanTrajectory+1))
 		}
-		records, err := generateRecords(ctx, seed, m.Trajectories, count, opt.Workers, progress)
+		records, err := generateRecords(ctx, seed, made, count, opt.Workers, progress)
+		if err == nil {
+			err = settle()
+		}
 		if err != nil {
+			return m, errors.Join(err, settle())
+		}
+		if plan, err = planShard(len(m.Shards), seed, records); err != nil {
 			return m, err
 		}
-		shard, err := writeShard(dir, len(m.Shards), seed, records)
-		if err != nil {
-			return m, err
-		}
-		m.Shards = append(m.Shards, shard)
-		m.Trajectories += count
-		m.Bytes += shard.Bytes
-		for i := range records {
-			m.Families[records[i].family]++
-		}
-		if err := writeManifest(dir, m); err != nil {
-			return m, err
-		}
-		progress(m.Trajectories)
+		made, size = made+count, size+plan.shard.Bytes
+		done := make(chan error, 1)
+		go func(plan *shardPlan) { done <- plan.write(dir) }(plan)
+		writing = done
+		progress(0, 0)
 	}
-	return m, nil
+	return m, settle()
 }
 
 // checkSpace compares what is still to be written with the free space of the
@@ -232,12 +254,12 @@ type record struct {
 	index    int
 }
 
-func generateRecords(ctx context.Context, seed uint64, first, count, workers int, progress func(done int)) ([]record, error) {
+func generateRecords(ctx context.Context, seed uint64, first, count, workers int, progress func(done int, bytes int64)) ([]record, error) {
 	if workers <= 0 {
 		workers = runtime.GOMAXPROCS(0)
 	}
 	records := make([]record, count)
-	var next, done atomic.Int64
+	var next, done, bytes atomic.Int64
 	var wg sync.WaitGroup
 	for range min(workers, count) {
 		wg.Go(func() {
@@ -256,6 +278,7 @@ func generateRecords(ctx context.Context, seed uint64, first, count, workers int
 				}
 				records[i] = r
 				done.Add(1)
+				bytes.Add(4 * int64(len(r.times)+len(r.values)))
 			}
 		})
 	}
@@ -268,7 +291,7 @@ func generateRecords(ctx context.Context, seed uint64, first, count, workers int
 		case <-finished:
 			return records, ctx.Err()
 		case <-tick.C:
-			progress(first + int(done.Load()))
+			progress(int(done.Load()), bytes.Load())
 		}
 	}
 }
@@ -329,9 +352,75 @@ func writeManifest(dir string, m Manifest) error {
 	})
 }
 
+// openRegular opens a file of the folder dir for reading. A link, which could
+// lead out of the folder, or a pipe, which could block, is an error.
+func openRegular(dir, name string) (*os.File, int64, error) {
+	path := filepath.Join(dir, name)
+	before, err := os.Lstat(path)
+	if err != nil {
+		return nil, 0, err
+	}
+	if !before.Mode().IsRegular() {
+		return nil, 0, damaged(name, "not a regular file but %v", before.Mode().Type())
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, 0, err
+	}
+	// Nor may it have become one since.
+	after, err := f.Stat()
+	if err == nil && !os.SameFile(before, after) {
+		err = damaged(name, "replaced while it was opened")
+	}
+	if err != nil {
+		f.Close()
+		return nil, 0, err
+	}
+	return f, after.Size(), nil
+}
+
+// uniqueKeys reports a key that an object of the JSON text holds twice, of which
+// encoding/json would take the last. Text that is not JSON passes.
+func uniqueKeys(text []byte) error {
+	d := json.NewDecoder(bytes.NewReader(text))
+	var open []map[string]bool // keys of the objects around; nil for an array
+	key := false               // whether a string would be one
+	for {
+		token, err := d.Token()
+		if err != nil {
+			return nil
+		}
+		switch v := token.(type) {
+		case json.Delim:
+			switch v {
+			case '{':
+				open = append(open, map[string]bool{})
+			case '[':
+				open = append(open, nil)
+			default:
+				open = open[:len(open)-1]
+			}
+		case string:
+			if key {
+				keys := open[len(open)-1]
+				if keys[v] {
+					return fmt.Errorf("key %q twice", v)
+				}
+				keys[v] = true
+				key = false
+				continue
+			}
+		}
+		if len(open) > maxNesting {
+			return fmt.Errorf("more than %d lists and objects within one another", maxNesting)
+		}
+		key = len(open) > 0 && open[len(open)-1] != nil
+	}
+}
+
 func readManifest(dir string) (Manifest, error) {
 	var m Manifest
-	f, err := os.Open(filepath.Join(dir, manifestName))
+	f, _, err := openRegular(dir, manifestName)
 	if err != nil {
 		return m, err
 	}
@@ -342,6 +431,9 @@ func readManifest(dir string) (Manifest, error) {
 	}
 	if len(b) > maxManifest {
 		return m, damaged(manifestName, "longer than %d bytes", maxManifest)
+	}
+	if err := uniqueKeys(b); err != nil {
+		return m, damaged(manifestName, "%v", err)
 	}
 	if err := json.Unmarshal(b, &m); err != nil {
 		return m, damaged(manifestName, "%v", err)
@@ -367,7 +459,17 @@ func readManifest(dir string) (Manifest, error) {
 	return m, nil
 }
 
-func writeShard(dir string, number int, seed uint64, records []record) (ManifestShard, error) {
+// shardPlan is a shard whose size is known and whose data are not yet written.
+type shardPlan struct {
+	shard    ManifestShard
+	seed     uint64
+	records  []record
+	header   []byte
+	familyID map[string]int32
+	wide     bool // times are F64
+}
+
+func planShard(number int, seed uint64, records []record) (*shardPlan, error) {
 	n := len(records)
 	var families []string
 	familyID := map[string]int32{}
@@ -389,7 +491,7 @@ func writeShard(dir string, number int, seed uint64, records []record) (Manifest
 	}
 	list, err := json.Marshal(families)
 	if err != nil {
-		return ManifestShard{}, err
+		return nil, err
 	}
 	header := map[string]any{"__metadata__": map[string]string{"format": collectionFormat, "families": string(list)}}
 	var at int64
@@ -411,17 +513,23 @@ func writeShard(dir string, number int, seed uint64, records []record) (Manifest
 	}
 	head, err := json.Marshal(header)
 	if err != nil {
-		return ManifestShard{}, err
+		return nil, err
 	}
 	for len(head)%flushedShardAlign != 0 {
 		head = append(head, ' ')
 	}
-	shard := ManifestShard{File: shardName(number), Trajectories: n, Bytes: 8 + int64(len(head)) + at}
-	err = replaceFile(dir, shard.File, func(w io.Writer) error {
+	return &shardPlan{ManifestShard{File: shardName(number), Trajectories: n, Bytes: 8 + int64(len(head)) + at},
+		seed, records, head, familyID, timeSize == 8}, nil
+}
+
+// write writes the file and completes the shard's hash.
+func (p *shardPlan) write(dir string) error {
+	records := p.records
+	return replaceFile(dir, p.shard.File, func(w io.Writer) error {
 		sum := sha256.New()
-		e := encoder{w: bufio.NewWriterSize(io.MultiWriter(w, sum), 1<<20)}
-		e.u64(uint64(len(head)))
-		e.bytes(head)
+		e := encoder{w: io.MultiWriter(w, sum), buf: make([]byte, 0, encoderBlock+8)}
+		e.u64(uint64(len(p.header)))
+		e.bytes(p.header)
 		var offset int64
 		for i := range records {
 			e.u64(uint64(offset))
@@ -435,17 +543,17 @@ func writeShard(dir string, number int, seed uint64, records []record) (Manifest
 		}
 		e.u64(uint64(offset))
 		for range records {
-			e.u64(seed)
+			e.u64(p.seed)
 		}
 		for i := range records {
 			e.u64(uint64(records[i].index))
 		}
 		for i := range records {
 			for _, t := range records[i].times {
-				if timeSize == 4 {
-					e.u32(math.Float32bits(float32(t)))
-				} else {
+				if p.wide {
 					e.u64(math.Float64bits(t))
+				} else {
+					e.u32(math.Float32bits(float32(t)))
 				}
 			}
 		}
@@ -453,68 +561,85 @@ func writeShard(dir string, number int, seed uint64, records []record) (Manifest
 			e.u32(uint32(records[i].channels))
 		}
 		for i := range records {
-			e.u32(uint32(familyID[records[i].family]))
+			e.u32(uint32(p.familyID[records[i].family]))
 		}
 		for i := range records {
 			for _, v := range records[i].values {
 				e.u32(math.Float32bits(v))
 			}
 		}
-		if e.err == nil {
-			e.err = e.w.Flush()
-		}
-		shard.SHA256 = hex.EncodeToString(sum.Sum(nil))
+		e.flush()
+		p.shard.SHA256 = hex.EncodeToString(sum.Sum(nil))
 		return e.err
 	})
-	return shard, err
 }
 
-// encoder writes little-endian numbers and remembers the first error.
+// encoder writes little-endian numbers in blocks and remembers the first error.
 type encoder struct {
-	w   *bufio.Writer
-	buf [8]byte
+	w   io.Writer
+	buf []byte
 	err error
 }
 
-func (e *encoder) bytes(b []byte) {
+const encoderBlock = 1 << 18
+
+func (e *encoder) flush() {
 	if e.err == nil {
-		_, e.err = e.w.Write(b)
+		_, e.err = e.w.Write(e.buf)
 	}
+	e.buf = e.buf[:0]
+}
+
+func (e *encoder) bytes(b []byte) {
+	e.flush()
+	e.buf = append(e.buf, b...)
 }
 
 func (e *encoder) u32(v uint32) {
-	binary.LittleEndian.PutUint32(e.buf[:4], v)
-	e.bytes(e.buf[:4])
+	if len(e.buf) >= encoderBlock {
+		e.flush()
+	}
+	e.buf = binary.LittleEndian.AppendUint32(e.buf, v)
 }
 
 func (e *encoder) u64(v uint64) {
-	binary.LittleEndian.PutUint64(e.buf[:], v)
-	e.bytes(e.buf[:])
+	if len(e.buf) >= encoderBlock {
+		e.flush()
+	}
+	e.buf = binary.LittleEndian.AppendUint64(e.buf, v)
 }
 
 // Collection reads a collection of trajectories; it implements lassode.Source.
-// Shards are memory-mapped where the system can, so that a collection may be
-// larger than memory; elsewhere each trajectory is read from its file. It is
-// safe for concurrent use. Files must not be changed while it is open: that a
-// mapped file is not truncated is the caller's duty.
+// Each trajectory is read from its file when it is asked for, so that a
+// collection may be larger than memory: what stays in memory is an index of 24
+// bytes per trajectory. Files are not mapped, since the pages of a mapping count
+// as the process's own and a disk error would kill it: a file that becomes
+// unreadable or shorter gives an error. One file per shard is kept open. Safe
+// for concurrent use.
 type Collection struct {
 	manifest Manifest
 	dir      string
 	shards   []*shardReader
 	first    []int // number of the first trajectory of each shard, and the total
+	buffers  sync.Pool
 }
 
 var _ lassode.Source = (*Collection)(nil)
 
+// shardFile is an open file, or its bytes in memory.
+type shardFile interface {
+	io.ReaderAt
+	io.Closer
+}
+
 type shardReader struct {
 	name           string
-	file           *os.File // nil when mapped
-	data           []byte   // the mapped file, nil otherwise
-	times, values  int64    // positions in the file
-	wide           bool     // times are F64
-	offsets, vOff  []byte   // I64
-	chans, fam     []byte   // I32
-	seeds, indices []byte   // I64
+	file           shardFile
+	times, values  int64  // positions in the file
+	seeds, indices int64  // positions in the file
+	wide           bool   // times are F64
+	offsets, vOff  []byte // I64
+	chans, fam     []byte // I32
 	families       []string
 }
 
@@ -567,7 +692,7 @@ func OpenUndamaged(ctx context.Context, dir string) (*Collection, []error, error
 		r, err := openShard(dir, s)
 		if err == nil {
 			if err = verifyShard(ctx, dir, s, buf); err != nil {
-				r.close()
+				r.file.Close()
 			}
 		}
 		if ctx.Err() != nil {
@@ -594,25 +719,22 @@ func OpenUndamaged(ctx context.Context, dir string) (*Collection, []error, error
 }
 
 func openShard(dir string, s ManifestShard) (_ *shardReader, err error) {
-	path := filepath.Join(dir, s.File)
-	info, err := os.Lstat(path)
-	if err != nil {
-		return nil, damaged(s.File, "%v", err)
+	f, length, err := openRegular(dir, s.File)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, damaged(s.File, "missing")
 	}
-	if !info.Mode().IsRegular() || info.Size() != s.Bytes {
-		return nil, damaged(s.File, "%d bytes long, want a file of %d", info.Size(), s.Bytes)
-	}
-	f, err := os.Open(path)
 	if err != nil {
 		return nil, err
 	}
-	r := &shardReader{name: s.File}
+	r := &shardReader{name: s.File, file: f}
 	defer func() {
 		if err != nil {
-			r.file = f
-			r.close()
+			f.Close()
 		}
 	}()
+	if length != s.Bytes {
+		return nil, damaged(s.File, "%d bytes long, want %d", length, s.Bytes)
+	}
 	var word [8]byte
 	if _, err = io.ReadFull(f, word[:]); err != nil {
 		return nil, damaged(s.File, "%v", err)
@@ -624,6 +746,9 @@ func openShard(dir string, s ManifestShard) (_ *shardReader, err error) {
 	head := make([]byte, size)
 	if _, err = io.ReadFull(f, head); err != nil {
 		return nil, damaged(s.File, "%v", err)
+	}
+	if err = uniqueKeys(head); err != nil {
+		return nil, damaged(s.File, "header: %v", err)
 	}
 	var raw map[string]json.RawMessage
 	if err = json.Unmarshal(head, &raw); err != nil {
@@ -640,6 +765,9 @@ func openShard(dir string, s ManifestShard) (_ *shardReader, err error) {
 		return nil, damaged(s.File, "families: %v", err)
 	}
 	base, n := 8+int64(size), int64(s.Trajectories)
+	if err = fullyCovered(raw, s.Bytes-base); err != nil {
+		return nil, damaged(s.File, "%v", err)
+	}
 	// find returns position and length of a tensor; count < 0 means any.
 	find := func(name, dtype string, width, count int64) (int64, int64, error) {
 		var t tensorInfo
@@ -647,34 +775,36 @@ func openShard(dir string, s ManifestShard) (_ *shardReader, err error) {
 			return 0, 0, damaged(s.File, "tensor %s: %v", name, err)
 		}
 		lo, hi := t.Offsets[0], t.Offsets[1]
-		if t.DType != dtype || len(t.Shape) != 1 || lo < 0 || hi < lo || hi > s.Bytes-base || (hi-lo)%width != 0 ||
+		if t.DType != dtype || len(t.Shape) != 1 || (hi-lo)%width != 0 ||
 			t.Shape[0] != (hi-lo)/width || count >= 0 && t.Shape[0] != count {
 			return 0, 0, damaged(s.File, "tensor %s is %s %v at %v, want %s within %d bytes", name, t.DType, t.Shape, t.Offsets, dtype, s.Bytes-base)
 		}
 		return base + lo, hi - lo, nil
 	}
-	if r.data, err = mapFile(f, s.Bytes); err != nil {
-		r.data, r.file, err = nil, f, nil
-	}
 	for _, t := range []struct {
 		name, dtype string
 		width, n    int64
 		dst         *[]byte
+		at          *int64
 	}{
-		{"offsets", "I64", 8, n + 1, &r.offsets}, {"value_offsets", "I64", 8, n + 1, &r.vOff},
-		{"seed", "I64", 8, n, &r.seeds}, {"index", "I64", 8, n, &r.indices},
-		{"channels", "I32", 4, n, &r.chans}, {"family", "I32", 4, n, &r.fam},
+		{"offsets", "I64", 8, n + 1, &r.offsets, nil}, {"value_offsets", "I64", 8, n + 1, &r.vOff, nil},
+		{"seed", "I64", 8, n, nil, &r.seeds}, {"index", "I64", 8, n, nil, &r.indices},
+		{"channels", "I32", 4, n, &r.chans, nil}, {"family", "I32", 4, n, &r.fam, nil},
 	} {
 		at, length, findErr := find(t.name, t.dtype, t.width, t.n)
 		if findErr != nil {
 			err = findErr
 			return nil, err
 		}
-		if *t.dst, err = r.bytes(at, length); err != nil {
+		if t.at != nil {
+			*t.at = at
+			continue
+		}
+		*t.dst = make([]byte, length)
+		if err = r.read(*t.dst, at); err != nil {
 			return nil, err
 		}
 	}
-	var length int64
 	at, length, err := find("times", "F32", 4, -1)
 	width := int64(4)
 	if err != nil {
@@ -708,44 +838,60 @@ func openShard(dir string, s ManifestShard) (_ *shardReader, err error) {
 			return nil, err
 		}
 	}
-	if r.data != nil {
-		f.Close()
-	}
 	return r, nil
+}
+
+// fullyCovered checks that the tensors of a header follow one another without
+// overlap or hole from 0 to size.
+func fullyCovered(header map[string]json.RawMessage, size int64) error {
+	type part struct {
+		name   string
+		lo, hi int64
+	}
+	var parts []part
+	for name, text := range header {
+		if name == "__metadata__" {
+			continue
+		}
+		var t tensorInfo
+		if err := json.Unmarshal(text, &t); err != nil {
+			return fmt.Errorf("tensor %q: %v", name, err)
+		}
+		parts = append(parts, part{name, t.Offsets[0], t.Offsets[1]})
+	}
+	slices.SortFunc(parts, func(a, b part) int {
+		return cmp.Or(cmp.Compare(a.lo, b.lo), cmp.Compare(a.hi, b.hi), cmp.Compare(a.name, b.name))
+	})
+	end := int64(0)
+	for _, p := range parts {
+		if p.lo != end || p.hi < p.lo || p.hi > size {
+			return fmt.Errorf("tensor %q is at bytes [%d, %d), want to start at %d and end within %d: overlap, hole or truncated", p.name, p.lo, p.hi, end, size)
+		}
+		end = p.hi
+	}
+	if end != size {
+		return fmt.Errorf("its tensors take %d bytes of %d", end, size)
+	}
+	return nil
 }
 
 func i64(b []byte, i int) int64 { return int64(binary.LittleEndian.Uint64(b[8*i:])) }
 func i32(b []byte, i int) int32 { return int32(binary.LittleEndian.Uint32(b[4*i:])) }
 
-func (r *shardReader) bytes(at, n int64) ([]byte, error) {
-	if r.data != nil {
-		return r.data[at : at+n], nil
-	}
-	b := make([]byte, n)
+// read fills b from position at.
+func (r *shardReader) read(b []byte, at int64) error {
 	if _, err := r.file.ReadAt(b, at); err != nil {
-		return nil, damaged(r.name, "%v", err)
+		return damaged(r.name, "%v", err)
 	}
-	return b, nil
+	return nil
 }
 
-func (r *shardReader) close() error {
-	var err error
-	if r.data != nil {
-		err = unmapFile(r.data)
-	}
-	if r.file != nil {
-		err = errors.Join(err, r.file.Close())
-	}
-	r.data, r.file = nil, nil
-	return err
-}
-
-// Close unmaps the shards. The collection must not be used afterwards; series
+// Close closes the shards. The collection must not be used afterwards; series
 // that At returned stay valid.
 func (c *Collection) Close() error {
 	var err error
 	for _, r := range c.shards {
-		err = errors.Join(err, r.close())
+		err = errors.Join(err, r.file.Close())
 	}
 	c.shards = nil
 	return err
@@ -780,11 +926,19 @@ func (c *Collection) Family(i int) string {
 	return r.families[i32(r.fam, k)]
 }
 
-// Origin returns the arguments of [Generate] that made trajectory i; it panics
-// when there is no such trajectory.
-func (c *Collection) Origin(i int) (seed uint64, index int) {
+// Origin reads the arguments of [Generate] that made trajectory i; it panics when
+// there is no such trajectory.
+func (c *Collection) Origin(i int) (seed uint64, index int, err error) {
 	r, k := c.locate(i)
-	return uint64(i64(r.seeds, k)), int(i64(r.indices, k))
+	var word [8]byte
+	if err := r.read(word[:], r.seeds+8*int64(k)); err != nil {
+		return 0, 0, err
+	}
+	seed = binary.LittleEndian.Uint64(word[:])
+	if err := r.read(word[:], r.indices+8*int64(k)); err != nil {
+		return 0, 0, err
+	}
+	return seed, int(i64(word[:], 0)), nil
 }
 
 // At returns a copy of trajectory i. Times that do not increase or are not
@@ -800,12 +954,19 @@ func (c *Collection) At(i int) (lassode.Series, error) {
 	if r.wide {
 		width = 8
 	}
-	tb, err := r.bytes(r.times+row*width, int64(rows)*width)
-	if err != nil {
+	timeBytes := rows * int(width)
+	size := timeBytes + 4*rows*channels
+	buffer, _ := c.buffers.Get().(*[]byte)
+	if buffer == nil || cap(*buffer) < size {
+		buffer = new([]byte)
+		*buffer = make([]byte, size)
+	}
+	defer c.buffers.Put(buffer)
+	tb, vb := (*buffer)[:timeBytes:timeBytes], (*buffer)[timeBytes:size:size]
+	if err := r.read(tb, r.times+row*width); err != nil {
 		return lassode.Series{}, err
 	}
-	vb, err := r.bytes(r.values+4*i64(r.vOff, k), 4*int64(rows)*int64(channels))
-	if err != nil {
+	if err := r.read(vb, r.values+4*i64(r.vOff, k)); err != nil {
 		return lassode.Series{}, err
 	}
 	block := make([]float64, rows*(channels+1))
@@ -854,7 +1015,12 @@ func (c *Collection) Verify(ctx context.Context) error {
 // buf.
 func verifyShard(ctx context.Context, dir string, s ManifestShard, buf []byte) error {
 	sum := sha256.New()
-	if err := hashFile(ctx, sum, filepath.Join(dir, s.File), buf); err != nil {
+	f, _, err := openRegular(dir, s.File)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	if err := hashAll(ctx, sum, f, buf); err != nil {
 		return err
 	}
 	if got := hex.EncodeToString(sum.Sum(nil)); got != s.SHA256 {
@@ -863,12 +1029,7 @@ func verifyShard(ctx context.Context, dir string, s ManifestShard, buf []byte) e
 	return nil
 }
 
-func hashFile(ctx context.Context, sum hash.Hash, path string, buf []byte) error {
-	f, err := os.Open(path)
-	if err != nil {
-		return err
-	}
-	defer f.Close()
+func hashAll(ctx context.Context, sum hash.Hash, f io.Reader, buf []byte) error {
 	for {
 		if err := ctx.Err(); err != nil {
 			return err

@@ -7,6 +7,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -41,7 +42,8 @@ func TestCollectionRoundTrip(t *testing.T) {
 		require.Equal(t, want, got, "exactly what the zoo makes")
 		require.Equal(t, want.Channels(), c.Channels(i))
 		require.Equal(t, p.Family, c.Family(i))
-		seed, index := c.Origin(i)
+		seed, index, err := c.Origin(i)
+		require.NoError(t, err)
 		require.Equal(t, uint64(11), seed)
 		require.Equal(t, i, index)
 		families[p.Family]++
@@ -112,8 +114,10 @@ func TestShardKeepsWideTimes(t *testing.T) {
 		{times: []float64{1.7e9, 1.7e9 + 0.1}, values: []float32{1, nan, 3, 4}, channels: 2, family: "a"},
 		{times: []float64{0.1}, values: []float32{7}, channels: 1, family: "b", index: 1},
 	}
-	s, err := writeShard(dir, 0, 1<<63+5, records)
+	plan, err := planShard(0, 1<<63+5, records)
 	require.NoError(t, err)
+	require.NoError(t, plan.write(dir))
+	s := plan.shard
 	require.NoError(t, writeManifest(dir, Manifest{Format: collectionFormat, Trajectories: 2, Bytes: s.Bytes, Shards: []ManifestShard{s}}))
 	c, err := OpenCollection(dir)
 	require.NoError(t, err)
@@ -127,9 +131,20 @@ func TestShardKeepsWideTimes(t *testing.T) {
 	b, err := c.At(1)
 	require.NoError(t, err)
 	require.Equal(t, []float64{0.1}, b.Times)
-	seed, index := c.Origin(1)
+	seed, index, err := c.Origin(1)
+	require.NoError(t, err)
 	require.Equal(t, uint64(1<<63+5), seed)
 	require.Equal(t, 1, index)
+}
+
+// allocated runs f and returns the bytes that were allocated meanwhile, freed or
+// not.
+func allocated(f func()) uint64 {
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	f()
+	runtime.ReadMemStats(&after)
+	return after.TotalAlloc - before.TotalAlloc
 }
 
 func TestDamagedCollections(t *testing.T) {
@@ -159,6 +174,7 @@ func TestDamagedCollections(t *testing.T) {
 		return []byte(strings.Replace(string(shard), old, new, 1))
 	}
 	huge := []byte{255, 255, 255, 255, 255, 255, 255, 127}
+	files := 0
 	for name, b := range map[string][]byte{
 		"empty":                   {},
 		"truncated":               shard[:len(shard)-1],
@@ -179,14 +195,36 @@ func TestDamagedCollections(t *testing.T) {
 		"negative family":         edit(offset("family"), 255, 255, 255, 255),
 		"data offsets":            swap(`[0,32]`, `[8,32]`),
 		"data offsets beyond all": swap(`[0,32]`, `[0,99]`),
+		"negative data offsets":   swap(`[0,32]`, `[-9,2]`),
+		"tensors overlap":         swap(`[32,64]`, `[24,56]`),
+		"type of the values":      swap(`"values":{"dtype":"F32"`, `"values":{"dtype":"I32"`),
+		"type of the times":       swap(`"times":{"dtype":"F32"`, `"times":{"dtype":"F16"`),
+		"missing tensor":          swap(`"seed"`, `"sead"`),
+		"families not a list":     swap(`"families":"[`, `"families":"{`),
+		"shape":                   swap(`"shape":[4]`, `"shape":[5]`),
+		"rows beyond the limit":   edit(offset("offsets")+8, 0, 0, 0, 1),
+		"length of 2^64-1":        edit(0, 255, 255, 255, 255, 255, 255, 255, 255),
+		"length of 16 MiB":        edit(0, 0, 0, 0, 1),
+		"deep nesting":            edit(8, []byte(strings.Repeat("[", headLen))...),
 	} {
+		files++
 		dir := t.TempDir()
 		require.NoError(t, os.WriteFile(filepath.Join(dir, manifestName), manifest, 0o600))
 		require.NoError(t, os.WriteFile(filepath.Join(dir, shardName(0)), b, 0o600))
-		_, err := OpenCollection(dir)
+		var err error
+		used := allocated(func() { _, err = OpenCollection(dir) })
 		require.ErrorIs(t, err, ErrCollection, name)
+		require.Less(t, used, uint64(20*(len(b)+len(manifest))+1<<18), name)
 	}
 	for name, edit := range map[string]func(m *Manifest){
+		"absolute":   func(m *Manifest) { m.Shards[0].File = filepath.Join(good, shardName(0)) },
+		"backslash":  func(m *Manifest) { m.Shards[0].File = `..\` + shardName(0) },
+		"device":     func(m *Manifest) { m.Shards[0].File = "NUL" },
+		"no name":    func(m *Manifest) { m.Shards[0].File = "" },
+		"twice":      func(m *Manifest) { m.Shards = append(m.Shards, m.Shards[0]); m.Trajectories *= 2; m.Bytes *= 2 },
+		"next":       func(m *Manifest) { m.Shards[0].File = shardName(1) },
+		"overflow":   func(m *Manifest) { m.Shards[0].Bytes = math.MaxInt64; m.Bytes = math.MaxInt64 },
+		"zero bytes": func(m *Manifest) { m.Shards[0].Bytes, m.Bytes = 0, 0 },
 		"traversal":  func(m *Manifest) { m.Shards[0].File = "../" + shardName(0) },
 		"other name": func(m *Manifest) { m.Shards[0].File = "x" },
 		"count":      func(m *Manifest) { m.Shards[0].Trajectories, m.Trajectories = 2, 2 },
@@ -202,14 +240,74 @@ func TestDamagedCollections(t *testing.T) {
 		edit(&m)
 		b, err := json.Marshal(m)
 		require.NoError(t, err)
+		files++
 		dir := t.TempDir()
 		require.NoError(t, os.WriteFile(filepath.Join(dir, manifestName), b, 0o600))
 		require.NoError(t, os.WriteFile(filepath.Join(dir, shardName(0)), shard, 0o600))
-		_, err = OpenCollection(dir)
+		used := allocated(func() { _, err = OpenCollection(dir) })
 		require.ErrorIs(t, err, ErrCollection, name)
+		require.Less(t, used, uint64(20*len(b)+1<<18), name)
+	}
+	for name, text := range map[string]string{
+		"empty": "", "number": "7", "list": "[]", "cut": string(manifest[:len(manifest)/2]),
+		"key twice":        `{"format":"x",` + string(manifest[1:]),
+		"shard key twice":  strings.Replace(string(manifest), `"bytes"`, `"file":"x","bytes"`, 2),
+		"count of 1e30":    strings.Replace(string(manifest), `"trajectories": 3`, `"trajectories": 1e30`, 1),
+		"fractional count": strings.Replace(string(manifest), `"trajectories": 3`, `"trajectories": 2.5`, 1),
+		"deep nesting":     strings.Repeat("[", 1<<16),
+	} {
+		files++
+		dir := t.TempDir()
+		require.NoError(t, os.WriteFile(filepath.Join(dir, manifestName), []byte(text), 0o600))
+		require.NoError(t, os.WriteFile(filepath.Join(dir, shardName(0)), shard, 0o600))
+		used := allocated(func() { _, err = OpenCollection(dir) })
+		require.ErrorIs(t, err, ErrCollection, name)
+		require.Less(t, used, uint64(20*len(text)+1<<18), name)
 	}
 	_, err = OpenCollection(t.TempDir())
 	require.ErrorIs(t, err, ErrCollection)
+	// Links out of the folder, and what is no file.
+	for _, name := range []string{manifestName, shardName(0)} {
+		for kind, place := range map[string]func(path string) error{
+			"link":           func(path string) error { return os.Symlink(filepath.Join(good, name), path) },
+			"broken link":    func(path string) error { return os.Symlink(filepath.Join(good, "nothing"), path) },
+			"link to itself": func(path string) error { return os.Symlink(path, path) },
+			"folder":         func(path string) error { return os.Mkdir(path, 0o700) },
+		} {
+			dir := t.TempDir()
+			require.NoError(t, os.WriteFile(filepath.Join(dir, manifestName), manifest, 0o600))
+			require.NoError(t, os.WriteFile(filepath.Join(dir, shardName(0)), shard, 0o600))
+			require.NoError(t, os.Remove(filepath.Join(dir, name)))
+			if err := place(filepath.Join(dir, name)); err != nil {
+				t.Logf("%s: %v", kind, err) // not every system lets everybody make links
+				continue
+			}
+			files++
+			_, err := OpenCollection(dir)
+			require.ErrorIs(t, err, ErrCollection, "%s %s", name, kind)
+			_, _, err = OpenUndamaged(context.Background(), dir)
+			require.ErrorIs(t, err, ErrCollection, "%s %s", name, kind)
+			if name == manifestName {
+				_, err = WriteCollection(context.Background(), dir, 4, 5, WriteOptions{Resume: true})
+				require.ErrorIs(t, err, ErrCollection, kind)
+			}
+		}
+	}
+	t.Logf("%d collections", files+3)
+
+	// A file that gets shorter while it is open is an error, not a crash.
+	cut := t.TempDir()
+	require.NoError(t, os.WriteFile(filepath.Join(cut, manifestName), manifest, 0o600))
+	require.NoError(t, os.WriteFile(filepath.Join(cut, shardName(0)), shard, 0o600))
+	c, err := OpenCollection(cut)
+	require.NoError(t, err)
+	if err := os.Truncate(filepath.Join(cut, shardName(0)), int64(headLen)); err == nil {
+		_, err = c.At(2)
+		require.ErrorIs(t, err, ErrCollection)
+		_, _, err = c.Origin(2)
+		require.ErrorIs(t, err, ErrCollection)
+	}
+	require.NoError(t, c.Close())
 
 	// Damage among the values shows in Verify, times out of order in At.
 	for name, b := range map[string][]byte{
@@ -227,34 +325,6 @@ func TestDamagedCollections(t *testing.T) {
 		}
 		require.NoError(t, c.Close())
 	}
-}
-
-// Without mapping the reader must give the same.
-func TestCollectionWithoutMapping(t *testing.T) {
-	dir := t.TempDir()
-	_, err := WriteCollection(context.Background(), dir, 4, 3, WriteOptions{})
-	require.NoError(t, err)
-	c, err := OpenCollection(dir)
-	require.NoError(t, err)
-	defer c.Close()
-	want, err := c.At(1)
-	require.NoError(t, err)
-	for _, r := range c.shards {
-		if r.data == nil {
-			t.Skip("this system does not map files")
-		}
-		f, err := os.Open(filepath.Join(dir, r.name))
-		require.NoError(t, err)
-		mapped := r.data
-		for _, b := range []*[]byte{&r.offsets, &r.vOff, &r.chans, &r.fam, &r.seeds, &r.indices} {
-			*b = append([]byte(nil), *b...)
-		}
-		require.NoError(t, unmapFile(mapped))
-		r.data, r.file = nil, f
-	}
-	got, err := c.At(1)
-	require.NoError(t, err)
-	require.Equal(t, want, got)
 }
 
 func BenchmarkCollectionAt(b *testing.B) {
@@ -296,7 +366,7 @@ func TestOpenUndamaged(t *testing.T) {
 		b, err := os.ReadFile(path)
 		require.NoError(t, err)
 		b[len(b)-2] ^= 1
-		require.NoError(t, os.Remove(path)) // the mapped file stays as it was
+		require.NoError(t, os.Remove(path)) // the open file stays as it was
 		require.NoError(t, os.WriteFile(path, b, 0o600))
 	}
 	flip(1)
@@ -314,7 +384,8 @@ func TestOpenUndamaged(t *testing.T) {
 	got, err := c.At(4)
 	require.NoError(t, err)
 	require.Equal(t, want, got)
-	_, index := c.Origin(4)
+	_, index, err := c.Origin(4)
+	require.NoError(t, err)
 	require.Equal(t, 10, index)
 	count := 0
 	for _, n := range c.Manifest().Families {
@@ -379,7 +450,9 @@ func FuzzCollection(f *testing.F) {
 		}
 		for i := range min(c.Len(), 4) {
 			c.Family(i)
-			c.Origin(i)
+			if _, _, err := c.Origin(i); err != nil {
+				t.Fatal(err)
+			}
 			if s, err := c.At(i); err == nil && s.Channels() != c.Channels(i) {
 				t.Fatalf("trajectory %d has %d channels, not %d", i, s.Channels(), c.Channels(i))
 			}

@@ -60,6 +60,7 @@ func runGenerate(ctx context.Context, env *environment, c *command, args []strin
 		}
 	}
 	bar := newProgress(env.stderr)
+	started := int64(-1)
 	opt.Progress = func(p ode.WriteProgress) {
 		share := 0.0
 		if p.TotalTrajectories > 0 {
@@ -68,7 +69,11 @@ func runGenerate(ctx context.Context, env *environment, c *command, args []strin
 		if p.TotalBytes > 0 {
 			share = math.Max(share, float64(p.Bytes)/float64(p.TotalBytes))
 		}
-		bar.show(math.Min(share, 1), "%s, %s", plural(p.Trajectories, "trajectory"), formatSize(p.Bytes))
+		if started < 0 {
+			started = p.Bytes
+		}
+		rate := int64(float64(p.Bytes-started) / math.Max(p.Elapsed.Seconds(), 1e-3))
+		bar.show(math.Min(share, 1), "%s, %s, %s/s", plural(p.Trajectories, "trajectory"), formatSize(p.Bytes), formatSize(rate))
 	}
 	m, err := ode.WriteCollection(ctx, *out, *seed, *n, opt)
 	bar.done()

@@ -15,13 +15,14 @@ type progress struct {
 	terminal bool
 	every    time.Duration // between plain lines
 	start    time.Time
+	from     float64 // share at the first call of show: a resumed job has one
 	last     time.Time
 	width    int // of the line drawn last
 }
 
 func newProgress(w io.Writer) *progress {
 	now := time.Now()
-	p := &progress{w: w, every: 10 * time.Second, start: now, last: now}
+	p := &progress{w: w, every: 10 * time.Second, start: now, last: now, from: -1}
 	if f, ok := w.(*os.File); ok {
 		if info, err := f.Stat(); err == nil {
 			p.terminal = info.Mode()&os.ModeCharDevice != 0
@@ -32,6 +33,9 @@ func newProgress(w io.Writer) *progress {
 
 // show reports a share between 0 and 1 and a text. Most calls return at once.
 func (p *progress) show(share float64, format string, args ...any) {
+	if p.from < 0 {
+		p.from = share
+	}
 	now := time.Now()
 	pause := p.every
 	if p.terminal {
@@ -59,10 +63,10 @@ func (p *progress) show(share float64, format string, args ...any) {
 // remaining estimates the time left, rounded for reading.
 func (p *progress) remaining(share float64) string {
 	elapsed := time.Since(p.start)
-	if share <= 0.001 || share >= 1 || elapsed < 2*time.Second {
+	if share-p.from <= 0.001 || share >= 1 || elapsed < 2*time.Second {
 		return ""
 	}
-	left := time.Duration(float64(elapsed) * (1 - share) / share)
+	left := time.Duration(float64(elapsed) * (1 - share) / (share - p.from))
 	switch {
 	case left > time.Hour:
 		return left.Round(time.Minute).String()

@@ -13,6 +13,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 	"slices"
 	"strings"
 	"time"
@@ -164,6 +165,9 @@ func runPretrain(ctx context.Context, env *environment, c *command, args []strin
 	}
 	var source lassode.Source
 	if *data == "zoo" {
+		if *skipDamaged {
+			return usagef("-skip-damaged needs the folder of a collection as -data")
+		}
 		source, opt.ZooHash = ode.Zoo{Seed: opt.Seed, N: zooLength}, ode.ZooHash()
 	} else {
 		var collection *ode.Collection
@@ -189,22 +193,18 @@ func runPretrain(ctx context.Context, env *environment, c *command, args []strin
 	}
 	defer log.Close()
 	bar := newProgress(env.stderr)
-	first, drawn := -1, time.Now()
+	drawn := time.Now()
 	opt.Progress = func(p lassode.Progress) {
-		if first < 0 {
-			first = p.Step - 1
-		}
-		if p.Step%*logEvery == 0 || p.Step == p.Steps {
-			log.add(lossEntry{Step: p.Step, Loss: p.Loss, RunLoss: p.RunLoss, MixtureLoss: p.MixtureLoss, ScaleLoss: p.ScaleLoss,
-				GradientNorm: p.GradientNorm, LearningRate: p.LearningRate, Skipped: p.SkippedSteps, Seconds: p.Elapsed.Seconds()})
-		}
+		log.step(p, *logEvery)
 		if time.Since(drawn) > time.Minute {
 			drawn = time.Now()
 			log.draw(env, *out)
 		}
-		share := float64(p.Step-first) / float64(max(1, p.Steps-first))
-		bar.show(share, "step %d of %d, loss %.4f, guides %.4f, %.0f trajectories/s", p.Step, p.Steps, p.RunLoss, p.MixtureLoss, p.TrajectoriesPerSecond)
+		bar.show(float64(p.Step)/float64(p.Steps), "step %d of %d, loss %.4f, guides %.4f, %.0f trajectories/s", p.Step, p.Steps, p.RunLoss, p.MixtureLoss, p.TrajectoriesPerSecond)
 	}
+	// The only garbage of a step are its trajectories, next to buffers that stay:
+	// collecting it more often costs little and keeps the process small.
+	defer debug.SetGCPercent(debug.SetGCPercent(25))
 	model, err := lassode.Pretrain(ctx, cfg.Model, source, opt)
 	bar.done()
 	if drawErr := errors.Join(log.Close(), log.draw(env, *out)); drawErr != nil {
@@ -224,14 +224,33 @@ func runPretrain(ctx context.Context, env *environment, c *command, args []strin
 // lossEntry is one line of the loss log.
 type lossEntry struct {
 	Step         int     `json:"step"`
-	Loss         float64 `json:"loss"`
-	RunLoss      float64 `json:"run_loss"`
-	MixtureLoss  float64 `json:"mixture_loss"`
-	ScaleLoss    float64 `json:"scale_loss"`
-	GradientNorm float64 `json:"gradient_norm"`
+	Loss         number  `json:"loss"`
+	WorstLoss    number  `json:"worst_loss"` // since the entry before: spikes between entries show
+	RunLoss      number  `json:"run_loss"`
+	MixtureLoss  number  `json:"mixture_loss"`
+	ScaleLoss    number  `json:"scale_loss"`
+	GradientNorm number  `json:"gradient_norm"`
 	LearningRate float64 `json:"learning_rate"`
 	Skipped      int     `json:"skipped"`
 	Seconds      float64 `json:"seconds"`
+}
+
+// number is null in JSON where it is not finite.
+type number float64
+
+func (n number) MarshalJSON() ([]byte, error) {
+	if v := float64(n); math.IsNaN(v) || math.IsInf(v, 0) {
+		return []byte("null"), nil
+	}
+	return json.Marshal(float64(n))
+}
+
+func (n *number) UnmarshalJSON(text []byte) error {
+	if string(text) == "null" {
+		*n = number(math.NaN())
+		return nil
+	}
+	return json.Unmarshal(text, (*float64)(n))
 }
 
 // lossLog is a JSON Lines file of the loss, flushed with every entry, and the
@@ -239,12 +258,14 @@ type lossEntry struct {
 type lossLog struct {
 	file    *os.File
 	entries []lossEntry
-	err     error // the first of a write
+	worst   float64 // largest loss since the last entry
+	skipped int     // steps left out until the last entry
+	err     error   // the first of a write
 }
 
 // openLossLog starts a log, or with resume goes on with one.
 func openLossLog(path string, resume bool) (*lossLog, error) {
-	l := &lossLog{}
+	l := &lossLog{worst: math.Inf(-1)}
 	mode := os.O_WRONLY | os.O_CREATE | os.O_TRUNC
 	if resume {
 		mode = os.O_WRONLY | os.O_CREATE | os.O_APPEND
@@ -258,7 +279,25 @@ func openLossLog(path string, resume bool) (*lossLog, error) {
 	}
 	var err error
 	l.file, err = os.OpenFile(path, mode, 0o666)
+	if err == nil && resume {
+		_, err = l.file.WriteString("\n") // a line cut off by a kill ends here
+	}
 	return l, err
+}
+
+// step notes a step: every so many of them, the last one, and each that was left
+// out get an entry.
+func (l *lossLog) step(p lassode.Progress, every int) {
+	if !(p.Loss <= l.worst) { // or NaN
+		l.worst = p.Loss
+	}
+	if p.Step%every != 0 && p.Step != p.Steps && p.SkippedSteps == l.skipped {
+		return
+	}
+	l.add(lossEntry{Step: p.Step, Loss: number(p.Loss), WorstLoss: number(l.worst), RunLoss: number(p.RunLoss),
+		MixtureLoss: number(p.MixtureLoss), ScaleLoss: number(p.ScaleLoss), GradientNorm: number(p.GradientNorm),
+		LearningRate: p.LearningRate, Skipped: p.SkippedSteps, Seconds: p.Elapsed.Seconds()})
+	l.worst, l.skipped = math.Inf(-1), p.SkippedSteps
 }
 
 // readLossLog reads the entries of a log. A line cut off by a kill is left
@@ -283,11 +322,6 @@ func appendEntry(entries []lossEntry, e lossEntry) []lossEntry {
 }
 
 func (l *lossLog) add(e lossEntry) {
-	for _, v := range []*float64{&e.Loss, &e.RunLoss, &e.MixtureLoss, &e.ScaleLoss, &e.GradientNorm} {
-		if math.IsNaN(*v) || math.IsInf(*v, 0) {
-			*v = math.MaxFloat32 // JSON has no infinity
-		}
-	}
 	l.entries = appendEntry(l.entries, e)
 	line, err := json.Marshal(e)
 	if err == nil {
@@ -326,20 +360,24 @@ func lossFigure(entries []lossEntry, name string) *figure {
 	f := &figure{title: "Loss of " + name, note: fmt.Sprintf("moving averages, step %d", last.Step), xLabel: "step", plain: true, columns: 1}
 	for _, curve := range []struct {
 		title string
-		of    func(lossEntry) float64
+		of    func(lossEntry) number
 	}{
-		{"total", func(e lossEntry) float64 { return e.RunLoss }},
-		{"mixture of the guides", func(e lossEntry) float64 { return e.MixtureLoss }},
-		{"negative log likelihood of the error's scale", func(e lossEntry) float64 { return e.ScaleLoss }},
+		{"total", func(e lossEntry) number { return e.RunLoss }},
+		{"mixture of the guides", func(e lossEntry) number { return e.MixtureLoss }},
+		{"negative log likelihood of the error's scale", func(e lossEntry) number { return e.ScaleLoss }},
 	} {
 		tail := make([]float64, 0, len(entries))
 		for _, e := range entries[len(entries)/10:] {
-			tail = append(tail, curve.of(e))
+			if v := float64(curve.of(e)); v == v {
+				tail = append(tail, v)
+			}
 		}
 		_, top := span(tail)
 		p := panel{title: curve.title}
 		for _, e := range entries {
-			p.mean.add(float64(e.Step), math.Min(curve.of(e), top))
+			if v := float64(curve.of(e)); v == v { // no step has had a finite loss yet
+				p.mean.add(float64(e.Step), math.Min(v, top))
+			}
 		}
 		f.panels = append(f.panels, p)
 	}
@@ -445,6 +483,9 @@ func runFinetune(ctx context.Context, env *environment, c *command, args []strin
 		on := fmt.Sprintf("%d series kept apart", report.ValidationTrajectories)
 		if report.ValidationTrajectories == 0 {
 			on = "the last third of the series"
+		}
+		if report.SkippedSteps > 0 {
+			fmt.Fprintf(env.stderr, "%d steps were left out: their loss or gradient was not finite\n", report.SkippedSteps)
 		}
 		fmt.Fprintf(env.stderr, "%d series; error on %s %.4g before, %.4g after; %s\n", len(series), on, report.Before, report.After, kept)
 	}

@@ -4,13 +4,20 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"math"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/lassode/lassode"
+	"github.com/lassode/lassode/ode"
 )
+
+// toyConfig trains the smallest network in no time.
+const toyConfig = `{"model":{"width":8,"blocks":1,"heads":2,"feed":8,"pairs":2,"hub_tokens":4,"phase_modes":2,"encoder":4,"mixer":4,"min_windows":8,"max_windows":16},"train":{"batch":64,"steps":4,"save_every":2}}`
 
 func TestTrainingConfig(t *testing.T) {
 	code, out, errs := lassodeRun(t, "", "pretrain", "-print-config")
@@ -39,7 +46,7 @@ func TestLossLog(t *testing.T) {
 	l, err := openLossLog(path, false)
 	require.NoError(t, err)
 	for step := 10; step <= 50; step += 10 {
-		l.add(lossEntry{Step: step, RunLoss: 1 / float64(step)})
+		l.add(lossEntry{Step: step, RunLoss: number(1 / float64(step))})
 	}
 	require.NoError(t, l.Close())
 	// A kill in the middle of a line, then a run resumed from step 30.
@@ -58,10 +65,110 @@ func TestLossLog(t *testing.T) {
 	require.NoError(t, err)
 	again := readLossLog(bytes.NewReader(b))
 	require.Equal(t, l.entries, again)
-	require.Equal(t, 0.5, again[3].RunLoss)
+	require.Equal(t, number(0.5), again[3].RunLoss)
 	var svg bytes.Buffer
 	require.NoError(t, lossFigure(again, "w").draw(&svg, "svg"))
 	require.Contains(t, svg.String(), "mixture of the guides")
+}
+
+// Steps that were left out and spikes between entries are in the log.
+func TestLossLogOfTrouble(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "w.loss.jsonl")
+	l, err := openLossLog(path, false)
+	require.NoError(t, err)
+	skipped := 0
+	for step := 1; step <= 30; step++ {
+		p := lassode.Progress{Step: step, Steps: 30, Loss: -1, RunLoss: -1, GradientNorm: 1}
+		switch step {
+		case 14:
+			p.Loss = 50
+		case 17:
+			p.Loss, p.GradientNorm = math.Inf(1), math.NaN()
+			skipped++
+		}
+		p.SkippedSteps = skipped
+		l.step(p, 10)
+	}
+	require.NoError(t, l.Close())
+	b, err := os.ReadFile(path)
+	require.NoError(t, err)
+	for _, line := range bytes.Split(bytes.TrimSpace(b), []byte("\n")) {
+		require.True(t, json.Valid(line), "%s", line)
+	}
+	require.Contains(t, string(b), `"loss":null`)
+	entries := readLossLog(bytes.NewReader(b))
+	require.Len(t, entries, 4) // 10, 17, 20, 30
+	require.Equal(t, number(-1), entries[0].WorstLoss)
+	require.Equal(t, 17, entries[1].Step)
+	require.Equal(t, 1, entries[1].Skipped)
+	require.True(t, entries[1].Loss != entries[1].Loss)
+	require.Equal(t, number(-1), entries[2].WorstLoss)
+	require.Equal(t, 1, entries[3].Skipped)
+
+	// A log cut off in the middle of a line goes on with a line of its own.
+	require.NoError(t, os.WriteFile(path, b[:len(b)-7], 0o644))
+	l, err = openLossLog(path, true)
+	require.NoError(t, err)
+	for step := 21; step <= 30; step++ {
+		loss := -1.
+		if step == 24 {
+			loss = 50
+		}
+		l.step(lassode.Progress{Step: step, Steps: 30, Loss: loss, SkippedSteps: 1}, 10)
+	}
+	require.NoError(t, l.Close())
+	b, err = os.ReadFile(path)
+	require.NoError(t, err)
+	entries = readLossLog(bytes.NewReader(b))
+	require.Equal(t, 30, entries[len(entries)-1].Step)
+	require.Equal(t, number(50), entries[len(entries)-1].WorstLoss)
+	require.Equal(t, number(-1), entries[len(entries)-1].Loss)
+}
+
+// A damaged shard stops training unless it is to be left out.
+func TestSkipDamaged(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "zoo")
+	_, err := ode.WriteCollection(t.Context(), dir, 4, 40, ode.WriteOptions{ShardTrajectories: 10})
+	require.NoError(t, err)
+	config := write(t, "c.json", toyConfig)
+	pretrain := func(name string, more ...string) (int, string, string) {
+		return lassodeRun(t, "", append([]string{"pretrain", "-data", dir, "-config", config, "-out", filepath.Join(t.TempDir(), name)}, more...)...)
+	}
+	code, out, errs := pretrain("whole", "-skip-damaged")
+	require.Equal(t, exitOK, code, errs)
+	require.NotContains(t, errs, "left out")
+	require.Contains(t, out, "step 4")
+
+	// One shard is shorter, one has another bit among its values.
+	short, flipped := filepath.Join(dir, "shard-000000.safetensors"), filepath.Join(dir, "shard-000002.safetensors")
+	require.NoError(t, os.Truncate(short, 1000))
+	b, err := os.ReadFile(flipped)
+	require.NoError(t, err)
+	b[len(b)-100] ^= 4
+	require.NoError(t, os.WriteFile(flipped, b, 0o644))
+
+	code, _, errs = pretrain("refused")
+	require.Equal(t, exitError, code)
+	require.Contains(t, errs, "shard-000000.safetensors: 1000 bytes long")
+	code, out, errs = pretrain("rest", "-skip-damaged")
+	require.Equal(t, exitOK, code, errs)
+	require.Contains(t, errs, "left out: ode: not a valid collection: shard-000000.safetensors: 1000 bytes long")
+	require.Contains(t, errs, "shard-000002.safetensors: SHA-256")
+	require.Contains(t, out, "step 4")
+
+	code, _, errs = lassodeRun(t, "", "inspect", dir, "-verify")
+	require.Equal(t, exitError, code)
+	require.Contains(t, errs, "shard-000000.safetensors")
+
+	for _, i := range []string{"1", "3"} {
+		require.NoError(t, os.Remove(filepath.Join(dir, "shard-00000"+i+".safetensors")))
+	}
+	code, _, errs = pretrain("none", "-skip-damaged")
+	require.Equal(t, exitError, code)
+	require.Contains(t, errs, "none of its 4 shards is whole")
+	code, _, errs = lassodeRun(t, "", "pretrain", "-skip-damaged", "-out", filepath.Join(t.TempDir(), "w"))
+	require.Equal(t, exitUsage, code)
+	require.Contains(t, errs, "-skip-damaged")
 }
 
 func TestLoadSeries(t *testing.T) {
@@ -87,7 +194,7 @@ func TestLoadSeries(t *testing.T) {
 func TestTrainingCommands(t *testing.T) {
 	dir := t.TempDir()
 	config := filepath.Join(dir, "c.json")
-	require.NoError(t, os.WriteFile(config, []byte(`{"model":{"width":8,"blocks":1,"heads":2,"feed":8,"pairs":2,"hub_tokens":4,"phase_modes":2,"encoder":4,"mixer":4,"min_windows":8,"max_windows":16},"train":{"batch":64,"steps":4,"save_every":2}}`), 0o644))
+	require.NoError(t, os.WriteFile(config, []byte(toyConfig), 0o644))
 	weights := filepath.Join(dir, "w.safetensors")
 	code, out, errs := lassodeRun(t, "", "pretrain", "-data", "zoo", "-out", weights, "-config", config, "-log-every", "1")
 	require.Equal(t, exitOK, code, errs)
@@ -162,6 +269,9 @@ func FuzzTrainingConfig(f *testing.F) {
 	f.Add([]byte(`{"model":{"width":64},"train":{"steps":10,"note":"x"}}`))
 	f.Add([]byte(`{"model":{"width":1e300}}`))
 	f.Add([]byte(`{"train":{"learning_rate":-1}}`))
+	f.Add([]byte(toyConfig))
+	f.Add([]byte("{\"model\":{\"heads\":3,\"width\":16},\"train\":null}"))
+	f.Add([]byte(`{"model":{"blocks":-1}}{"train":{"seed":18446744073709551616}}`))
 	f.Fuzz(func(t *testing.T, text []byte) {
 		if c, err := readTraining(bytes.NewReader(text), "c.json"); err == nil {
 			require.NoError(t, c.Model.Validate())

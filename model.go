@@ -121,6 +121,8 @@ type engine struct {
 	sign     float64 // 1, or -1 while the series is reversed
 	width    float64 // of windows that suits the signal, or -1 before it is known
 	encoded  bool    // whether enc holds the series in its present direction
+	hold     float64 // see SessionOptions
+	asked    float64 // end that the encoding was made for
 
 	guide, guideRate  [guideSlots]float64
 	edges, scales     []float64             // [rows, windows, 2]: state and log scale of the error at the edges
@@ -295,9 +297,35 @@ func (e *engine) ask(at []float64, f *Forecast, segments bool) error {
 	return nil
 }
 
+// series returns what load has taken, while it runs forwards.
+func (e *engine) series() Series {
+	s := Series{Times: e.times}
+	for i := range e.times {
+		row := make([]float64, e.channels)
+		for c := range row {
+			row[c] = math.NaN()
+		}
+		for j, c := range e.live {
+			row[c] = e.values[i*len(e.live)+j]
+		}
+		s.Values = append(s.Values, row)
+	}
+	return s
+}
+
+// serves reports whether an encoding that may be held answers for times up to
+// end, at or after the last row encoded.
+func (e *engine) serves(end float64) bool {
+	last := e.times[len(e.times)-1]
+	return e.sys.geo.at(end) <= float64(e.sys.geo.count) && end-last >= (e.asked-last)/2
+}
+
 // encode runs the network over the series in e.times and e.values, with
 // windows up to time end of its present direction, unless it has done so.
 func (e *engine) encode(end float64) {
+	if e.encoded && e.hold > 0 && e.serves(end) {
+		return
+	}
 	w := len(e.live)
 	first, last := e.times[0], e.times[len(e.times)-1]
 	if e.width < 0 {
@@ -306,7 +334,7 @@ func (e *engine) encode(end float64) {
 			e.width = signalWidth(e.times, e.values, w)
 		}
 	}
-	geo := placeWindows(e.m.net.cfg, first, last, end, e.width)
+	geo := placeWindows(e.m.net.cfg, first, last, end+e.hold*(last-first), e.width)
 	if e.encoded && geo == e.sys.geo {
 		return
 	}
@@ -316,7 +344,7 @@ func (e *engine) encode(end float64) {
 	e.tape.Reset()
 	e.m.net.forward(e.tape, &e.in, &e.enc, true)
 	e.fillEdges()
-	e.encoded = true
+	e.encoded, e.asked = true, end
 }
 
 // fillEdges evaluates all windows at both ends, where they will be joined.

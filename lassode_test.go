@@ -625,6 +625,49 @@ func TestPretrain(t *testing.T) {
 	require.ErrorContains(t, err, "those of the run to resume")
 }
 
+// With trajectories of its own to calibrate on, a run trains on the whole source,
+// and their errors are those that its quantiles come from.
+func TestPretrainCalibration(t *testing.T) {
+	all := oscillators(60).(sliceSource)
+	src, other := all[:40], all[40:]
+	run := func(ctx context.Context, opt TrainOptions) (*Model, error) {
+		opt.Steps, opt.Batch, opt.Seed = 8, 2048, 4
+		return Pretrain(ctx, smallConfig(), src, opt)
+	}
+	m, err := run(context.Background(), TrainOptions{Calibration: other})
+	require.NoError(t, err)
+	want := m.copy()
+	require.NoError(t, want.calibrate(other, newTaskOptions(other, 0, 20), TrainOptions{Batch: 2048, Seed: 4}))
+	require.Equal(t, want.calibration, m.calibration)
+	require.NoError(t, want.calibrate(src, newTaskOptions(src, 0, 40), TrainOptions{Batch: 2048, Seed: 4}))
+	require.NotEqual(t, want.calibration, m.calibration)
+
+	// Weights do not depend on it, but for the tail that nil keeps apart.
+	again, err := run(context.Background(), TrainOptions{Calibration: src[:5]})
+	require.NoError(t, err)
+	require.Equal(t, m.net.params.Data(), again.net.params.Data())
+	without, err := run(context.Background(), TrainOptions{})
+	require.NoError(t, err)
+	require.NotEqual(t, m.net.params.Data(), without.net.params.Data())
+
+	// Interrupted and resumed, the same bits.
+	path := filepath.Join(t.TempDir(), "w.safetensors")
+	ctx, cancel := context.WithCancel(context.Background())
+	_, err = run(ctx, TrainOptions{Calibration: other, Checkpoint: path, Progress: func(p Progress) {
+		if p.Step == 5 {
+			cancel()
+		}
+	}})
+	require.ErrorIs(t, err, context.Canceled)
+	resumed, err := run(context.Background(), TrainOptions{Calibration: other, Checkpoint: path, Resume: true})
+	require.NoError(t, err)
+	require.Equal(t, m.net.params.Data(), resumed.net.params.Data())
+	require.Equal(t, m.calibration, resumed.calibration)
+
+	_, err = run(context.Background(), TrainOptions{Calibration: sliceSource{}})
+	require.ErrorContains(t, err, "TrainOptions.Calibration")
+}
+
 func TestFineTuneNeverHurts(t *testing.T) {
 	m := smallModel(t)
 	src := oscillators(8)

@@ -149,6 +149,7 @@ func runEval(ctx context.Context, env *environment, c *command, args []string) e
 	families := fs.Bool("families", false, "also print the results of each kind of system")
 	runList := fs.String("runs", "16", "fine-tune: comma-separated `numbers` of runs to tune on")
 	steps := fs.Int("steps", 0, "fine-tune: `number` of steps (default 100)")
+	scope := fs.String("scope", "all", "fine-tune: what may change: all, head or hub")
 	redraw := fs.Bool("redraw", false, "fine-tune: draw the parameters anew for every run, instead of runs of one system")
 	workers := fs.Int("workers", 0, "`number` of goroutines (default: all processors); does not change the result")
 	positional, err := parse(fs, args)
@@ -179,6 +180,10 @@ func runEval(ctx context.Context, env *environment, c *command, args []string) e
 	if err != nil {
 		return err
 	}
+	tune := lassode.FineTuneOptions{Steps: *steps, Scope: *scope, Seed: *seed, Workers: *workers}
+	if err := tune.Validate(); err != nil {
+		return &usageError{describe("", err).Error()}
+	}
 	if *jsonFile == "-" && *markdownFile == "-" {
 		return usagef("-json and -markdown cannot both be standard output")
 	}
@@ -207,7 +212,7 @@ func runEval(ctx context.Context, env *environment, c *command, args []string) e
 	defer func() { bar.done() }()
 	for _, name := range chosen {
 		if name == "fine-tune" {
-			if err := evalTune(ctx, bar, model, &report, *n, runs, *steps, *redraw, *seed, *workers); err != nil {
+			if err := evalTune(ctx, bar, model, &report, *n, runs, *redraw, tune); err != nil {
 				return err
 			}
 			printTune(text, &report)
@@ -280,13 +285,13 @@ func evalCommandLine(fs *flag.FlagSet) string {
 
 // evalTune fine-tunes on each number of runs of one system of each kind, and
 // measures on n fresh ones.
-func evalTune(ctx context.Context, bar *progress, model *lassode.Model, report *evalReport, n int, runs []int, steps int, redraw bool, seed uint64, workers int) error {
+func evalTune(ctx context.Context, bar *progress, model *lassode.Model, report *evalReport, n int, runs []int, redraw bool, opt lassode.FineTuneOptions) error {
 	reserve := max(tuneReserve, slices.Max(runs))
 	draw := ode.HeldOutRuns
 	if redraw {
 		draw = ode.HeldOutTrajectories
 	}
-	set := draw(seed, reserve+n)
+	set := draw(opt.Seed, reserve+n)
 	for lo := 0; lo < len(set); {
 		hi := lo
 		for hi < len(set) && set[hi].Family == set[lo].Family {
@@ -294,7 +299,7 @@ func evalTune(ctx context.Context, bar *progress, model *lassode.Model, report *
 		}
 		if hi-lo > reserve {
 			bar.show(float64(lo)/float64(len(set)), "fine-tune, %s", set[lo].Family)
-			list, err := runTune(ctx, model, set[lo:lo+reserve], set[lo+reserve:hi], runs, steps, seed, workers)
+			list, err := runTune(ctx, model, set[lo:lo+reserve], set[lo+reserve:hi], runs, opt)
 			if err != nil {
 				return err
 			}

@@ -465,7 +465,7 @@ func TestRunTune(t *testing.T) {
 	model, err := pretrained.Model()
 	require.NoError(t, err)
 	set := ode.HeldOutRuns(1, 5)[:5]
-	list, err := runTune(context.Background(), model, set[:2], set[2:5], []int{1, 2}, 1, 1, 2)
+	list, err := runTune(context.Background(), model, set[:2], set[2:5], []int{1, 2}, lassode.FineTuneOptions{Steps: 1, Scope: "head", Seed: 1, Workers: 2})
 	require.NoError(t, err)
 	require.Len(t, list, 2)
 	for i, s := range list {

@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 
@@ -697,6 +698,76 @@ func TestFineTuneNeverHurts(t *testing.T) {
 	require.ErrorContains(t, err, "tail")
 }
 
+// A gain counts when it is more than chance: of a few checks a large one, of
+// several series a steady one.
+func TestChecksBetter(t *testing.T) {
+	of := func(series, each int) checks {
+		var list checks
+		for i := range series {
+			for range each {
+				list = append(list, check{own: i})
+			}
+		}
+		return list
+	}
+	times := func(factor float64, errors []float64) []float64 {
+		out := append([]float64(nil), errors...)
+		for i := range out {
+			out[i] *= factor
+		}
+		return out
+	}
+	before := []float64{.9, .7, .5, .4, .8, .6, .9, .7, .5, .4, .8, .6}
+	for _, shape := range []checks{of(1, 12), of(2, 6), of(4, 3), of(12, 1)} {
+		require.True(t, shape.better(before, times(.7, before)))
+		require.False(t, shape.better(before, before))
+		require.False(t, shape.better(before, times(.985, before)), "less than 2 %%")
+		require.False(t, shape.better(before, times(1.3, before)))
+		// Half of it from a single check.
+		lucky := append([]float64(nil), before...)
+		lucky[0] = .1
+		require.False(t, shape.better(before, lucky))
+	}
+	require.False(t, of(1, 1).better([]float64{1}, []float64{.1}), "one check proves nothing")
+	require.False(t, checks(nil).better(nil, nil))
+}
+
+// Every check has a context and something to forecast, and does not reach into the
+// library by its own run.
+func TestNewChecks(t *testing.T) {
+	for _, n := range []int{1, 2, 4, 9, 64} {
+		var series []Series
+		for i := range n {
+			series = append(series, sine(40+i, 1))
+		}
+		train, held := splitSeries(series, FineTuneOptions{ValidationShare: .25})
+		pool := slices.Concat(train, held)
+		for _, all := range []bool{false, true} {
+			list := newChecks(series, train, held, all)
+			require.Greater(t, len(list), 3)
+			judged := map[int]bool{}
+			for _, c := range list {
+				judged[c.own] = true
+				require.GreaterOrEqual(t, c.lo, 0)
+				require.Greater(t, c.cut, c.lo+3)
+				require.Less(t, c.cut, len(c.series.Times))
+				if n > 1 {
+					require.Equal(t, pool[c.own], c.series)
+				}
+				if !all {
+					require.GreaterOrEqual(t, c.own, len(train), "only what is kept apart")
+				}
+			}
+			switch {
+			case all:
+				require.Len(t, judged, min(max(n, 2), judgedSeries))
+			default:
+				require.Len(t, judged, min(len(held), judgedSeries))
+			}
+		}
+	}
+}
+
 // TestLibraryOfRuns fine-tunes on runs of one nonlinear system and demands that
 // the runs themselves help on a fresh one, and that a saved model remembers
 // them.
@@ -726,18 +797,23 @@ func TestLibraryOfRuns(t *testing.T) {
 	require.Equal(t, "tuned", report.Kept)
 	require.Positive(t, report.LibraryWeight, "%+v", report)
 	require.Less(t, report.After, .7*report.Before)
-	t.Logf("%+v, fresh %.3f before, %.3f after", report, m.validationError(runs[:6], []float64{.3, .5}, 1), tuned.validationError(runs[:6], []float64{.3, .5}, 1))
-	require.Less(t, tuned.validationError(runs[:6], []float64{.3, .5}, 1), .8*m.validationError(runs[:6], []float64{.3, .5}, 1))
+	var fresh checks
+	for _, s := range runs[:6] {
+		fresh = append(fresh, check{s, -1, 0, 18}, check{s, -1, 0, 30})
+	}
+	old, now := mean(m.validationErrors(fresh, 1)), mean(tuned.validationErrors(fresh, 1))
+	t.Logf("%+v, fresh %.3f before, %.3f after", report, old, now)
+	require.Less(t, now, .8*old)
 
 	var buf bytes.Buffer
 	require.NoError(t, tuned.Save(&buf, Float32))
 	loaded, err := Load(bytes.NewReader(buf.Bytes()))
 	require.NoError(t, err)
-	fresh := Series{Times: runs[0].Times[:30], Values: runs[0].Values[:30]}
+	seen := Series{Times: runs[0].Times[:30], Values: runs[0].Values[:30]}
 	at := []float64{999, 1006, 1002.01}
-	want, err := tuned.Forecast(fresh, at)
+	want, err := tuned.Forecast(seen, at)
 	require.NoError(t, err)
-	got, err := loaded.Forecast(fresh, at)
+	got, err := loaded.Forecast(seen, at)
 	require.NoError(t, err)
 	require.Equal(t, want.Mean, got.Mean)
 	for cut := 0; cut < buf.Len(); cut += 1 + buf.Len()/53 {

@@ -349,7 +349,40 @@ func TestRateAndContinuity(t *testing.T) {
 // TestTrainingAndInferenceAgree evaluates the same sites by the graph that is
 // trained and by the code that answers queries.
 func TestTrainingAndInferenceAgree(t *testing.T) {
+	testTrainingAndInference(t, smallModel(t))
+}
+
+// Without guides, too; the tokens' own equations are then all there is, and no
+// guide reaches the tokens.
+func TestWithoutGuides(t *testing.T) {
+	cfg := smallConfig()
+	cfg.WithoutGuides = true
 	m := smallModel(t)
+	m.net.cfg = cfg
+	testTrainingAndInference(t, m)
+	e := m.newEngine()
+	var f Forecast
+	require.NoError(t, e.forecast(sine(60, 2), []float64{1.03, 7}, &f, false))
+	for _, list := range [][]float32{e.in.features, e.in.prior, e.in.nodes} {
+		for _, v := range list {
+			require.Zero(t, v)
+		}
+	}
+	v, _, _ := e.window(0, 1, .5)
+	token := 1
+	require.Equal(t, float64(e.enc.gate.Data[token])*float64(e.own[0]), v)
+
+	// It trains, and the file of the weights says so.
+	trained, err := Pretrain(context.Background(), cfg, oscillators(12), TrainOptions{Steps: 2, Batch: 256})
+	require.NoError(t, err)
+	var b bytes.Buffer
+	require.NoError(t, trained.Save(&b, Float32))
+	loaded, err := Load(&b)
+	require.NoError(t, err)
+	require.True(t, loaded.Info().Config.WithoutGuides)
+}
+
+func testTrainingAndInference(t *testing.T, m *Model) {
 	src := oscillators(30)
 	var tk tasks
 	r := rand.New(rand.NewPCG(2, 3))

@@ -126,7 +126,7 @@ type engine struct {
 }
 
 func (m *Model) newEngine() *engine {
-	return &engine{m: m, tape: tensor.NewTape(m.net.params, false), sys: system{fleet: m.fleet, own: -1}}
+	return &engine{m: m, tape: tensor.NewTape(m.net.params, false), sys: system{fleet: m.fleet, own: -1, bare: m.net.cfg.WithoutGuides}}
 }
 
 // minSpan is the shortest span of observations: the widths of windows and
@@ -345,6 +345,9 @@ func (e *engine) window(c, k int, tau float64) (value, rate, logScale float64) {
 
 // mixture evaluates the mixed guides and their time derivative.
 func (e *engine) mixture(c, k int, tau float64) (value, rate float64) {
+	if e.sys.bare {
+		return 0, 0
+	}
 	token := c*e.sys.geo.count + k
 	u := float64(k) + tau
 	lo, hi := 0, classical.NumGuides

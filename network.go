@@ -237,8 +237,14 @@ func (in *inputs) add(s *system) {
 		in.rows++
 		in.seen = append(in.seen, int32(s.geo.seen))
 		s.channelInputs(extend(&in.channel, channelFeatures), c)
-		s.bank.Features(extend(&in.features, classical.NumGuides*classical.NumFeatures), c)
-		s.bank.LogError(c, extend(&in.prior, classical.NumGuides))
+		features, prior := extend(&in.features, classical.NumGuides*classical.NumFeatures), extend(&in.prior, classical.NumGuides)
+		if s.bare {
+			clear(features)
+			clear(prior)
+		} else {
+			s.bank.Features(features, c)
+			s.bank.LogError(c, prior)
+		}
 		lo := 0
 		last := 0.0 // time of the previous observation
 		for k := range s.geo.count {

@@ -137,7 +137,7 @@ const sitesPerCall = 16
 
 func (m *Model) newEngine() *engine {
 	m.freeze.Do(func() { m.frozen = m.net.params.Freeze() })
-	return &engine{m: m, tape: m.frozen.NewTape(), sys: system{fleet: m.fleet, own: -1}}
+	return &engine{m: m, tape: m.frozen.NewTape(), sys: system{fleet: m.fleet, own: -1, bare: m.net.cfg.WithoutGuides}}
 }
 
 // minSpan is the shortest span of observations: the widths of windows and
@@ -382,6 +382,11 @@ func (e *engine) evalGuides(c, k int, u float64, rate []float64) {
 	lo, hi := e.slots(k)
 	if rate != nil {
 		rate = rate[lo:hi]
+	}
+	if e.sys.bare {
+		clear(e.guide[lo:hi])
+		clear(rate)
+		return
 	}
 	if k < e.sys.geo.seen {
 		e.sys.bank.Inside(e.guide[lo:hi], rate, c, u)

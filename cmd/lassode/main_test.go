@@ -102,6 +102,7 @@ func TestUsageErrors(t *testing.T) {
 		{[]string{"finetune", "-data", csv, "-out", "w", "-adapt", "2"}, "-adapt is 2"},
 		{[]string{"eval", "-suite", "moon"}, `"moon" is not a suite`},
 		{[]string{"eval", "-n", "0"}, "-n is 0"},
+		{[]string{"eval", "-suite", "fine-tune", "-scope", "tail"}, `"tail"`},
 		{[]string{"inspect", "a", "b"}, `unexpected argument "b"`},
 	} {
 		code, out, errs := lassodeRun(t, "", c.args...)

@@ -187,12 +187,11 @@ func (m *Model) FineTune(ctx context.Context, series []Series, opt FineTuneOptio
 		if library == nil || opt.Scope == "hub" {
 			break
 		}
-		candidate := *m
-		candidate.fleet = library.weighted(weight)
+		candidate := &Model{net: m.net, calibration: m.calibration, provenance: m.provenance, fleet: library.weighted(weight)}
 		e := candidate.validationErrors(all, opt.Workers)
 		if all.better(before, e) && (least == nil || mean(e) < mean(least)) {
 			report.After, report.Kept, report.LibraryWeight = mean(e), "tuned", weight
-			best, least = &candidate, e
+			best, least = candidate, e
 		}
 	}
 

@@ -172,8 +172,7 @@ func TestGradients(t *testing.T) {
 			inputs: [][]float32{unit(rows * windows * 2 * guideSlots)},
 			shapes: [][]int{{rows * windows, 2, guideSlots}},
 			run: func(tp *tensor.Tape, x []*tensor.Tensor) *tensor.Tensor {
-				mix, _ := mixGuides(tp, x[0], guides, tau, q)
-				return mix
+				return mixGuides(tp, x[0], guides, tau, q)
 			},
 			reference: func(x [][]float64) []float64 {
 				out := make([]float64, len(tau))
@@ -363,14 +362,14 @@ func TestWithoutGuides(t *testing.T) {
 	e := m.newEngine()
 	var f Forecast
 	require.NoError(t, e.forecast(sine(60, 2), []float64{1.03, 7}, &f, false))
-	for _, list := range [][]float32{e.in.features, e.in.prior, e.in.nodes} {
+	for _, list := range [][]float32{e.in.features, e.in.prior, e.in.inside, e.in.nodes} {
 		for _, v := range list {
 			require.Zero(t, v)
 		}
 	}
-	v, _, _ := e.window(0, 1, .5)
-	token := 1
-	require.Equal(t, float64(e.enc.gate.Data[token])*float64(e.own[0]), v)
+	e.evalGuides(0, 1, 1.5, nil)
+	v, _ := e.mixture(1, .5, nil)
+	require.Zero(t, v)
 
 	// It trains, and the file of the weights says so.
 	trained, err := Pretrain(context.Background(), cfg, oscillators(12), TrainOptions{Steps: 2, Batch: 256})
@@ -400,18 +399,27 @@ func testTrainingAndInference(t *testing.T, m *Model) {
 	m.net.forward(e.tape, &e.in, &e.enc, true)
 	geo := e.sys.geo
 	e.fillEdges()
+	e.sign = 1
+	rows := make([]int, targetsPerWindow)
+	for q := range rows {
+		rows[q] = q
+	}
+	for c := range e.sys.channels {
+		e.live = append(e.live, c)
+	}
+	var f Forecast
+	f.shape(make([]float64, targetsPerWindow), e.sys.channels)
 	for c := range e.sys.channels {
 		for k := range geo.count {
 			token := c*geo.count + k
 			for q := range targetsPerWindow {
-				tau := float64(tk.tau[token*sitesPerWindow+2+q])
-				v, _, ls := e.window(c, k, tau)
-				left, right := jump(e.edges, c, k, geo.count)
-				v += (1-tau)*left + tau*right
-				left, right = jump(e.scales, c, k, geo.count)
-				ls += (1-tau)*left + tau*right
-				require.InDelta(t, state.Data[token*targetsPerWindow+q], v, 1e-3)
-				require.InDelta(t, logScale.Data[token*targetsPerWindow+q], ls, 1e-4)
+				e.tau[q] = tk.tau[token*sitesPerWindow+2+q]
+				e.local[q] = float64(e.tau[q])
+			}
+			e.evaluate(&f, c, k, rows)
+			for q := range targetsPerWindow {
+				require.InDelta(t, state.Data[token*targetsPerWindow+q], (f.Mean[q][c]-e.sys.mid[c])/e.sys.half[c], 1e-3)
+				require.InDelta(t, logScale.Data[token*targetsPerWindow+q], math.Log(f.Scale[q][c]/e.sys.half[c]), 1e-4)
 			}
 		}
 	}

@@ -51,16 +51,19 @@ func forecastLayers(model any, times []float64, values [][]float64, at []float64
 }
 
 // bestGuide gives all weight to the guide with the least validation error, and
-// inside the context to the Gaussian process, in the form of guideWeights.
+// inside the context to the interpolant with the least error on observations left
+// out, in the form of guideWeights.
 func bestGuide(in *inputs) []float32 {
 	weights := make([]float32, in.rows*in.windows*2*guideSlots)
 	for row := range in.rows {
 		prior := in.prior[row*classical.NumGuides:][:classical.NumGuides]
 		best := slices.Index(prior, slices.Min(prior))
+		inside := in.inside[row*classical.NumInside:][:classical.NumInside]
+		bestInside := classical.NumGuides + slices.Index(inside, slices.Min(inside))
 		for k := range in.windows {
 			slot := best
 			if k < int(in.seen[row]) {
-				slot = guideSlots - 1
+				slot = bestInside
 			}
 			for edge := range 2 {
 				weights[((row*in.windows+k)*2+edge)*guideSlots+slot] = 1

@@ -7,8 +7,8 @@ package layers
 // the mixer alone, and that mixture refined by the tokens. The token's own linear
 // ODE on top of it is the whole model.
 //
-// Inside the context, where guides have no validation error, the first is the
-// Gaussian process.
+// Inside the context the first is the interpolant with the least error on
+// observations left out.
 var Names = []string{"guide", "mixer", "refined"}
 
 // Forecast answers as Forecast of the model does, a *lassode.Model, at times that

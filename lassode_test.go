@@ -907,41 +907,6 @@ func TestConfigValidate(t *testing.T) {
 
 // TestTrainingAllocatesNothing holds from the second step on, for the part of
 // a step that runs on the tape.
-// Chance has nothing to forecast but its last value or its mean.
-func TestUnforeseeableTasks(t *testing.T) {
-	src := oscillators(3)
-	s, err := src.At(2)
-	require.NoError(t, err)
-	var tk tasks
-	walks, noises := 0, 0
-	for i := range 200 {
-		r := rand.New(rand.NewPCG(1, uint64(i)))
-		x := tk.unforeseeable(r, s)
-		require.NoError(t, x.Validate())
-		require.Equal(t, s.Times, x.Times)
-		require.Equal(t, s.Channels(), x.Channels())
-		again := new(tasks).unforeseeable(rand.New(rand.NewPCG(1, uint64(i))), s)
-		require.Equal(t, again.Values, x.Values)
-		var step, size float64
-		for j, row := range x.Values {
-			size += row[0] * row[0] / float64(len(x.Values))
-			if j > 0 {
-				d := row[0] - x.Values[j-1][0]
-				step += d * d / float64(len(x.Values)-1)
-			}
-		}
-		switch {
-		case step > 1.5*size:
-			noises++
-		case step < .3*size:
-			walks++
-		}
-	}
-	require.Greater(t, walks, 60)
-	require.Greater(t, noises, 40)
-	require.Less(t, walks+noises, 195)
-}
-
 func TestTrainingAllocatesNothing(t *testing.T) {
 	if raceEnabled || runtime.GOARCH != "amd64" {
 		t.Skip("measured on amd64, without the race detector")

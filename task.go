@@ -50,9 +50,6 @@ type tasks struct {
 	values  []float64
 	missing []float64
 	columns []int
-
-	chance     []float64 // values of unforeseeable
-	chanceRows [][]float64
 }
 
 // channelChoice are the shares of micro-batches with 1, 2, ... channels.
@@ -108,9 +105,6 @@ func (t *tasks) draw(r *rand.Rand, cfg Config, src Source, opt taskOptions, budg
 		if err != nil {
 			return fmt.Errorf("lassode: trajectory %d: %w", i, err)
 		}
-		if !opt.whole && r.Float64() < chanceShare {
-			s = t.unforeseeable(r, s)
-		}
 		// Another part of the same trajectory is cheaper than another trajectory.
 		found, asked := false, 0
 		for try := 0; try < 3 && !found; try++ {
@@ -140,37 +134,6 @@ func (t *tasks) draw(r *rand.Rand, cfg Config, src Source, opt taskOptions, budg
 		}
 	}
 	return nil
-}
-
-// chanceShare is the share of trajectories whose values are replaced by chance.
-const chanceShare = .03
-
-// unforeseeable returns a series with the times of s whose channels are chance
-// from end to end: noise, random walks, and what lies between. Of these nothing
-// but the mean or the last value can be forecast, and how far it strays. The
-// series is valid until the next call.
-func (t *tasks) unforeseeable(r *rand.Rand, s Series) Series {
-	memory := 0.
-	switch u := r.Float64(); {
-	case u < .4:
-		memory = 1
-	case u < .7:
-		memory = 1 - logUniform(r, .003, 1)
-	}
-	n, channels := len(s.Times), s.Channels()
-	t.chance = resize(t.chance, n*channels)
-	t.chanceRows = resize(t.chanceRows, n)
-	for i := range n {
-		row := t.chance[i*channels : (i+1)*channels]
-		for c := range row {
-			row[c] = r.NormFloat64()
-			if i > 0 {
-				row[c] += memory * t.chance[(i-1)*channels+c]
-			}
-		}
-		t.chanceRows[i] = row
-	}
-	return Series{Times: s.Times, Values: t.chanceRows}
 }
 
 // crop is the part of a trajectory that a task is made of, and what of it is

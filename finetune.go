@@ -277,7 +277,7 @@ type checks []check
 // often, and of more than judgedSeries some are left out.
 const (
 	severalSeries = 4
-	judgedSeries  = 16
+	judgedSeries  = 8
 )
 
 // newChecks makes forecasts within the series kept apart, and if all is set within

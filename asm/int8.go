@@ -20,8 +20,8 @@ const (
 	int8Cols = 32 // of a panel of codes
 	// leastTop keeps 127/top finite: a smaller row counts as zero.
 	leastTop = 0x1p-100
-	// maxInt8Depth bounds k, for sums within 32 bits.
-	maxInt8Depth = 1 << 15
+	// maxInt8Depth bounds k, for sums within 32 bits and short calls.
+	maxInt8Depth = 1 << 13
 )
 
 // PackedInt8 is a matrix [k, n] of integers with a scale for each column, in the
@@ -36,7 +36,7 @@ type PackedInt8 struct {
 // float32. That is so with AVX-512 VNNI.
 func HasInt8() bool { return useAVX512 && hasVNNI }
 
-// PackInt8 copies codes [k, n], at most 32768 rows, and scales [n].
+// PackInt8 copies codes [k, n], at most 8192 rows, and scales [n].
 func PackInt8(n, k int, codes []int8, scale []float32) *PackedInt8 {
 	dims("PackInt8", k, n)
 	if k > maxInt8Depth {

@@ -136,7 +136,7 @@ func TestGemmInt8Special(t *testing.T) {
 	require.Zero(t, c[0], "an empty sum")
 	require.Panics(t, func() { PackInt8(2, 2, make([]int8, 3), make([]float32, 2)) })
 	require.Panics(t, func() { PackInt8(2, 2, make([]int8, 4), make([]float32, 1)) })
-	require.Panics(t, func() { PackInt8(1, 1<<15+1, make([]int8, 1<<15+1), make([]float32, 1)) })
+	require.Panics(t, func() { PackInt8(1, maxInt8Depth+1, make([]int8, maxInt8Depth+1), make([]float32, 1)) })
 	require.Panics(t, func() { GemmInt8(2, make([]float32, 2*k-1), k, p, make([]float32, 2*n), n, nil) })
 	require.Panics(t, func() { GemmInt8(2, make([]float32, 2*k), k, p, make([]float32, 2*n-1), n, nil) })
 }

@@ -544,9 +544,9 @@ func TestSaveLoad(t *testing.T) {
 	s, at := sine(30, 2), []float64{2, 5}
 	want, err := m.Forecast(s, at)
 	require.NoError(t, err)
-	for _, p := range []Precision{Float32, BFloat16} {
+	for _, p := range []Precision{Float32, BFloat16, Int8} {
 		var buf bytes.Buffer
-		require.NoError(t, m.Save(&buf, p))
+		require.NoError(t, m.save(&buf, p, 64))
 		got, err := Load(bytes.NewReader(buf.Bytes()))
 		require.NoError(t, err)
 		require.Equal(t, m.Info().Config, got.Info().Config)
@@ -569,6 +569,9 @@ func FuzzLoad(f *testing.F) {
 	var buf bytes.Buffer
 	require.NoError(f, smallModel(f).Save(&buf, BFloat16))
 	f.Add(buf.Bytes())
+	var integers bytes.Buffer
+	require.NoError(f, smallModel(f).save(&integers, Int8, 64))
+	f.Add(integers.Bytes())
 	f.Add([]byte("\x02\x00\x00\x00\x00\x00\x00\x00{}"))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		m, err := Load(bytes.NewReader(data))

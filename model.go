@@ -9,6 +9,7 @@ import (
 	"sort"
 	"sync"
 
+	"github.com/lassode/lassode/asm"
 	"github.com/lassode/lassode/classical"
 	"github.com/lassode/lassode/linode"
 	"github.com/lassode/lassode/tensor"
@@ -21,6 +22,8 @@ type Model struct {
 	calibration Calibration
 	provenance  Provenance
 	fleet       *fleet // runs that the model was fine-tuned on, or nil
+
+	integers []namedTensor // weights that forecasts multiply by as integers
 
 	freeze sync.Once
 	frozen *tensor.Frozen // the weights for forecasts, made for the first engine
@@ -136,7 +139,16 @@ type engine struct {
 const sitesPerCall = 16
 
 func (m *Model) newEngine() *engine {
-	m.freeze.Do(func() { m.frozen = m.net.params.Freeze() })
+	m.freeze.Do(func() {
+		p := m.net.params
+		m.frozen = p.Seal()
+		for _, t := range m.integers {
+			if id, ok := p.Lookup(t.name); ok {
+				m.frozen.SetInt8(id, asm.PackInt8(t.shape[1], t.shape[0], t.codes, t.scale))
+			}
+		}
+		m.integers = nil // packed now
+	})
 	return &engine{m: m, tape: m.frozen.NewTape(), sys: system{fleet: m.fleet, own: -1, bare: m.net.cfg.WithoutGuides}}
 }
 

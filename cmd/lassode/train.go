@@ -427,7 +427,7 @@ func runFinetune(ctx context.Context, env *environment, c *command, args []strin
 	seed := fs.Uint64("seed", 1, "`seed` of everything random")
 	workers := fs.Int("workers", 0, "`number` of goroutines (default: all processors); does not change the result")
 	adapt := fs.Float64("adapt", 0, "write into the hub at this `rate`, more than 0 and at most 1, instead of training")
-	bf16 := fs.Bool("bf16", false, "write half-size weights")
+	format := fs.String("precision", "float32", precisionUsage)
 	limit := fs.Int("n", 10000, "largest `number` of series to read")
 	positional, err := parse(fs, args)
 	if err != nil {
@@ -444,6 +444,10 @@ func runFinetune(ctx context.Context, env *environment, c *command, args []strin
 	}
 	if *limit < 1 {
 		return usagef("-n is %d, want at least 1", *limit)
+	}
+	precision, err := lassode.ParsePrecision(*format)
+	if err != nil {
+		return &usageError{describe("", err).Error()}
 	}
 	opt := lassode.FineTuneOptions{Steps: *steps, Scope: *scope, ValidationShare: *share, Seed: *seed, Workers: *workers}
 	if err := opt.Validate(); err != nil {
@@ -465,11 +469,6 @@ func runFinetune(ctx context.Context, env *environment, c *command, args []strin
 		return err
 	}
 	defer target.Abort()
-	precision := lassode.Float32
-	if *bf16 {
-		precision = lassode.BFloat16
-	}
-
 	var tuned *lassode.Model
 	if given(fs, "adapt") {
 		if tuned, err = model.Adapt(series, *adapt); err != nil {

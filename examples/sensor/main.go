@@ -4,14 +4,19 @@
 // keeps the memory of the loop.
 //
 //	go run ./examples/sensor
+//
+// With -model it reads its weights from a file, such as those that "lassode convert
+// -precision int8" makes for small devices.
 package main
 
 import (
 	"errors"
+	"flag"
 	"fmt"
 	"log"
 	"math"
 	"math/rand/v2"
+	"os"
 
 	"github.com/lassode/lassode"
 	"github.com/lassode/lassode/pretrained"
@@ -36,8 +41,23 @@ func reading(r *rand.Rand, t float64) []float64 {
 	return row
 }
 
+// load reads the weights of a file, or the built-in ones.
+func load(file string) (*lassode.Model, error) {
+	if file == "" {
+		return pretrained.Model()
+	}
+	f, err := os.Open(file)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	return lassode.Load(f)
+}
+
 func main() {
-	model, err := pretrained.Model()
+	file := flag.String("model", "", "weights `file` (default: the built-in weights)")
+	flag.Parse()
+	model, err := load(*file)
 	if err != nil {
 		log.Fatal(err)
 	}

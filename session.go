@@ -27,14 +27,40 @@ const MaxSessionRows = 1024
 // race. Many sessions may share a [Model].
 type Session struct {
 	e       *engine
+	rule    *rule // the constraints, or nil
 	times   []float64
 	rows    [][]float64
-	seen    uint64 // rows given to Observe, refused ones included
-	changed bool   // since the engine loaded the rows
+	merged  []float64 // a row with what was observed at its time before
+	seen    uint64    // rows given to Observe, refused ones included
+	changed bool      // since the engine loaded the rows
 }
 
 // NewSession returns an empty session.
 func (m *Model) NewSession() *Session { return &Session{e: m.newEngine()} }
+
+// Constrain sets facts about the system that the forecasts keep from now on, nil
+// for none. Observe then refuses rows that break them. It returns an
+// [InputError], and changes nothing, where the constraints contradict each other
+// or a row kept. k is copied. Reset and UnmarshalBinary leave the constraints as
+// they are.
+func (s *Session) Constrain(k *Constraints) error {
+	if k == nil {
+		s.rule, s.changed = nil, true
+		return nil
+	}
+	kept := Series{Times: s.times, Values: s.rows}
+	if err := k.check(kept.Channels()); err != nil {
+		return err
+	}
+	if err := k.checkRows(kept); err != nil {
+		return err
+	}
+	s.rule, s.changed = nil, true
+	if n := k.channels(); n > 0 {
+		s.rule = newRule(k, n)
+	}
+	return nil
+}
 
 // Reset forgets all observations and keeps the memory.
 func (s *Session) Reset() { s.times, s.rows, s.seen, s.changed = s.times[:0], s.rows[:0], 0, true }
@@ -71,18 +97,37 @@ func (s *Session) Observe(t float64, row []float64) error {
 			return inputError(field(fmt.Sprintf("channel %d", c)), "a finite number, or NaN where not observed", "%v", v)
 		}
 	}
-	s.changed = true
-	at := n
+	at, known := n, false
 	if n > 0 && t <= s.times[n-1] {
-		var known bool
-		if at, known = slices.BinarySearch(s.times, t); known {
-			for c, v := range row {
-				if v == v {
-					s.rows[at][c] = v
-				}
-			}
-			return nil
+		at, known = slices.BinarySearch(s.times, t)
+	}
+	if s.rule != nil {
+		if n == 0 && len(row) != len(s.rule.lower) {
+			return inputError(field("width"), fmt.Sprintf("%d channels as in the constraints", len(s.rule.lower)), "%d", len(row))
 		}
+		s.merged = append(s.merged[:0], row...)
+		for c, v := range row {
+			if known && v != v {
+				s.merged[c] = s.rows[at][c]
+			}
+		}
+		if err := s.rule.checkRow(s.merged, func(c int) string {
+			if c < 0 {
+				return field("total")
+			}
+			return field(fmt.Sprintf("channel %d", c))
+		}); err != nil {
+			return err
+		}
+	}
+	s.changed = true
+	if known {
+		for c, v := range row {
+			if v == v {
+				s.rows[at][c] = v
+			}
+		}
+		return nil
 	}
 	var free []float64 // memory for the new row
 	if n < MaxSessionRows {
@@ -111,7 +156,7 @@ func (s *Session) Observe(t float64, row []float64) error {
 // the last call. at is copied. Segments are left out.
 func (s *Session) ForecastInto(f *Forecast, at []float64) error {
 	if s.changed || len(s.times) == 0 {
-		if err := s.e.load(Series{Times: s.times, Values: s.rows}); err != nil {
+		if err := s.e.load(Series{Times: s.times, Values: s.rows}, s.rule); err != nil {
 			return err
 		}
 		s.changed = false
@@ -189,7 +234,16 @@ func (s *Session) UnmarshalBinary(data []byte) error {
 			return fmt.Errorf("lassode: the state of the session is damaged: %w", err)
 		}
 	}
-	next.e = s.e
+	if n > 0 && s.rule != nil {
+		kept := Series{Times: next.times, Values: next.rows}
+		if int(channels) != len(s.rule.lower) {
+			return inputError("width of the state", fmt.Sprintf("%d channels as in the constraints", len(s.rule.lower)), "%d", channels)
+		}
+		if err := s.rule.checkRows(kept); err != nil {
+			return err
+		}
+	}
+	next.e, next.rule, next.merged = s.e, s.rule, s.merged
 	*s = next
 	return nil
 }

@@ -312,6 +312,42 @@ func TestConstrainedRate(t *testing.T) {
 	}
 }
 
+// TestConstrainedRateExactly does so for means and scales of which all is known.
+func TestConstrainedRateExactly(t *testing.T) {
+	const channels, h = 4, 1e-5
+	for trial := range 40 {
+		r := rand.New(rand.NewPCG(3, uint64(trial)))
+		k := &Constraints{Weights: []float64{1, -2, .5, 3}, Total: r.NormFloat64(), Lower: []float64{-1, -inf, -2, 0}, Upper: []float64{2, 2, inf, 1}}
+		var phase, growth [channels]float64
+		for c := range channels {
+			phase[c], growth[c] = 6*r.Float64(), r.NormFloat64()
+		}
+		at := func(x float64) *Forecast {
+			f := &Forecast{half: []float64{1, 1, 1, 1}}
+			f.shape([]float64{x}, channels)
+			require.NoError(t, f.kept.shape(newRule(k, channels), 1, channels, []int{0, 1, 2, 3}))
+			for c := range channels {
+				s, cs := math.Sincos(x + phase[c])
+				f.Mean[0][c], f.Rate[0][c] = 1.2*s, 1.2*cs
+				f.Scale[0][c], f.kept.drift[0][c] = math.Exp(growth[c]*x), growth[c]
+			}
+			f.constrain()
+			return f
+		}
+		for i := range 50 {
+			x := .06 * float64(i)
+			before, f, after := at(x-h), at(x), at(x+h)
+			if fmt.Sprint(before.kept.held) != fmt.Sprint(after.kept.held) {
+				continue // one of the sides
+			}
+			for c := range channels {
+				d := (after.Mean[0][c] - before.Mean[0][c]) / (2 * h)
+				require.InDelta(t, d, f.Rate[0][c], 1e-7*(1+math.Abs(d)), "trial %d, time %v, channel %d", trial, x, c)
+			}
+		}
+	}
+}
+
 // TestTotalDecides: one channel with a weight is known, and an unobserved one
 // is what the others leave, with the uncertainty of them all.
 func TestTotalDecides(t *testing.T) {

@@ -26,16 +26,16 @@ import (
 const (
 	hour = 3600.0
 	step = hour / 4
-	days = 8
+	days = 10
 
 	layers       = 120  // of the wall; the finer, the slower
 	diffusivity  = 7e-7 // m2/s
 	conductivity = 1.1  // W/(m K)
-	thickness    = 0.25 // m
-	tolerance    = 5.0  // W/m2: the widest half of the band that the room bears
-	learning     = 36.0 // hours seen before the engine is asked for the first time
+	thickness    = 0.18 // m
+	tolerance    = 8.0  // W/m2: the widest half of the band that the room bears
+	learning     = 48.0 // hours seen before the engine is asked for the first time
 	refresh      = 8.0  // hours simulated after the wall was taken back
-	horizon      = 24.0 // hours asked of the engine
+	horizon      = 36.0 // hours asked of the engine
 )
 
 // memory is how long the wall remembers: five times the slowest decay of its
@@ -85,7 +85,7 @@ func heat(temperature, flow float64) float64 {
 
 // outdoors is the weather: days that grow warmer.
 func outdoors(t float64) float64 {
-	return 4 + 0.5*t/(24*hour) + 6*math.Sin(2*math.Pi*t/(24*hour)) + math.Sin(2*math.Pi*t/(7*hour))
+	return 4 + 0.5*t/(24*hour) + 6*math.Sin(2*math.Pi*t/(24*hour))
 }
 
 // result is what a run of the program comes to.
@@ -122,7 +122,7 @@ func simulate(out io.Writer) (result, error) {
 		rooms = append(rooms, room)
 
 		if i == until { // take the wall back
-			first := max(0, i-int(memory/step))
+			first := max(0, i-int(math.Ceil(memory/step)))
 			layered.settle(rooms[first], outdoors(float64(first)*step))
 			for j := first; j < i; j++ {
 				layered.advance(rooms[j], outdoors(float64(j)*step))

@@ -148,8 +148,8 @@ func (t *tasks) learnRunge(n *network, tape *tensor.Tape, enc *encoded, share fl
 	tape.Reset()
 	n.forward(tape, &t.in, enc, false)
 	tokens := t.in.rows * t.in.windows
-	first, _ := mixGuides(tape, enc.first, t.guides, t.tau, s)
-	mixed, _ := mixGuides(tape, enc.weights, t.guides, t.tau, s)
+	first := mixGuides(tape, enc.first, t.guides, t.tau, s)
+	mixed := mixGuides(tape, enc.weights, t.guides, t.tau, s)
 	own := rungeReadout(tape, enc.growth, enc.freq, enc.start, enc.drive, tape.Param(n.readout), t.tau, s, steps)
 	y := tape.Add(mixed, tape.Mul(own, enc.gate))
 	joined := func(x *tensor.Tensor) *tensor.Tensor {

@@ -19,7 +19,7 @@ func forecastLayers(model any, times []float64, values [][]float64, at []float64
 		return nil, err
 	}
 	e := model.(*Model).newEngine()
-	if err := e.load(s); err != nil {
+	if err := e.load(s, nil); err != nil {
 		return nil, err
 	}
 	if first := e.times[0]; slices.Min(at) < first {

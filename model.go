@@ -118,6 +118,7 @@ type engine struct {
 	order []int // of the queries in time
 
 	channels int   // of the series
+	rule     *rule // its constraints, or nil
 	live     []int // those observed
 	times    []float64
 	values   []float64
@@ -181,15 +182,16 @@ func (e *engine) forecast(s Series, at []float64, f *Forecast, segments bool) er
 	if err := s.Validate(); err != nil {
 		return err
 	}
-	if err := e.load(s); err != nil {
+	if err := e.load(s, newRule(s.Constraints, s.Channels())); err != nil {
 		return err
 	}
 	return e.ask(at, f, segments)
 }
 
-// load takes the rows and channels of a valid series that hold observations.
-func (e *engine) load(s Series) error {
-	e.encoded = false
+// load takes the rows and channels of a valid series that hold observations,
+// with the rule made of its constraints.
+func (e *engine) load(s Series, r *rule) error {
+	e.encoded, e.rule = false, r
 	e.channels = s.Channels()
 	e.live = e.live[:0]
 	for c := range e.channels {
@@ -262,6 +264,9 @@ func (e *engine) ask(at []float64, f *Forecast, segments bool) error {
 	low, high := slices.Min(at), slices.Max(at)
 
 	f.shape(at, e.channels)
+	if err := f.kept.shape(e.rule, len(at), e.channels, e.live); err != nil {
+		return err
+	}
 	f.calibration = &e.m.calibration
 	f.half = resize(f.half, e.channels)
 	for c := range f.half {
@@ -285,6 +290,7 @@ func (e *engine) ask(at []float64, f *Forecast, segments bool) error {
 		e.orient(-1)
 		e.encode(-low)
 		e.answer(f, at, e.order[:before])
+		e.fillDrift(f, at, e.order[:before])
 		if segments {
 			e.segments(f, before == len(at))
 		}
@@ -293,9 +299,13 @@ func (e *engine) ask(at []float64, f *Forecast, segments bool) error {
 		e.orient(1)
 		e.encode(max(high, last))
 		e.answer(f, at, e.order[before:])
+		e.fillDrift(f, at, e.order[before:])
 		if segments {
 			e.segments(f, true)
 		}
+	}
+	if e.rule != nil {
+		f.constrain()
 	}
 	if segments {
 		sort.SliceStable(f.Segments, func(i, j int) bool {

@@ -36,7 +36,9 @@ var imports = map[string][]string{
 	// The command goes through the public API; classical only for the
 	// comparisons of eval and demo.
 	"cmd/lassode": {".", "ode", "pretrained", "classical", "internal/csv"},
-	"examples/*":  {".", "ode", "pretrained"},
+	// The measurements of docs/evidence.md.
+	"cmd/evidence": {".", "ode", "pretrained", "linode"},
+	"examples/*":   {".", "ode", "pretrained"},
 	// The page in the browser, and the program that makes it.
 	"web":       {".", "pretrained", "internal/csv"},
 	"web/build": {".", "ode", "internal/csv"},

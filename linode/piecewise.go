@@ -50,7 +50,7 @@ type PiecesOptions struct {
 	// differences are over those of the state or of 1.
 	Scale []float64
 	// MaxSpan is the widest window, for fields with pulses that a window could
-	// miss: the estimate looks at its start and its middle only. 0 means any.
+	// miss: the estimate looks at its quarters only. 0 means any.
 	MaxSpan float64
 	// MaxWindows ends with an error; 0 means 1<<16.
 	MaxWindows int
@@ -87,10 +87,14 @@ const (
 // and phi3(0) = 1/6. It is estimated by the window against its two halves, the
 // second of which is linearised at the middle: the halves have a quarter of the
 // error, so that their distance, at three quarters and at the end of the window,
-// is three quarters of it. Window.Error is 4/3 of that distance, in the largest
-// norm over the states in units of Scale. It costs one more linearisation per
-// window. With a tolerance, a window whose estimate exceeds it is tried again
-// narrower, and the next one is as wide as the estimate suggests.
+// is three quarters of it, so that 4/3 of it estimates the error. That sees the
+// field at the start and in the middle only; Window.Error is the larger of it
+// and tau phi1(A tau) r/3, to leading order the same, where r is what the field
+// lacks to the model's rate (its defect) at the quarters tau of the window. Both
+// are taken in the largest norm over the states in units of Scale. It costs one
+// more linearisation and four calls of the field per window. With a tolerance, a
+// window whose estimate exceeds it is tried again narrower, and the next one is
+// as wide as the estimate suggests.
 //
 // It panics unless 1 <= len(x0) <= [MaxDense] and Scale, if given, is as long.
 // It fails with an error where the span is not a finite positive one, an option
@@ -126,6 +130,7 @@ func LinearPieces(f Field, x0 []float64, start, end float64, opt PiecesOptions) 
 		uniform    = opt.Tolerance == 0
 		h          = (end - start) / float64(opt.Windows)
 		t          = start
+		zero       [MaxDense]float64
 	)
 	if opt.MaxSpan > 0 && !uniform {
 		h = min(h, opt.MaxSpan)
@@ -152,21 +157,27 @@ func LinearPieces(f Field, x0 []float64, start, end float64, opt PiecesOptions) 
 			mid.Start = append(mid.Start[:0], x...)
 			w.at(p.work, mid.Start, nil, h/2)
 			p.linearise(f, &mid, opt.Scale)
+			// Against the two halves; the first of them is the window's own.
 			w.Error = 0
 			for _, tau := range [2]float64{h / 4, h / 2} {
 				w.at(p.work, full, nil, h/2+tau)
 				mid.at(p.work, half, nil, tau)
 				for i := range full {
-					d := math.Abs(full[i]-half[i]) * 4 / 3
-					if opt.Scale != nil {
-						d /= opt.Scale[i]
-					}
-					if d != d {
-						d = math.Inf(1)
-					}
-					w.Error = max(w.Error, d)
+					half[i] -= full[i]
 				}
+				w.Error = max(w.Error, size(half, opt.Scale)*4/3)
 			}
+			// And by the field along the window, for what halves do not see.
+			for _, tau := range [4]float64{h / 4, h / 2, 3 * h / 4, h} {
+				w.at(p.work, full, half, tau)
+				f(full, p.up)
+				for i, v := range half {
+					p.up[i] -= v
+				}
+				p.work.State(half, nil, w.A, zero[:n], p.up, tau)
+				w.Error = max(w.Error, size(half, opt.Scale)/3)
+			}
+			p.Evaluations += 4
 			good := uniform || w.Error <= opt.Tolerance
 			factor := pieceSafety * math.Cbrt(opt.Tolerance/w.Error)
 			if good {
@@ -205,6 +216,22 @@ func allFinite(x []float64) bool {
 		}
 	}
 	return true
+}
+
+// size is the largest of x in units of scale, infinite where one is NaN.
+func size(x, scale []float64) float64 {
+	top := 0.
+	for i, v := range x {
+		v = math.Abs(v)
+		if scale != nil {
+			v /= scale[i]
+		}
+		if v != v {
+			return math.Inf(1)
+		}
+		top = max(top, v)
+	}
+	return top
 }
 
 // linearise fills rate and Jacobian of w at its start.

@@ -95,7 +95,7 @@ func TestLinearPiecesOrder(t *testing.T) {
 		require.NoError(t, err)
 		require.Len(t, p.Windows, n)
 		require.Equal(t, n, p.Tried)
-		require.Equal(t, 2*n*5, p.Evaluations)
+		require.Equal(t, n*(2*5+4), p.Evaluations)
 		far := 0.
 		for at := .25; at <= 8; at += .25 {
 			p.State(x, nil, at)

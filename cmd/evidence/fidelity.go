@@ -282,18 +282,21 @@ func (r *representer) fitPair(j, lo, step int, ridge float64) [3]float64 {
 }
 
 // fitQuartic fits a polynomial of degree 4, in the window's own time, to state
-// j's distance from the window's start.
+// j's distance from the window's start. Like byPair it starts with the true value
+// and rate, so that three numbers are left to fit.
 func (r *representer) fitQuartic(j, lo, step int) [5]float64 {
 	s := r.s
 	m := substeps + 1
-	x, y := make([]float64, m*5), make([]float64, m)
+	rate := s.rates[lo*s.dim+j] * float64(step*substeps) / cells
+	x, y := make([]float64, m*3), make([]float64, m)
 	for i := range m {
 		u := float64(i) / substeps
-		row := x[i*5:]
-		row[0], row[1], row[2], row[3], row[4] = 1, u, u*u, u*u*u, u*u*u*u
-		y[i] = s.row(lo + i*step)[j] - s.row(lo)[j]
+		row := x[i*3:]
+		row[0], row[1], row[2] = u*u, u*u*u, u*u*u*u
+		y[i] = s.row(lo + i*step)[j] - s.row(lo)[j] - rate*u
 	}
-	return [5]float64(leastSquares(x, y, m, 5, 1))
+	c := leastSquares(x, y, m, 3, 1)
+	return [5]float64{0, rate, c[0], c[1], c[2]}
 }
 
 // leastSquares solves min |x c - y| for x rows x n and y rows x k by Householder

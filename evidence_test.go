@@ -1,7 +1,6 @@
 package lassode
 
 import (
-	"cmp"
 	"fmt"
 	"math"
 	"math/rand/v2"
@@ -22,8 +21,10 @@ import (
 // The runs themselves, gated, are in evidence_run_test.go.
 
 // rungeReadout is linode.PairsReadout with the ODE integrated by the classical
-// method of Runge and Kutta on the tape: from each query time of a token to its
-// next in steps equal parts. tau [tokens, s] must hold a 0 for every token.
+// method of Runge and Kutta on the tape, in steps equal steps over the window, and
+// the readout between them by the cubic Hermite polynomial of values and rates:
+// what an integrator of fixed step with dense output does. tau [tokens, s] lies in
+// 0 to 1.
 func rungeReadout(t *tensor.Tape, growth, freq, start, drive, readout *tensor.Tensor, tau []float32, s, steps int) *tensor.Tensor {
 	tokens, pairs := growth.Dim(0), growth.Dim(1)
 	part := func(x *tensor.Tensor, side int) *tensor.Tensor {
@@ -38,43 +39,41 @@ func rungeReadout(t *tensor.Tape, growth, freq, start, drive, readout *tensor.Te
 		b = t.Add(t.Add(t.Mul(freq, re), t.Mul(growth, im)), driveIm)
 		return a, b
 	}
-	order := make([]int, s)
-	sorted := t.Floats(tokens * s)
-	back := t.Ints(tokens * s) // place of a query among the sorted ones
-	for i := range tokens {
-		for q := range order {
-			order[q] = q
-		}
-		slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(tau[i*s+a], tau[i*s+b]) })
-		for r, q := range order {
-			sorted[i*s+r] = tau[i*s+q]
-			back[i*s+q] = int32(i*s + r)
-		}
+	read := func(re, im *tensor.Tensor) *tensor.Tensor {
+		return t.Add(t.Linear(re, readRe, nil, tensor.None), t.Linear(im, readIm, nil, tensor.None))
 	}
-	var out []*tensor.Tensor
-	for q := range s {
-		if q > 0 {
-			h := t.New(tokens, 1)
-			for i := range tokens {
-				h.Data[i] = (sorted[i*s+q] - sorted[i*s+q-1]) / float32(steps)
-			}
-			half := t.Scale(h, .5)
-			sixth := t.Scale(h, 1./6)
-			for range steps {
-				a1, b1 := rate(re, im)
-				a2, b2 := rate(t.Add(re, t.Mul(a1, half)), t.Add(im, t.Mul(b1, half)))
-				a3, b3 := rate(t.Add(re, t.Mul(a2, half)), t.Add(im, t.Mul(b2, half)))
-				a4, b4 := rate(t.Add(re, t.Mul(a3, h)), t.Add(im, t.Mul(b3, h)))
-				sum := func(k1, k2, k3, k4 *tensor.Tensor) *tensor.Tensor {
-					return t.Mul(t.Add(t.Add(k1, k4), t.Scale(t.Add(k2, k3), 2)), sixth)
-				}
-				re, im = t.Add(re, sum(a1, a2, a3, a4)), t.Add(im, sum(b1, b2, b3, b4))
-			}
+	h := 1 / float32(steps)
+	a1, b1 := rate(re, im)
+	values, rates := []*tensor.Tensor{read(re, im)}, []*tensor.Tensor{read(a1, b1)}
+	for range steps {
+		a2, b2 := rate(t.Add(re, t.Scale(a1, h/2)), t.Add(im, t.Scale(b1, h/2)))
+		a3, b3 := rate(t.Add(re, t.Scale(a2, h/2)), t.Add(im, t.Scale(b2, h/2)))
+		a4, b4 := rate(t.Add(re, t.Scale(a3, h)), t.Add(im, t.Scale(b3, h)))
+		sum := func(k1, k2, k3, k4 *tensor.Tensor) *tensor.Tensor {
+			return t.Scale(t.Add(t.Add(k1, k4), t.Scale(t.Add(k2, k3), 2)), h/6)
 		}
-		out = append(out, t.Add(t.Linear(re, readRe, nil, tensor.None), t.Linear(im, readIm, nil, tensor.None)))
+		re, im = t.Add(re, sum(a1, a2, a3, a4)), t.Add(im, sum(b1, b2, b3, b4))
+		a1, b1 = rate(re, im)
+		values, rates = append(values, read(re, im)), append(rates, read(a1, b1))
 	}
-	y := t.Reshape(t.Concat(1, out...), tokens*s, 1)
-	return t.Reshape(t.GatherRows(y, back), tokens, s)
+	nodes := steps + 1
+	left, right := t.Ints(tokens*s), t.Ints(tokens*s)
+	var basis [4]*tensor.Tensor
+	for k := range basis {
+		basis[k] = t.New(tokens*s, 1)
+	}
+	for i, at := range tau {
+		k := min(int(at*float32(steps)), steps-1)
+		u := at*float32(steps) - float32(k)
+		left[i], right[i] = int32(i/s*nodes+k), int32(i/s*nodes+k+1)
+		basis[0].Data[i], basis[1].Data[i] = (1+2*u)*(1-u)*(1-u), u*u*(3-2*u)
+		basis[2].Data[i], basis[3].Data[i] = h*u*(1-u)*(1-u), h*u*u*(u-1)
+	}
+	y := t.Reshape(t.Concat(1, values...), tokens*nodes, 1)
+	dy := t.Reshape(t.Concat(1, rates...), tokens*nodes, 1)
+	out := t.Add(t.Mul(t.GatherRows(y, left), basis[0]), t.Mul(t.GatherRows(y, right), basis[1]))
+	out = t.Add(out, t.Add(t.Mul(t.GatherRows(dy, left), basis[2]), t.Mul(t.GatherRows(dy, right), basis[3])))
+	return t.Reshape(out, tokens, s)
 }
 
 // The integrated token is the closed form to the order of the method, gradients
@@ -130,10 +129,10 @@ func TestRungeReadout(t *testing.T) {
 		}
 		return math.Sqrt(sum / float64(len(a)))
 	}
-	coarse, _ := run(1)
-	fine, grads := run(2)
+	coarse, _ := run(8)
+	fine, grads := run(16)
 	require.Greater(t, distance(coarse, want)/distance(fine, want), 10.)
-	best, bestGrads := run(8)
+	best, bestGrads := run(64)
 	require.Less(t, distance(best, want), 2e-5)
 	for i := range grads {
 		size := distance(wantGrads[i], make([]float32, len(wantGrads[i])))
@@ -188,7 +187,7 @@ func (t *tasks) learnRunge(n *network, tape *tensor.Tape, enc *encoded, share fl
 
 // OdeTraining is what RunOdeTraining measures of one way to solve the token ODE.
 type OdeTraining struct {
-	Steps  int       // of Runge and Kutta between two query times; 0 = closed form
+	Steps  int       // of Runge and Kutta per window; 0 = closed form
 	Losses []float64 // of each training step
 	State  []float64 // its part for the decoded states
 	Learn  []float64 // seconds of forward and backward, per step

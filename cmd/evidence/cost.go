@@ -269,9 +269,9 @@ func runCost(w io.Writer, o options) error {
 	if err != nil {
 		return err
 	}
-	rounds, each, limit := 9, 15*time.Millisecond, 256
+	rounds, each, limit := 9, 10*time.Millisecond, 64
 	if o.quick {
-		rounds, each, limit = 3, 4*time.Millisecond, 64
+		rounds, each, limit = 3, 2*time.Millisecond, 16
 	}
 	if err := tokenCost(w, m, rounds, each, limit); err != nil {
 		return err
@@ -434,7 +434,7 @@ func growthOfCost(w io.Writer, o options, m *lassode.Model, rounds int) error {
 			})
 			x = append(x, p.x)
 		}
-		y = timing(max(rounds/3, 3), time.Millisecond, jobs)
+		y = timing(rounds, time.Millisecond, jobs)
 		if err != nil {
 			return err
 		}

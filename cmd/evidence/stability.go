@@ -92,14 +92,14 @@ func spectra(w io.Writer, o options, m *lassode.Model) error {
 		for _, p := range []float64{0, .01, .1, .5, .9, .99, 1} {
 			fmt.Fprintf(w, " | %.2f", quantile(growth, p))
 		}
-		fmt.Fprintf(w, " | %.0f %% | %.0f %%", 100*float64(grow)/float64(len(growth)), 100*rising/amplitude)
+		fmt.Fprintf(w, " | %.3f %% | %.3f %%", 100*float64(grow)/float64(len(growth)), 100*rising/amplitude)
 		for _, p := range []float64{.01, .5, .99} {
 			fmt.Fprintf(w, " | %.2f", quantile(omega, p))
 		}
 		fmt.Fprintln(w, " |")
 		c := chart{title: name, x: "growth per window", y: "frequency per window", logY: true}
 		v := curve{dots: true, colour: len(charts)}
-		for i := 0; i < len(growth); i += max(1, len(growth)/1500) {
+		for i := 0; i < len(growth); i += max(1, len(growth)/400) {
 			v.x, v.y = append(v.x, growth[i]), append(v.y, omega[i])
 		}
 		c.curves = append(c.curves, v)

@@ -119,18 +119,15 @@ func farAhead(w io.Writer, o options, m *lassode.Model, all []*subject) error {
 	systems := 0
 	for _, s := range all {
 		// The truth, in steps of 1/around of a span.
-		last := horizons[len(horizons)-1] + 1.5
-		n := int(last * around)
-		truth := make([]float64, (n+1)*s.dim)
+		n := int((horizons[len(horizons)-1] + 1.5) * around)
+		truth, times := make([]float64, (n+1)*s.dim), make([]float64, n)
 		copy(truth, s.truth)
-		ok := true
-		opt := s.opt
-		s.opt.RTol, s.opt.ATol, s.opt.MaxStep = 1e-8, 1e-10, .02
-		for k := 0; k < n && ok; k++ {
-			ok = s.advance(truth[(k+1)*s.dim:(k+2)*s.dim], truth[k*s.dim:(k+1)*s.dim], 1./around) == nil
+		for k := range times {
+			times[k] = float64(k+1) / around
 		}
-		s.opt = opt
-		if !ok {
+		opt := s.opt
+		opt.RTol, opt.ATol, opt.MaxStep, opt.MaxSteps = 1e-6, 1e-8, .02, 1<<22
+		if _, err := s.w.Solve(truth[s.dim:], s.rhs, s.truth[:s.dim], 0, times, opt); err != nil {
 			continue // the system itself leaves its domain
 		}
 		systems++

@@ -35,8 +35,11 @@ func middle(v []float64, p float64) float64 {
 func TestEvidenceTraining(t *testing.T) {
 	evidence(t)
 	training := 24
-	if v, err := strconv.Atoi(os.Getenv("LASSODE_EVIDENCE_STEPS")); err == nil {
-		training = v
+	if v := os.Getenv("LASSODE_EVIDENCE_STEPS"); v != "" {
+		var err error
+		training, err = strconv.Atoi(v)
+		require.NoError(t, err)
+		require.Positive(t, training)
 	}
 	steps := []int{0, 16, 64, 128}
 	m, err := pretrained.Model()

@@ -61,7 +61,8 @@ func writeSVG(dir, name, title string, perRow int, charts []chart) error {
 		fmt.Fprintf(&b, `<rect x="%.1f" y="%.1f" width="%.1f" height="%.1f" fill="none" stroke="#9aa3ac"/>`+"\n", ox, oy, pw, ph)
 		fmt.Fprintf(&b, `<text x="%.1f" y="%.1f" text-anchor="middle">%s</text>`+"\n", ox+pw/2, oy+ph+30, html.EscapeString(c.x))
 		fmt.Fprintf(&b, `<text transform="translate(%.1f %.1f) rotate(-90)" text-anchor="middle">%s</text>`+"\n", ox-44, oy+ph/2, html.EscapeString(c.y))
-		line := 0
+		var legend []curve
+		longest := 0
 		for _, v := range c.curves {
 			colour := palette[v.colour%len(palette)]
 			var path strings.Builder
@@ -85,16 +86,26 @@ func writeSVG(dir, name, title string, perRow int, charts []chart) error {
 					style = `stroke-width="1.2" stroke-dasharray="5 4"`
 				}
 				if v.faint {
-					style = `stroke-width="1" stroke-opacity="0.3"`
+					style = `stroke-width="1" stroke-opacity="0.45"`
 				}
 				fmt.Fprintf(&b, `<path d="%s" fill="none" stroke="%s" %s/>`, path.String(), colour, style)
 			}
 			b.WriteByte('\n')
 			if !v.faint && v.name != "" {
-				y := oy + 14 + 14*float64(line)
-				line++
-				fmt.Fprintf(&b, `<rect x="%.1f" y="%.1f" width="10" height="3" fill="%s"/><text x="%.1f" y="%.1f">%s</text>`+"\n", ox+8, y-5, colour, ox+22, y, html.EscapeString(v.name))
+				legend = append(legend, v)
+				longest = max(longest, len(v.name))
 			}
+		}
+		if len(legend) == 0 {
+			continue
+		}
+		// At the lower right, where rising curves leave room.
+		lw, lh := 30+6.2*float64(longest), 14*float64(len(legend))+6
+		lx, ly := ox+pw-lw-4, oy+ph-lh-4
+		fmt.Fprintf(&b, `<rect x="%.1f" y="%.1f" width="%.1f" height="%.1f" fill="#fff" fill-opacity="0.85"/>`+"\n", lx, ly, lw, lh)
+		for i, v := range legend {
+			y := ly + 14*float64(i+1)
+			fmt.Fprintf(&b, `<rect x="%.1f" y="%.1f" width="10" height="3" fill="%s"/><text x="%.1f" y="%.1f">%s</text>`+"\n", lx+6, y-5, palette[v.colour%len(palette)], lx+20, y, html.EscapeString(v.name))
 		}
 	}
 	b.WriteString("</svg>\n")

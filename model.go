@@ -506,6 +506,10 @@ func (e *engine) evaluate(f *Forecast, c, k int, rows []int) {
 	scaleLeft, scaleRight := jump(e.scales, c, k, geo.count)
 	scaleLeft, scaleRight = scaleLeft+float64(scale[0]), scaleRight+float64(scale[1])
 	column, mid, half := e.live[c], e.sys.mid[c], e.sys.half[c]
+	floor := 0.
+	if k >= geo.seen {
+		floor = noiseScale(math.Pow(10, e.sys.noise[c]))
+	}
 	for i, row := range rows {
 		tau := e.local[i]
 		e.evalGuides(c, k, float64(k)+tau, e.guideRate[:])
@@ -514,8 +518,19 @@ func (e *engine) evaluate(f *Forecast, c, k int, rows []int) {
 		rate += gate*float64(e.ownRate[i]) + right - left
 		f.Mean[row][column] = finite(mid + half*value)
 		f.Rate[row][column] = finite(e.sign * rate * half / geo.width)
-		f.Scale[row][column] = finite(half * math.Exp((1-tau)*scaleLeft+tau*scaleRight))
+		f.Scale[row][column] = finite(half * max(math.Exp((1-tau)*scaleLeft+tau*scaleRight), floor))
 	}
+}
+
+// noiseScale is the least scale of the error ahead, in half ranges, where the
+// observations have noise of the given standard deviation. Of a curve under
+// moderate noise the state is forecast; but where there is next to nothing but
+// noise, the state is no more than their mean, which a long context knows well,
+// and a band about it would hold none of what is observed.
+func noiseScale(noise float64) float64 {
+	const some, all = .15, .3 // noise from which on it counts, and counts in full
+	share := min(max((noise-some)/(all-some), 0), 1)
+	return noise * share * share * (3 - 2*share)
 }
 
 // jump returns what the straight line that joins window k of channel c to its

@@ -452,7 +452,9 @@ func defaultCalibration() Calibration {
 	return Calibration{Levels: levels, Inside: t, Ahead: t}
 }
 
-// calibrationTasks is the number of micro-batches that measure the quantiles.
+// calibrationTasks is the number of micro-batches that measure the quantiles, each
+// as large as a training step: errors of one system are alike, so that it is the
+// number of systems that counts.
 const calibrationTasks = 64
 
 // calibrationBins is the number of predicted scales at which they are measured,
@@ -510,7 +512,7 @@ func (m *Model) calibrate(src Source, task taskOptions, opt TrainOptions) error 
 		var t tasks
 		var enc encoded
 		r := rand.New(rand.NewPCG(opt.Seed^0xca11b8a7e, uint64(i)))
-		if errs[i] = t.draw(r, m.net.cfg, src, task, opt.Batch/4); errs[i] != nil {
+		if errs[i] = t.draw(r, m.net.cfg, src, task, opt.Batch); errs[i] != nil {
 			return
 		}
 		tape := tensor.NewTape(m.net.params, false)

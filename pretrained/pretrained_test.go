@@ -99,14 +99,15 @@ func TestUnforeseeable(t *testing.T) {
 	const draws = 40
 	kinds := map[string]struct {
 		rows  int
+		least float64 // share of values that the 80 % band must hold
 		value func(r *rand.Rand) func() float64
 	}{
-		"noise": {128, func(r *rand.Rand) func() float64 { return r.NormFloat64 }},
-		"random walk": {128, func(r *rand.Rand) func() float64 {
+		"noise": {128, .7, func(r *rand.Rand) func() float64 { return r.NormFloat64 }},
+		"random walk": {128, .5, func(r *rand.Rand) func() float64 {
 			x := 0.
 			return func() float64 { x += r.NormFloat64(); return x }
 		}},
-		"steps": {128, func(r *rand.Rand) func() float64 {
+		"steps": {128, .5, func(r *rand.Rand) func() float64 {
 			x := r.NormFloat64()
 			return func() float64 {
 				if r.IntN(16) == 0 {
@@ -115,7 +116,7 @@ func TestUnforeseeable(t *testing.T) {
 				return x
 			}
 		}},
-		"few points": {4, func(r *rand.Rand) func() float64 {
+		"few points": {4, .5, func(r *rand.Rand) func() float64 {
 			x := 0.
 			return func() float64 { x += r.NormFloat64(); return x }
 		}},
@@ -160,7 +161,7 @@ func TestUnforeseeable(t *testing.T) {
 			}
 			t.Logf("error %.3f, of persistence %.3f, of the mean %.3f; the 80 %% band is ±%.2f wide and holds %.0f %%", model, last, mean, wide/all, 100*inside/all)
 			require.Less(t, model, 1.2*min(last, mean))
-			require.Greater(t, inside/all, .5)
+			require.Greater(t, inside/all, kind.least)
 		})
 	}
 }

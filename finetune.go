@@ -264,7 +264,9 @@ func (m *Model) validationError(series []Series, shares []float64, workers int) 
 		errs[i] = 2
 		context := Series{Times: s.Times[:cut], Values: s.Values[:cut]}
 		var f Forecast
-		if err := m.newEngine().forecast(context, s.Times[cut:], &f, false); err != nil {
+		e := m.takeEngine()
+		defer m.engines.Put(e)
+		if err := e.forecast(context, s.Times[cut:], &f, false); err != nil {
 			return // a context without observations
 		}
 		sum, channels := 0., 0

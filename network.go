@@ -35,10 +35,10 @@ type network struct {
 	headNorm, head, headBias                   tensor.ParamID
 	growth, frequency, phaseFrequency, readout tensor.ParamID
 
-	mixCandidate, mixIn, mixInBias tensor.ParamID
-	mixLayer, mixLayerBias         [2]tensor.ParamID
-	mixOut, mixOutBias, insideOut  tensor.ParamID
-	insideBias, mixRow             tensor.ParamID
+	mixCandidate, mixIn, mixInBias  tensor.ParamID
+	mixLayer, mixLayerBias          [2]tensor.ParamID
+	mixOut, mixOutBias, insideOut   tensor.ParamID
+	insideBias, insideError, mixRow tensor.ParamID
 
 	blocks []block
 	hub    *hub.Hub // nil without hub tokens
@@ -115,6 +115,7 @@ func newNetwork(cfg Config) *network {
 	n.refine = p.Add("mixer.refine", d, 2*guideSlots)
 	n.insideOut = p.Add("mixer.inside", channelFeatures, classical.NumInside)
 	n.insideBias = p.Add("mixer.inside_bias", classical.NumInside)
+	n.insideError = p.Add("mixer.inside_error", classical.NumInside, classical.NumInside)
 	return n
 }
 
@@ -180,6 +181,9 @@ func (n *network) initialise(seed uint64) {
 	for _, id := range n.mixLayer {
 		fanIn(id)
 	}
+	for i := range classical.NumInside {
+		p.Slice(n.insideError)[i*classical.NumInside+i] = -6
+	}
 }
 
 // inputs is a micro-batch of systems with the same numbers of channels and
@@ -197,6 +201,7 @@ type inputs struct {
 	channel  []float32 // channelFeatures per row
 	features []float32 // NumGuides x NumFeatures per row
 	prior    []float32 // NumGuides per row: log10 validation error
+	inside   []float32 // NumInside per row: log10 error on observations left out
 	nodes    []float32 // guideNodes x guideSlots per token
 	nodeTau  []float32 // guideNodes per token
 	trust    []float32 // per token: log10 of the error expected of the guides
@@ -213,6 +218,7 @@ func (in *inputs) reset(channels, windows int) {
 	in.channel = in.channel[:0]
 	in.features = in.features[:0]
 	in.prior = in.prior[:0]
+	in.inside = in.inside[:0]
 	in.nodes = in.nodes[:0]
 	in.nodeTau = in.nodeTau[:0]
 	in.trust = in.trust[:0]
@@ -237,8 +243,17 @@ func (in *inputs) add(s *system) {
 		in.rows++
 		in.seen = append(in.seen, int32(s.geo.seen))
 		s.channelInputs(extend(&in.channel, channelFeatures), c)
-		s.bank.Features(extend(&in.features, classical.NumGuides*classical.NumFeatures), c)
-		s.bank.LogError(c, extend(&in.prior, classical.NumGuides))
+		features, prior := extend(&in.features, classical.NumGuides*classical.NumFeatures), extend(&in.prior, classical.NumGuides)
+		inside := extend(&in.inside, classical.NumInside)
+		if s.bare {
+			clear(features)
+			clear(prior)
+			clear(inside)
+		} else {
+			s.bank.Features(features, c)
+			s.bank.LogError(c, prior)
+			s.bank.InsideError(c, inside)
+		}
 		lo := 0
 		last := 0.0 // time of the previous observation
 		for k := range s.geo.count {
@@ -432,7 +447,9 @@ func (n *network) carryPhase(t *tensor.Tape, x *tensor.Tensor, in *inputs) *tens
 
 // mix runs the mixer: a small network over the candidates of a row, each with
 // its features, that sees the mean and the maximum over all candidates. Its
-// output starts as the softmax of minus three times the log validation error.
+// output starts as the softmax of minus three times the log validation error,
+// that of the interpolants as minus six times the log error on observations left
+// out.
 //
 // It returns the weights, as guideWeights does, and the candidates' last
 // features [rows, NumGuides, mixer].
@@ -457,6 +474,7 @@ func (n *network) mix(t *tensor.Tape, in *inputs) (weights, candidates *tensor.T
 	}
 	logits = t.Add(logits, prior)
 	inside := t.Linear(t.Input(in.channel, in.rows, channelFeatures), t.Param(n.insideOut), t.Param(n.insideBias), tensor.None)
+	inside = t.Add(inside, t.Linear(t.Input(in.inside, in.rows, classical.NumInside), t.Param(n.insideError), nil, tensor.None))
 	return guideWeights(t, logits, inside, in.seen, in.windows), x
 }
 

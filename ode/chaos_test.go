@@ -372,3 +372,31 @@ func BenchmarkSearchChaotic(b *testing.B) {
 		})
 	}
 }
+
+// A founder's system is its field: bounded, moving, and free of time.
+func TestFounderSystem(t *testing.T) {
+	seen := map[string]bool{}
+	for _, f := range Founders() {
+		if seen[f.Family] {
+			continue
+		}
+		seen[f.Family] = true
+		s := f.System()
+		require.Equal(t, f.Family, s.Family)
+		require.Len(t, s.X0, f.Dim)
+		require.Len(t, s.Names, f.Dim)
+		require.InDelta(t, 10*f.Period, s.Span, 1e-12)
+		dx, later := make([]float64, s.Dim), make([]float64, s.Dim)
+		s.RHS(0, s.X0, dx)
+		s.RHS(1e3, s.X0, later)
+		require.Equal(t, dx, later)
+		rows, err := Integrate(s.RHS, s.X0, 0, []float64{s.Span / 2, s.Span}, Options{Bound: 100})
+		require.NoError(t, err, f.Family)
+		require.NotEqual(t, rows[0], rows[1])
+		// Two systems share no memory.
+		other := f.System()
+		s.X0[0]++
+		require.NotEqual(t, s.X0, other.X0)
+	}
+	require.Len(t, seen, chaoticForms)
+}

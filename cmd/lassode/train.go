@@ -34,6 +34,9 @@ func pretrainCommand() *command {
 loss as W.loss.jsonl and W.loss.svg. Killing the process at any moment loses at
 most the steps since the last save, and a resumed run ends with the same bits.
 
+Not trained on are the last 2 % of the trajectories and six families of systems:
+they calibrate the quantiles of the forecasts.
+
 A damaged collection is refused; with -skip-damaged its whole shards are used. A
 run resumes with the same bits only over the same shards.
 
@@ -98,6 +101,7 @@ func runPretrain(ctx context.Context, env *environment, c *command, args []strin
 	fs := c.flags(env)
 	data := fs.String("data", "zoo", "`folder` of a collection, or zoo")
 	out := fs.String("out", "", "weights `file` to write")
+	from := fs.String("from", "", "weights `file` to start from (default: random weights)")
 	resume := fs.Bool("resume", false, "go on from the state beside -out")
 	skipDamaged := fs.Bool("skip-damaged", false, "read the whole collection first and train without its damaged shards")
 	configFile := fs.String("config", "", "JSON `file` with the shape of the model and the options of the training")
@@ -158,6 +162,11 @@ func runPretrain(ctx context.Context, env *environment, c *command, args []strin
 	if err := opt.Validate(); err != nil {
 		return describe("", err)
 	}
+	if *from != "" {
+		if opt.From, err = loadModel(env, *from); err != nil {
+			return err
+		}
+	}
 	if !*resume {
 		if _, err := os.Stat(*out + ".state"); err == nil {
 			return fmt.Errorf("%s.state is from an earlier run; go on with -resume, or remove it", *out)
@@ -168,7 +177,8 @@ func runPretrain(ctx context.Context, env *environment, c *command, args []strin
 		if *skipDamaged {
 			return usagef("-skip-damaged needs the folder of a collection as -data")
 		}
-		source, opt.ZooHash = ode.Zoo{Seed: opt.Seed, N: zooLength}, ode.ZooHash()
+		source, opt.Calibration = ode.Zoo{Seed: opt.Seed, N: zooLength}.Split()
+		opt.ZooHash = ode.ZooHash()
 	} else {
 		var collection *ode.Collection
 		if *skipDamaged {
@@ -184,7 +194,8 @@ func runPretrain(ctx context.Context, env *environment, c *command, args []strin
 			return err
 		}
 		defer collection.Close()
-		source, opt.ZooHash = collection, collection.Manifest().ZooHash
+		source, opt.Calibration = collection.Split()
+		opt.ZooHash = collection.Manifest().ZooHash
 	}
 
 	log, err := openLossLog(*out+".loss.jsonl", *resume)

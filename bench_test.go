@@ -61,6 +61,23 @@ func BenchmarkForecast(b *testing.B) {
 	}
 }
 
+// BenchmarkFirstForecast measures a call of Model.Forecast, which makes its memory
+// anew: 128 later times from 256 rows of 3 channels, with segments.
+func BenchmarkFirstForecast(b *testing.B) {
+	m := benchModel()
+	s := sine(256, 3)
+	var at []float64
+	for i := range 128 {
+		at = append(at, s.Times[255]*(1+float64(i+1)/128))
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := m.Forecast(s, at); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
 // BenchmarkLive measures a new row and a forecast of 128 later times, again and
 // again, on one core: 3 channels, the last 256 rows being the context.
 func BenchmarkLive(b *testing.B) {

@@ -383,7 +383,8 @@ func (m *Model) validationErrors(list checks, workers int) []float64 {
 		errs[i] = 2
 		context := Series{Times: s.Times[c.lo:c.cut], Values: s.Values[c.lo:c.cut]}
 		var f Forecast
-		e := m.newEngine()
+		e := m.takeEngine()
+		defer m.engines.Put(e)
 		e.sys.own = c.own
 		if err := e.forecast(context, s.Times[c.cut:], &f, false); err != nil {
 			return // a context without observations

@@ -25,8 +25,9 @@ type Model struct {
 
 	integers []namedTensor // weights that forecasts multiply by as integers
 
-	freeze sync.Once
-	frozen *tensor.Frozen // the weights for forecasts, made for the first engine
+	freeze  sync.Once
+	frozen  *tensor.Frozen // the weights for forecasts, made for the first engine
+	engines sync.Pool      // idle engines: making one anew costs more than a forecast
 }
 
 // Provenance says where weights come from.
@@ -64,7 +65,8 @@ func (m *Model) Info() Info {
 // the observations.
 func (m *Model) Forecast(s Series, at []float64) (*Forecast, error) {
 	var f Forecast
-	e := m.newEngine()
+	e := m.takeEngine()
+	defer m.engines.Put(e)
 	if err := e.forecast(s, at, &f, true); err != nil {
 		return nil, err
 	}
@@ -91,13 +93,9 @@ func (m *Model) ForecastBatch(tasks []Task, workers int) []Result {
 		workers = runtime.GOMAXPROCS(0)
 	}
 	out := make([]Result, len(tasks))
-	engines := make(chan *engine, workers)
-	for range workers {
-		engines <- m.newEngine()
-	}
 	tensor.Parallel(len(tasks), workers, func(i int) {
-		e := <-engines
-		defer func() { engines <- e }()
+		e := m.takeEngine()
+		defer m.engines.Put(e)
 		f := new(Forecast)
 		if err := e.forecast(tasks[i].Series, tasks[i].At, f, true); err != nil {
 			out[i].Err = err
@@ -151,6 +149,15 @@ func (m *Model) newEngine() *engine {
 		m.integers = nil // packed now
 	})
 	return &engine{m: m, tape: m.frozen.NewTape(), sys: system{fleet: m.fleet, own: -1, bare: m.net.cfg.WithoutGuides}}
+}
+
+// takeEngine returns an engine that is the caller's until it is put back.
+func (m *Model) takeEngine() *engine {
+	if e, ok := m.engines.Get().(*engine); ok {
+		e.sys.own = -1
+		return e
+	}
+	return m.newEngine()
 }
 
 // minSpan is the shortest span of observations: the widths of windows and

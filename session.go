@@ -34,8 +34,10 @@ type SessionOptions struct {
 	//   - the last time asked leaves at least half of the horizon that was encoded.
 	//
 	// Else, and at the first forecast, all rows are encoded. That makes a live loop
-	// several times cheaper and less accurate, most of all just after the context:
-	// measure it on your own runs.
+	// several times cheaper and less accurate, most of all just after the context.
+	// On 100 systems of the kinds of eval, 200 rows seen and 200 to forecast without
+	// noise, 1/16 raised the mean error, clipped at 2, from 0.457 to 0.473 and that of
+	// the first 8 rows from 0.03 to 0.07. Measure it on your own runs.
 	Hold float64
 }
 

@@ -191,38 +191,23 @@ func crossBackward(t *tensor.Tape, node *tensor.Node) {
 
 // CrossWeights writes the attention weights of [Cross], averaged over the
 // heads, to dst [n, m]: row i says how much row i of q reads of each of the m
-// tokens, and sums to 1. q is n x d, k is m x d. Nothing is allocated. Panics
-// on other lengths.
-func CrossWeights(dst []float32, q, k []float32, n, m, d, heads int) {
-	if len(dst) != n*m || len(q) != n*d || len(k) != m*d || heads < 1 || d%heads != 0 {
-		panic(fmt.Sprintf("attn: CrossWeights: dst %d, q %d, k %d for n = %d, m = %d, d = %d, %d heads",
-			len(dst), len(q), len(k), n, m, d, heads))
+// tokens, and sums to 1. q is n x d, k is m x d, and work is scratch as long as
+// dst. Nothing is allocated. Panics on other lengths.
+func CrossWeights(dst, q, k, work []float32, n, m, d, heads int) {
+	if len(dst) != n*m || len(work) != n*m || len(q) != n*d || len(k) != m*d || heads < 1 || d%heads != 0 {
+		panic(fmt.Sprintf("attn: CrossWeights: dst %d, work %d, q %d, k %d for n = %d, m = %d, d = %d, %d heads",
+			len(dst), len(work), len(q), len(k), n, m, d, heads))
+	}
+	clear(dst)
+	if len(dst) == 0 {
+		return
 	}
 	head := d / heads
-	scale := 1 / math.Sqrt(float64(max(head, 1)))
-	share := 1 / float64(heads)
-	clear(dst)
-	for i := 0; i < n; i++ {
-		row := dst[i*m : (i+1)*m]
-		for h := 0; h < heads; h++ {
-			qi := q[i*d+h*head : i*d+(h+1)*head]
-			score := func(j int) float64 {
-				return scale * float64(asm.Dot(qi, k[j*d+h*head:j*d+(h+1)*head]))
-			}
-			// Scores are computed twice rather than stored: this is a diagnosis.
-			top, sum := math.Inf(-1), 0.0
-			for j := range row {
-				s := score(j)
-				if s > top {
-					sum *= math.Exp(top - s)
-					top = s
-				}
-				sum += math.Exp(s - top)
-			}
-			for j := range row {
-				row[j] += float32(share * math.Exp(score(j)-top) / sum)
-			}
-		}
+	for h := range heads {
+		asm.Gemm(false, true, n, m, head, q[h*head:], d, k[h*head:], d, work, m, false)
+		asm.Scale(headScale(head), work)
+		asm.SoftmaxRows(work, work, n, m)
+		asm.Axpy(1/float32(heads), work, dst)
 	}
 }
 

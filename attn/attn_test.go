@@ -317,8 +317,8 @@ func TestCrossWeights(t *testing.T) {
 	q, k := make([]float32, n*d), make([]float32, m*d)
 	tensor.NormalInto(r, q, 1)
 	tensor.NormalInto(r, k, 1)
-	dst := make([]float32, n*m)
-	requireNoAllocs(t, 5, func() { CrossWeights(dst, q, k, n, m, d, heads) })
+	dst, work := make([]float32, n*m), make([]float32, n*m)
+	requireNoAllocs(t, 5, func() { CrossWeights(dst, q, k, work, n, m, d, heads) })
 	// Attention with values that are unit vectors per head shows its weights.
 	tape := tensor.NewTape(nil, false)
 	for j := 0; j < m; j++ {
@@ -332,7 +332,8 @@ func TestCrossWeights(t *testing.T) {
 			require.InDelta(t, mean, dst[i*m+j], 1e-6)
 		}
 	}
-	require.Panics(t, func() { CrossWeights(dst, q, k, n, m, d, 4) })
+	require.Panics(t, func() { CrossWeights(dst, q, k, work, n, m, d, 4) })
+	require.Panics(t, func() { CrossWeights(dst, q, k, work[1:], n, m, d, heads) })
 }
 
 func TestTimeEncoding(t *testing.T) {

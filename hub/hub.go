@@ -300,7 +300,7 @@ func (h *Hub) Usage(p *tensor.Params, memory, x []float32, l Layer) []float32 {
 	q, k := make([]float32, n*d), make([]float32, h.Size*d)
 	asm.Gemm(false, false, n, d, d, x, d, p.Slice(l.Q), d, q, d, false)
 	asm.Gemm(false, false, h.Size, d, d, eff, d, p.Slice(l.K), d, k, d, false)
-	dst := make([]float32, n*h.Size)
-	attn.CrossWeights(dst, q, k, n, h.Size, d, l.Heads)
+	dst, work := make([]float32, n*h.Size), make([]float32, n*h.Size)
+	attn.CrossWeights(dst, q, k, work, n, h.Size, d, l.Heads)
 	return dst
 }

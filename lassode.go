@@ -15,13 +15,35 @@
 //	}
 //	fmt.Println(fc.Mean[0], fc.Quantile(0.9)[0], fc.Rate[0])
 //
-// A missing observation is NaN. Times may be in any unit and must increase.
+// A missing observation is NaN. Times may be in any unit and must increase. A
+// [Forecast] has, per time asked and channel, the mean, its exact rate of change,
+// quantiles for any probability, and the local linear modes of every window.
+//
+// # Where to start
+//
+//   - One series: [Model.Forecast]. Many: [Model.ForecastBatch], on all
+//     processors. A stream: [Session], one row at a time, without garbage.
+//   - What is known of the system, bounds and a conserved total, goes into
+//     [Series.Constraints] or [Session.Constrain].
+//   - Runs of the machine at hand make it better: [Model.FineTune], which is
+//     never worse than the original on runs that it keeps apart, or, without
+//     training, [Model.Adapt].
+//   - New weights: [Pretrain], from any [Source]; package ode has one.
+//   - Weights are safetensors files: [Load], [Model.Save]. Those of package
+//     pretrained are part of the module, and only its importers carry them.
+//
+// Bad input is answered by an [InputError] that names the field, the value and
+// what was expected; it never panics, whatever the numbers. How the model works,
+// with its formulas, and where it must not be trusted, is in
+// docs/how-it-works.md.
 //
 // # Concurrency and determinism
 //
 // A [Model] is immutable and safe for concurrent use. A [Session] belongs to
-// one goroutine. On one machine the same call gives the same bits, whatever
-// the number of threads; pretraining and fine-tuning included.
+// one goroutine. A [Forecast] may be read by several, but for one that a Session
+// is filling. On one machine the same call gives the same bits, whatever the
+// number of threads; pretraining and fine-tuning included. Between processors
+// results agree to the tolerances in docs/how-it-works.md.
 package lassode
 
 import (

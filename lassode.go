@@ -33,7 +33,8 @@
 //     pretrained are part of the module, and only its importers carry them.
 //
 // Bad input is answered by an [InputError] that names the field, the value and
-// what was expected; it never panics, whatever the numbers. How the model works,
+// what was expected; of what a user supplies only a probability outside of 0 to 1
+// panics, in [Forecast.Quantile]. How the model works,
 // with its formulas, and where it must not be trusted, is in
 // docs/how-it-works.md.
 //
@@ -88,7 +89,8 @@ type Source interface {
 }
 
 // Collect reads a sequence of trajectories into memory and returns it as a
-// [Source]. It stops at the first error.
+// [Source]. It stops at the first error, and names the trajectory by its index
+// from 0. The series are kept, not copied.
 func Collect(seq iter.Seq2[Series, error]) (Source, error) {
 	var all sliceSource
 	for s, err := range seq {
@@ -100,7 +102,8 @@ func Collect(seq iter.Seq2[Series, error]) (Source, error) {
 	return all, nil
 }
 
-// SliceSource makes a [Source] of trajectories held in memory.
+// SliceSource makes a [Source] of trajectories held in memory. They are kept, not
+// copied, and must not change while they are in use.
 func SliceSource(series []Series) Source { return sliceSource(series) }
 
 type sliceSource []Series
@@ -142,6 +145,7 @@ func inputError(field, want, format string, args ...any) error {
 }
 
 // Validate returns an [InputError] that names the first bad entry, or nil.
+// Observations that break the constraints are such entries.
 func (s Series) Validate() error {
 	if len(s.Times) == 0 {
 		return inputError("Times", "at least one observation", "empty")

@@ -36,8 +36,8 @@ import (
 //     that of normal errors of the same scales does, s_c^2 becoming
 //     s_c^2 (1 - w_c^2 s_c^2 / sum_j w_j^2 s_j^2), which is [Forecast.Scale].
 //   - Every quantile is a value that its channel has in some allowed state. The
-//     quantiles of all channels at one p are not such a state: no more than one
-//     of the summands of a total can be above its mean alone.
+//     quantiles of all channels at one p are not one such state: where a summand
+//     of the total is above its mean, others must be below theirs.
 //   - With a total of two channels one is what the other leaves:
 //     w_0 Quantile(p)[i][0] + w_1 Quantile(1-p)[i][1] = Total where both weights
 //     have the same sign, and with p for both where not. With one channel the

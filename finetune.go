@@ -139,8 +139,11 @@ const fineTuneChecks = 8
 // FineTune trains a copy of the model on series of one kind of system and
 // returns it, or the original weights where the copy is not clearly better on the
 // part of the series kept apart: where the gain may be chance, which of a few
-// series even a large one may be, the original counts. m itself is unchanged. Series should be as dense
-// and clean as they are to be had; contexts with losses are drawn from them.
+// series even a large one may be, the original counts. m itself is unchanged.
+// Series should be as dense and clean as they are to be had; contexts with losses
+// are drawn from them. Each needs 24 rows; a bad series or option is an
+// [InputError]. When ctx ends, the error is that of the context and there is no
+// model.
 func (m *Model) FineTune(ctx context.Context, series []Series, opt FineTuneOptions) (*Model, FineTuneReport, error) {
 	var report FineTuneReport
 	if err := opt.Validate(); err != nil {
@@ -450,7 +453,8 @@ func (n *network) fineTuneGroups(scope string, rate float64) []optim.Group {
 // Adapt returns a model whose hub has been written to by the tokens of series,
 // with all weights as they were: what a fleet of systems has in common becomes
 // readable for each of them. rate in (0, 1] is the share of the hub's memory
-// that may be replaced.
+// that may be replaced. m is unchanged. A bad rate or series, or a model without a
+// hub, is an [InputError].
 func (m *Model) Adapt(series []Series, rate float64) (*Model, error) {
 	if m.net.hub == nil {
 		return nil, inputError("model", "a model with hub tokens", "one without")

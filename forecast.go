@@ -7,13 +7,16 @@ import (
 )
 
 // Forecast is the answer of a model at the asked times. All slices have a row
-// per time and a column per channel, in the units of the series.
+// per time and a column per channel, in the units of the series. Several
+// goroutines may read one, as long as no session is filling it.
 type Forecast struct {
 	// Times are the query times as they were asked.
 	Times []float64
 	// Mean is the predicted state.
 	Mean [][]float64
-	// Rate is the exact time derivative of Mean.
+	// Rate is the exact time derivative of Mean, per unit of time of the series,
+	// from the closed form. At the edge of two windows, where Mean is continuous
+	// and its derivative is not, it is that of the later one.
 	Rate [][]float64
 	// Scale is the predicted size of the error; quantiles are Mean plus
 	// Scale times the calibrated quantile of the model's error distribution.
@@ -21,7 +24,7 @@ type Forecast struct {
 	// given the total, and before the bounds.
 	Scale [][]float64
 	// Segments describe the local linear dynamics, one per window and channel,
-	// ordered by channel, then by time.
+	// ordered by channel, then by time. Nil in forecasts of a [Session].
 	Segments []Segment
 
 	calibration *Calibration
@@ -58,7 +61,8 @@ func reshape(x [][]float64, rows, columns int) [][]float64 {
 // Quantile returns the value below which the state lies with probability p, a
 // row per time and a column per channel. It rises with p, and that of 0.5 is
 // Mean. It panics unless 0 < p < 1. Beyond the outermost measured levels, 0.005
-// and 0.995, the tails run on as those of a Laplace distribution.
+// and 0.995, the tails run on as those of a Laplace distribution. The result is
+// new memory; calls may overlap.
 func (f *Forecast) Quantile(p float64) [][]float64 {
 	if !(p > 0 && p < 1) {
 		panic(fmt.Sprintf("lassode: Quantile: probability %v, must be between 0 and 1", p))
@@ -102,7 +106,10 @@ func columns(x [][]float64) int {
 }
 
 // Segment is the locally linear model z' = Az + b of one channel over one
-// window of time.
+// window of time, in closed form z(t) = e^(lambda t) z(0) + (e^(lambda t) - 1)/lambda b
+// for each eigenvalue lambda. It is what the network adds to its guides, so that
+// amplitudes are small where these are good. Before the first observation, growth
+// is that of time running forwards.
 type Segment struct {
 	Channel    int
 	Start, End float64   // the window, in the unit of the series
@@ -115,7 +122,7 @@ type Segment struct {
 type Mode struct {
 	Growth    float64 // real part of the eigenvalue, per unit of time; negative = decay
 	Frequency float64 // cycles per unit of time
-	Amplitude float64 // peak contribution to the channel within the window, in its units
+	Amplitude float64 // bound of its contribution to the channel about its fixed point within the window, in its units
 }
 
 // Calibration holds the quantiles of the error divided by the predicted scale,

@@ -15,13 +15,36 @@
 //	}
 //	fmt.Println(fc.Mean[0], fc.Quantile(0.9)[0], fc.Rate[0])
 //
-// A missing observation is NaN. Times may be in any unit and must increase.
+// A missing observation is NaN. Times may be in any unit and must increase. A
+// [Forecast] has, per time asked and channel, the mean, its exact rate of change,
+// quantiles for any probability, and the local linear modes of every window.
+//
+// # Where to start
+//
+//   - One series: [Model.Forecast]. Many: [Model.ForecastBatch], on all
+//     processors. A stream: [Session], one row at a time, without garbage.
+//   - What is known of the system, bounds and a conserved total, goes into
+//     [Series.Constraints] or [Session.Constrain].
+//   - Runs of the machine at hand make it better: [Model.FineTune], which is
+//     never worse than the original on runs that it keeps apart, or, without
+//     training, [Model.Adapt].
+//   - New weights: [Pretrain], from any [Source]; package ode has one.
+//   - Weights are safetensors files: [Load], [Model.Save]. Those of package
+//     pretrained are part of the module, and only its importers carry them.
+//
+// Bad input is answered by an [InputError] that names the field, the value and
+// what was expected; of what a user supplies only a probability outside of 0 to 1
+// panics, in [Forecast.Quantile]. How the model works,
+// with its formulas, and where it must not be trusted, is in
+// docs/how-it-works.md.
 //
 // # Concurrency and determinism
 //
 // A [Model] is immutable and safe for concurrent use. A [Session] belongs to
-// one goroutine. On one machine the same call gives the same bits, whatever
-// the number of threads; pretraining and fine-tuning included.
+// one goroutine. A [Forecast] may be read by several, but for one that a Session
+// is filling. On one machine the same call gives the same bits, whatever the
+// number of threads; pretraining and fine-tuning included. Between processors
+// results agree to the tolerances in docs/how-it-works.md.
 package lassode
 
 import (
@@ -66,7 +89,8 @@ type Source interface {
 }
 
 // Collect reads a sequence of trajectories into memory and returns it as a
-// [Source]. It stops at the first error.
+// [Source]. It stops at the first error, and names the trajectory by its index
+// from 0. The series are kept, not copied.
 func Collect(seq iter.Seq2[Series, error]) (Source, error) {
 	var all sliceSource
 	for s, err := range seq {
@@ -78,7 +102,8 @@ func Collect(seq iter.Seq2[Series, error]) (Source, error) {
 	return all, nil
 }
 
-// SliceSource makes a [Source] of trajectories held in memory.
+// SliceSource makes a [Source] of trajectories held in memory. They are kept, not
+// copied, and must not change while they are in use.
 func SliceSource(series []Series) Source { return sliceSource(series) }
 
 type sliceSource []Series
@@ -120,6 +145,7 @@ func inputError(field, want, format string, args ...any) error {
 }
 
 // Validate returns an [InputError] that names the first bad entry, or nil.
+// Observations that break the constraints are such entries.
 func (s Series) Validate() error {
 	if len(s.Times) == 0 {
 		return inputError("Times", "at least one observation", "empty")

@@ -59,7 +59,8 @@ func (m *Model) Info() Info {
 // Rows closer in time than 1e-10 of the observed span count as one, of which the
 // first value of each channel is taken.
 //
-// A channel without any observation gets NaN. A channel that never changes, or
+// A channel without any observation gets NaN, unless a conserved total decides it
+// ([Constraints]). A channel that never changes, or
 // a single observation, is continued as it is. Times more than MaxWindows/4
 // times the observed span away from it are answered by the mean and spread of
 // the observations.

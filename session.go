@@ -375,8 +375,9 @@ func (s *Session) MarshalBinary() ([]byte, error) { return s.AppendBinary(nil) }
 
 // UnmarshalBinary restores a state that [Session.MarshalBinary] returned, with
 // its options; the forecasts that follow are, bit for bit, those of the session
-// that was saved, if the models are the same. A state that is damaged gives an
-// error and leaves the session as it was. data is copied. It implements
+// that was saved, if the models and the constraints are the same. A state that is
+// damaged gives an error and leaves the session as it was. data is copied. It
+// implements
 // [encoding.BinaryUnmarshaler].
 func (s *Session) UnmarshalBinary(data []byte) error {
 	if len(data) < sessionHeader+sessionStanding+4 || string(data[:len(sessionMagic)]) != sessionMagic {

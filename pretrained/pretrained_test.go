@@ -195,3 +195,59 @@ func Example() {
 	// t=7 within 0.5 of the truth: true, inside the band: true
 	// t=9 within 0.5 of the truth: true, inside the band: true
 }
+
+// TestConstraintsOnEpidemics forecasts epidemics in closed populations, with noise:
+// knowing that no share is negative and that all add to one must not make the error
+// larger nor the bands much too narrow.
+func TestConstraintsOnEpidemics(t *testing.T) {
+	m, err := pretrained.Model()
+	require.NoError(t, err)
+	draws := 60
+	if testing.Short() {
+		draws = 8
+	}
+	var miss, inside [2]float64
+	all := 0.
+	for i := range draws {
+		r := rand.New(rand.NewPCG(uint64(i), 29))
+		infection, recovery, waning := .6+.6*r.Float64(), .15+.15*r.Float64(), .01+.03*r.Float64()
+		x := [3]float64{.99, .01, 0}
+		const rows, seen, sigma = 60, 30, .02
+		var s lassode.Series
+		var at []float64
+		var truth [][3]float64
+		for j := range rows {
+			if j < seen {
+				s.Times = append(s.Times, float64(j))
+				s.Values = append(s.Values, []float64{x[0] + sigma*r.NormFloat64(), x[1] + sigma*r.NormFloat64(), x[2] + sigma*r.NormFloat64()})
+			} else {
+				at = append(at, float64(j))
+				truth = append(truth, x)
+			}
+			for range 100 {
+				a, b, c := infection*x[0]*x[1], recovery*x[1], waning*x[2]
+				x[0], x[1], x[2] = x[0]+.01*(c-a), x[1]+.01*(a-b), x[2]+.01*(b-c)
+			}
+		}
+		for k := range 2 {
+			if k == 1 {
+				s.Constraints = &lassode.Constraints{Lower: []float64{0, 0, 0}, Weights: []float64{1, 1, 1}, Total: 1, Tolerance: []float64{.1, .1, .1}}
+			}
+			f, err := m.Forecast(s, at)
+			require.NoError(t, err)
+			low, high := f.Quantile(.1), f.Quantile(.9)
+			for j, row := range truth {
+				for c, v := range row {
+					miss[k] += math.Abs(f.Mean[j][c] - v)
+					if low[j][c] <= v && v <= high[j][c] {
+						inside[k]++
+					}
+				}
+			}
+		}
+		all += float64(3 * len(at))
+	}
+	t.Logf("mean absolute error %.4f free, %.4f constrained; the 80 %% bands hold %.2f and %.2f", miss[0]/all, miss[1]/all, inside[0]/all, inside[1]/all)
+	require.Less(t, miss[1], miss[0])
+	require.Greater(t, inside[1]/all, inside[0]/all-.1)
+}

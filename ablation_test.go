@@ -273,7 +273,11 @@ func (c *contender) averaged(f func()) {
 // curveSteps is the number of steps behind each point of a loss curve.
 const curveSteps = 25
 
-// allocated so far, by the whole process.
+// memorySteps is the number of steps in which the memory of tapes is counted: it
+// grows to that of the largest micro-batch, and the count costs time.
+const memorySteps = 50
+
+// allocatedBytes counts what was allocated so far, by the whole process.
 func allocatedBytes() uint64 {
 	var m runtime.MemStats
 	runtime.ReadMemStats(&m)
@@ -306,11 +310,16 @@ func lockstep(all []*contender, base Config, src Source, lo, hi int, seed uint64
 				}
 			}
 			for i, c := range all {
-				before := allocatedBytes()
+				var before uint64
+				if step < memorySteps {
+					before = allocatedBytes()
+				}
 				begin := time.Now()
 				l := c.learn(draws[c.view.windows], 1/float32(micro))
 				seconds[i] += time.Since(begin).Seconds()
-				c.bytes += allocatedBytes() - before
+				if step < memorySteps {
+					c.bytes += allocatedBytes() - before
+				}
 				sums[i].total += l.total / float64(micro)
 				sums[i].state += l.state / float64(micro)
 			}
@@ -346,7 +355,7 @@ type probeRow struct {
 }
 
 // probeTokens is about the size of a probe.
-const probeTokens = 4096
+const probeTokens = 512
 
 // AblationTask is one forecast of an evaluation: the clean curve and what is
 // seen of it. All rows behind the last one seen are asked for.
@@ -719,8 +728,8 @@ type AblationResult struct {
 	Families map[string][]string `json:",omitempty"` // in the records of the default only
 }
 
-// RunAblation trains all contenders from every seed and measures them halfway
-// and at the end. The first result of each evaluation is the default; the guides'
+// RunAblation trains all contenders from every seed and measures them
+// at the end. The first result of each evaluation is the default; the guides'
 // mixture alone, which is trained with it, is measured as a contender of its own.
 func RunAblation(src Source, suites []AblationSuite, opt AblationOptions) error {
 	probes := map[int]map[string][]*probe{} // by windows of the view, by suite
@@ -742,7 +751,7 @@ func RunAblation(src Source, suites []AblationSuite, opt AblationOptions) error 
 			if step%curveSteps == 0 {
 				opt.Log("seed %d, step %d of %d after %.0f s: state loss of the default %.4f", seed, step, opt.Steps, time.Since(begin).Seconds(), all[0].curve[len(all[0].curve)-1])
 			}
-			if step != opt.Steps && step != opt.Steps/2 {
+			if step != opt.Steps {
 				return nil
 			}
 			for i, c := range all {

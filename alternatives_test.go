@@ -73,11 +73,12 @@ func (f *denseForm) params(n *network) {
 	f.generator = n.params.Add("dense.generator", m*m)
 }
 
-// initialise starts with the decay of the pairs and some of their frequencies.
+// initialise starts with the decay of the pairs and some of their lower
+// frequencies: up to a norm of 4 the exponential runs in float32.
 func (f *denseForm) initialise(n *network) {
 	m, a := f.order(n), n.params.Slice(f.generator)
 	freq := make([]float32, m/2)
-	spaced(freq, math.Log(.25), math.Log(9))
+	spaced(freq, math.Log(.25), math.Log(3))
 	for i := range m {
 		a[i*m+i] = -.2
 	}
@@ -256,7 +257,7 @@ type gruBody struct {
 
 func (b *gruBody) params(n *network) {
 	d := n.cfg.Width
-	b.hidden = 3 * d
+	b.hidden = 2 * d
 	p := n.params
 	b.in, b.bias = p.Add("gru.in", d, 3*b.hidden), p.Add("gru.bias", 6*b.hidden)
 	b.state, b.mean = p.Add("gru.state", b.hidden, 3*b.hidden), p.Add("gru.mean", b.hidden, 3*b.hidden)

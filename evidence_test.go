@@ -19,7 +19,7 @@ import (
 // embedded.
 func ablationConfig() lassode.Config {
 	c := lassode.DefaultConfig()
-	c.Width, c.Blocks, c.Feed, c.PhaseModes, c.Encoder, c.Mixer = 64, 3, 128, 8, 32, 32
+	c.Width, c.Blocks, c.Feed, c.PhaseModes, c.Encoder, c.Mixer = 48, 3, 96, 8, 32, 24
 	return c
 }
 
@@ -87,7 +87,7 @@ func TestAblation(t *testing.T) {
 		t.Skip("LASSODE_ABLATION is neither quick nor full")
 	}
 	require.NotEmpty(t, out, "LASSODE_EVIDENCE names no folder")
-	opt := lassode.AblationOptions{Config: ablationConfig(), Micro: 4, Tokens: 320, Held: 4096, Only: os.Getenv("LASSODE_ONLY"), Log: t.Logf}
+	opt := lassode.AblationOptions{Config: ablationConfig(), Micro: 2, Tokens: 320, Held: 4096, Only: os.Getenv("LASSODE_ONLY"), Log: t.Logf}
 	n := 200
 	switch kind {
 	case "quick":

@@ -86,8 +86,8 @@ type view struct {
 
 // viewed is the memory of a view.
 type viewed struct {
-	in                                                       inputs
-	time, channel, features, prior, nodes, trust, siteGuides []float32
+	in                                                               inputs
+	time, channel, features, prior, inside, nodes, trust, siteGuides []float32
 }
 
 // neutralTrust is the value of inputs.trust at which the gate of the token's own
@@ -128,6 +128,7 @@ func (w *viewed) see(v view, in *inputs, guides []float32) (*inputs, []float32) 
 	}
 	out.features = zeros(&w.features, len(in.features))
 	out.prior = zeros(&w.prior, len(in.prior))
+	out.inside = zeros(&w.inside, len(in.inside))
 	out.nodes = zeros(&w.nodes, len(in.nodes))
 	out.trust = zeros(&w.trust, len(in.trust))
 	for i := range out.trust {

@@ -216,16 +216,16 @@ func (b *registerBody) tokens(t *tensor.Tape, n *network, x *tensor.Tensor, in *
 		}
 		y := joined()
 		a := attn.MultiHead(t, t.Linear(t.RMSNorm(y, t.Param(block.timeNorm)), t.Param(block.timeQKV), nil, tensor.None), rows, all, 1, cfg.Heads, nil, nil)
-		y = t.Add(y, t.Linear(a, t.Param(block.timeOut), nil, tensor.None))
+		y = t.LinearAdd(y, a, t.Param(block.timeOut), nil)
 		if in.channels > 1 {
 			a = attn.MultiHead(t, t.Linear(t.RMSNorm(y, t.Param(block.channelNorm)), t.Param(block.channelQKV), nil, tensor.None), rows/in.channels, in.channels, all, cfg.Heads, nil, nil)
-			y = t.Add(y, t.Linear(a, t.Param(block.channelOut), nil, tensor.None))
+			y = t.LinearAdd(y, a, t.Param(block.channelOut), nil)
 		}
 		if n.hub != nil {
-			y = t.Add(y, n.hub.Read(t, hubTokens, t.RMSNorm(y, t.Param(block.hubNorm)), block.hubRead))
+			y = n.hub.Read(t, y, hubTokens, t.RMSNorm(y, t.Param(block.hubNorm)), block.hubRead)
 		}
 		h := t.Linear(t.RMSNorm(y, t.Param(block.feedNorm)), t.Param(block.feedIn), nil, tensor.None)
-		split(t.Add(y, t.Linear(t.Glu(h), t.Param(block.feedOut), nil, tensor.None)))
+		split(t.LinearAdd(y, t.Glu(h), t.Param(block.feedOut), nil))
 	}
 	return x, nil
 }

@@ -40,6 +40,9 @@ func BenchmarkForecast(b *testing.B) {
 						}
 					}
 					var f Forecast
+					if err := sess.ForecastInto(&f, at); err != nil { // the memory grows
+						b.Fatal(err)
+					}
 					b.ReportAllocs()
 					for b.Loop() {
 						if fresh { // the last row again: the same work at any count
@@ -54,6 +57,53 @@ func BenchmarkForecast(b *testing.B) {
 				})
 			}
 		}
+	}
+}
+
+// BenchmarkLive measures a new row and a forecast of 128 later times, again and
+// again, on one core: 3 channels, the last 256 rows being the context.
+func BenchmarkLive(b *testing.B) {
+	m := benchModel()
+	for _, hold := range []float64{0, 1. / 32, 1. / 16} {
+		b.Run(fmt.Sprintf("hold=%.3f", hold), func(b *testing.B) {
+			sess, err := m.NewSessionWith(SessionOptions{Rows: 256, Hold: hold})
+			if err != nil {
+				b.Fatal(err)
+			}
+			const period = 4096
+			s := sine(period, 3)
+			at := make([]float64, 128)
+			var f Forecast
+			encoded, n := 0, 0
+			step := func() {
+				t := s.Times[n%period] + .1*period*float64(n/period)
+				if err := sess.Observe(t, s.Values[n%period]); err != nil {
+					b.Fatal(err)
+				}
+				n++
+				if n < 256 {
+					return
+				}
+				for i := range at {
+					at[i] = t + .1*float64(i+1)
+				}
+				if err := sess.ForecastInto(&f, at); err != nil {
+					b.Fatal(err)
+				}
+				if sess.fresh == 0 {
+					encoded++
+				}
+			}
+			for n < 300 {
+				step()
+			}
+			b.ReportAllocs()
+			encoded = 0
+			for b.Loop() {
+				step()
+			}
+			b.ReportMetric(float64(encoded)/float64(b.N), "encodings/op")
+		})
 	}
 }
 

@@ -182,11 +182,10 @@ func (m *Model) FineTune(ctx context.Context, series []Series, opt FineTuneOptio
 		if library == nil || opt.Scope == "hub" {
 			break
 		}
-		candidate := *m
-		candidate.fleet = library.weighted(weight)
+		candidate := &Model{net: m.net, calibration: m.calibration, provenance: m.provenance, fleet: library.weighted(weight)}
 		if e := candidate.validationError(held, shares, opt.Workers); e < report.After {
 			report.After, report.Kept, report.LibraryWeight = e, "tuned", weight
-			best = &candidate
+			best = candidate
 		}
 	}
 

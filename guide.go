@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 
+	"github.com/lassode/lassode/asm"
 	"github.com/lassode/lassode/classical"
 	"github.com/lassode/lassode/tensor"
 )
@@ -41,12 +42,14 @@ func guideWeights(t *tensor.Tape, ahead, inside *tensor.Tensor, seen []int32, wi
 	}
 	out := t.Output(tensor.MakeShape(rows, windows, 2, guideSlots), ahead, inside)
 	clear(out.Data)
+	var interpolants [classical.NumInside]float32 // the same in all seen windows of a row
 	for r := range rows {
+		asm.SoftmaxRows(interpolants[:], inside.Data[r*classical.NumInside:], 1, classical.NumInside)
 		for k := range windows {
 			for e := range 2 {
 				w := out.Data[((r*windows+k)*2+e)*guideSlots:][:guideSlots]
 				if k < int(seen[r]) {
-					softmaxInto(w[n:], inside.Data[r*classical.NumInside:][:classical.NumInside])
+					copy(w[n:], interpolants[:])
 					continue
 				}
 				first, s := horizonShare(float32(k+e-int(seen[r])) / float32(windows-int(seen[r])))
@@ -54,7 +57,7 @@ func guideWeights(t *tensor.Tape, ahead, inside *tensor.Tensor, seen []int32, wi
 					l := ahead.Data[(r*n+i)*3:][:3]
 					w[i] = (1-s)*l[first] + s*l[first+1]
 				}
-				softmaxInto(w[:n], w[:n])
+				asm.SoftmaxRows(w, w, 1, n)
 			}
 		}
 	}
@@ -63,21 +66,6 @@ func guideWeights(t *tensor.Tape, ahead, inside *tensor.Tensor, seen []int32, wi
 		node.Ints[0] = windows
 	}
 	return out
-}
-
-func softmaxInto(dst, x []float32) {
-	top := x[0]
-	for _, v := range x[1:] {
-		top = max(top, v)
-	}
-	var sum float32
-	for i, v := range x {
-		dst[i] = float32(math.Exp(float64(v - top)))
-		sum += dst[i]
-	}
-	for i := range dst {
-		dst[i] /= sum
-	}
 }
 
 func guideWeightsBackward(t *tensor.Tape, node *tensor.Node) {
@@ -94,7 +82,7 @@ func guideWeightsBackward(t *tensor.Tape, node *tensor.Node) {
 						continue
 					}
 					w, dw = w[n:], dw[n:]
-					mean := dotFloat(w, dw)
+					mean := asm.Dot(w, dw)
 					d := inside.Grad[r*classical.NumInside:][:classical.NumInside]
 					for i := range d {
 						d[i] += w[i] * (dw[i] - mean)
@@ -105,7 +93,7 @@ func guideWeightsBackward(t *tensor.Tape, node *tensor.Node) {
 					continue
 				}
 				first, s := horizonShare(float32(k+e-int(seen[r])) / float32(windows-int(seen[r])))
-				mean := dotFloat(w[:n], dw[:n])
+				mean := asm.Dot(w[:n], dw[:n])
 				for i := range n {
 					g := w[i] * (dw[i] - mean)
 					d := ahead.Grad[(r*n+i)*3:][:3]
@@ -133,14 +121,19 @@ func refineWeights(t *tensor.Tape, weights, say *tensor.Tensor, seen []int32, wi
 		for _, v := range s[1:] {
 			top = max(top, v)
 		}
-		var sum float32
 		for i, v := range s {
+			y[i] = v - top
+		}
+		asm.Exp(y, y)
+		var sum float32
+		for i, v := range w {
 			// The floor lets a token bring back what the mixer has ruled out.
-			y[i] = max(w[i], weightFloor) * float32(math.Exp(float64(v-top)))
+			y[i] *= max(v, weightFloor)
 			sum += y[i]
 		}
+		inv := 1 / sum
 		for i := range y {
-			y[i] /= sum
+			y[i] *= inv
 		}
 	}
 	if node := t.Record(opRefine, out, weights, say); node != nil {
@@ -167,7 +160,7 @@ func refineBackward(t *tensor.Tape, node *tensor.Node) {
 	for at := 0; at < len(node.Out.Data); at += guideSlots {
 		lo, hi := slotRange(at/(2*guideSlots), seen, windows)
 		y, dy := node.Out.Data[at+lo:at+hi], node.Out.Grad[at+lo:at+hi]
-		mean := dotFloat(y, dy)
+		mean := asm.Dot(y, dy)
 		if say.Grad != nil {
 			d := say.Grad[at+lo : at+hi]
 			for i := range d {
@@ -185,46 +178,39 @@ func refineBackward(t *tensor.Tape, node *tensor.Node) {
 	}
 }
 
-func dotFloat(a, b []float32) float32 {
-	var sum float32
-	for i, v := range a {
-		sum += v * b[i]
-	}
-	return sum
-}
-
 // mixGuides evaluates the mixture at s sites per token: weights [tokens, 2,
 // guideSlots] at the edges, guides [tokens, s, guideSlots] and tau [tokens, s]
-// without gradient. It returns the mixture [tokens, s] and, without gradient,
-// the spread of the guides about it under the same weights.
-func mixGuides(t *tensor.Tape, weights *tensor.Tensor, guides, tau []float32, s int) (mix, spread *tensor.Tensor) {
+// without gradient. It returns the mixture [tokens, s].
+func mixGuides(t *tensor.Tape, weights *tensor.Tensor, guides, tau []float32, s int) *tensor.Tensor {
 	tokens := len(tau) / s
 	if weights.Size() != tokens*2*guideSlots || len(guides) != len(tau)*guideSlots {
 		panic(fmt.Sprintf("lassode: mixGuides: weights %v for %d guide values at %d sites", weights.Shape, len(guides), len(tau)))
 	}
-	mix = t.Output(tensor.MakeShape(tokens, s), weights)
-	spread = t.New(tokens, s)
-	var w [guideSlots]float32
+	mix := t.Output(tensor.MakeShape(tokens, s), weights)
 	for i, at := range tau {
-		w0 := weights.Data[i/s*2*guideSlots:][:guideSlots]
-		w1 := weights.Data[i/s*2*guideSlots+guideSlots:][:guideSlots]
+		w := weights.Data[i/s*2*guideSlots:][:2*guideSlots]
 		g := guides[i*guideSlots:][:guideSlots]
-		var sum, square float32
-		for j, v := range g {
-			w[j] = w0[j] + at*(w1[j]-w0[j])
-			sum += w[j] * v
-		}
-		for j, v := range g {
-			square += w[j] * (v - sum) * (v - sum)
-		}
-		mix.Data[i] = sum
-		spread.Data[i] = float32(math.Sqrt(float64(max(square, 0))))
+		left, right := asm.Dot(w[:guideSlots], g), asm.Dot(w[guideSlots:], g)
+		mix.Data[i] = left + at*(right-left)
 	}
 	if node := t.Record(opMixGuides, mix, weights); node != nil {
 		node.Saved[0], node.Saved[1] = guides, tau
 		node.Ints[0] = s
 	}
-	return mix, spread
+	return mix
+}
+
+// guideSpread returns the standard deviation of the guides about their mixture
+// mix at local time tau, under weights [2, guideSlots] at the edges of the
+// window.
+func guideSpread(weights, guides []float32, mix, tau float32) float64 {
+	w0, w1 := weights[:guideSlots], weights[guideSlots:][:guideSlots]
+	var square float32
+	for j, v := range guides[:guideSlots] {
+		d := v - mix
+		square += (w0[j] + tau*(w1[j]-w0[j])) * d * d
+	}
+	return math.Sqrt(float64(max(square, 0)))
 }
 
 func mixGuidesBackward(t *tensor.Tape, node *tensor.Node) {
@@ -233,15 +219,11 @@ func mixGuidesBackward(t *tensor.Tape, node *tensor.Node) {
 		return
 	}
 	for i, at := range tau {
-		d0 := weights.Grad[i/s*2*guideSlots:][:guideSlots]
-		d1 := weights.Grad[i/s*2*guideSlots+guideSlots:][:guideSlots]
+		d := weights.Grad[i/s*2*guideSlots:][:2*guideSlots]
 		g := guides[i*guideSlots:][:guideSlots]
 		right := node.Out.Grad[i] * at
-		left := node.Out.Grad[i] - right
-		for j, v := range g {
-			d0[j] += left * v
-			d1[j] += right * v
-		}
+		asm.Axpy(node.Out.Grad[i]-right, g, d[:guideSlots])
+		asm.Axpy(right, g, d[guideSlots:])
 	}
 }
 

@@ -171,8 +171,7 @@ func TestGradients(t *testing.T) {
 			inputs: [][]float32{unit(rows * windows * 2 * guideSlots)},
 			shapes: [][]int{{rows * windows, 2, guideSlots}},
 			run: func(tp *tensor.Tape, x []*tensor.Tensor) *tensor.Tensor {
-				mix, _ := mixGuides(tp, x[0], guides, tau, q)
-				return mix
+				return mixGuides(tp, x[0], guides, tau, q)
 			},
 			reference: func(x [][]float64) []float64 {
 				out := make([]float64, len(tau))
@@ -366,18 +365,27 @@ func TestTrainingAndInferenceAgree(t *testing.T) {
 	m.net.forward(e.tape, &e.in, &e.enc, true)
 	geo := e.sys.geo
 	e.fillEdges()
+	e.sign = 1
+	rows := make([]int, targetsPerWindow)
+	for q := range rows {
+		rows[q] = q
+	}
+	for c := range e.sys.channels {
+		e.live = append(e.live, c)
+	}
+	var f Forecast
+	f.shape(make([]float64, targetsPerWindow), e.sys.channels)
 	for c := range e.sys.channels {
 		for k := range geo.count {
 			token := c*geo.count + k
 			for q := range targetsPerWindow {
-				tau := float64(tk.tau[token*sitesPerWindow+2+q])
-				v, _, ls := e.window(c, k, tau)
-				left, right := jump(e.edges, c, k, geo.count)
-				v += (1-tau)*left + tau*right
-				left, right = jump(e.scales, c, k, geo.count)
-				ls += (1-tau)*left + tau*right
-				require.InDelta(t, state.Data[token*targetsPerWindow+q], v, 1e-3)
-				require.InDelta(t, logScale.Data[token*targetsPerWindow+q], ls, 1e-4)
+				e.tau[q] = tk.tau[token*sitesPerWindow+2+q]
+				e.local[q] = float64(e.tau[q])
+			}
+			e.evaluate(&f, c, k, rows)
+			for q := range targetsPerWindow {
+				require.InDelta(t, state.Data[token*targetsPerWindow+q], (f.Mean[q][c]-e.sys.mid[c])/e.sys.half[c], 1e-3)
+				require.InDelta(t, logScale.Data[token*targetsPerWindow+q], math.Log(f.Scale[q][c]/e.sys.half[c]), 1e-4)
 			}
 		}
 	}

@@ -7,6 +7,7 @@ import (
 	"runtime"
 	"slices"
 	"sort"
+	"sync"
 
 	"github.com/lassode/lassode/classical"
 	"github.com/lassode/lassode/linode"
@@ -20,6 +21,9 @@ type Model struct {
 	calibration Calibration
 	provenance  Provenance
 	fleet       *fleet // runs that the model was fine-tuned on, or nil
+
+	freeze sync.Once
+	frozen *tensor.Frozen // the weights for forecasts, made for the first engine
 }
 
 // Provenance says where weights come from.
@@ -117,16 +121,23 @@ type engine struct {
 	sign     float64 // 1, or -1 while the series is reversed
 	width    float64 // of windows that suits the signal, or -1 before it is known
 	encoded  bool    // whether enc holds the series in its present direction
+	hold     float64 // see SessionOptions
+	asked    float64 // end that the encoding was made for
 
-	guide, guideRate [guideSlots]float64
-	edges, scales    []float64 // [rows, windows, 2]: state and log scale of the error at the edges
-	own, ownRate     [1]float32
-	tau              [1]float32
-	usage            []float32
+	guide, guideRate  [guideSlots]float64
+	edges, scales     []float64             // [rows, windows, 2]: state and log scale of the error at the edges
+	local             [sitesPerCall]float64 // times within a window, waiting to be evaluated
+	tau, own, ownRate [sitesPerCall]float32 // the same times; the token's own ODE at them
+	usage             []float32
 }
 
+// sitesPerCall is the largest number of times of a window that are evaluated
+// together.
+const sitesPerCall = 16
+
 func (m *Model) newEngine() *engine {
-	return &engine{m: m, tape: tensor.NewTape(m.net.params, false), sys: system{fleet: m.fleet, own: -1}}
+	m.freeze.Do(func() { m.frozen = m.net.params.Freeze() })
+	return &engine{m: m, tape: m.frozen.NewTape(), sys: system{fleet: m.fleet, own: -1}}
 }
 
 // minSpan is the shortest span of observations: the widths of windows and
@@ -286,9 +297,35 @@ func (e *engine) ask(at []float64, f *Forecast, segments bool) error {
 	return nil
 }
 
+// series returns what load has taken, while it runs forwards.
+func (e *engine) series() Series {
+	s := Series{Times: e.times}
+	for i := range e.times {
+		row := make([]float64, e.channels)
+		for c := range row {
+			row[c] = math.NaN()
+		}
+		for j, c := range e.live {
+			row[c] = e.values[i*len(e.live)+j]
+		}
+		s.Values = append(s.Values, row)
+	}
+	return s
+}
+
+// serves reports whether an encoding that may be held answers for times up to
+// end, at or after the last row encoded.
+func (e *engine) serves(end float64) bool {
+	last := e.times[len(e.times)-1]
+	return e.sys.geo.at(end) <= float64(e.sys.geo.count) && end-last >= (e.asked-last)/2
+}
+
 // encode runs the network over the series in e.times and e.values, with
 // windows up to time end of its present direction, unless it has done so.
 func (e *engine) encode(end float64) {
+	if e.encoded && e.hold > 0 && e.serves(end) {
+		return
+	}
 	w := len(e.live)
 	first, last := e.times[0], e.times[len(e.times)-1]
 	if e.width < 0 {
@@ -297,7 +334,7 @@ func (e *engine) encode(end float64) {
 			e.width = signalWidth(e.times, e.values, w)
 		}
 	}
-	geo := placeWindows(e.m.net.cfg, first, last, end, e.width)
+	geo := placeWindows(e.m.net.cfg, first, last, end+e.hold*(last-first), e.width)
 	if e.encoded && geo == e.sys.geo {
 		return
 	}
@@ -307,98 +344,150 @@ func (e *engine) encode(end float64) {
 	e.tape.Reset()
 	e.m.net.forward(e.tape, &e.in, &e.enc, true)
 	e.fillEdges()
-	e.encoded = true
+	e.encoded, e.asked = true, end
 }
 
 // fillEdges evaluates all windows at both ends, where they will be joined.
 func (e *engine) fillEdges() {
 	channels, windows := e.sys.channels, e.sys.geo.count
-	e.edges = resize(e.edges, 2*channels*windows)
-	e.scales = resize(e.scales, 2*channels*windows)
+	tokens := channels * windows
+	e.edges = resize(e.edges, 2*tokens)
+	e.scales = resize(e.scales, 2*tokens)
+	t, enc := e.tape, &e.enc
+	tau := t.New(tokens, 2)
+	for i := range tokens {
+		tau.Data[2*i+1] = 1
+	}
+	own := linode.PairsReadout(t, enc.growth, enc.freq, enc.start, enc.drive, t.Param(e.m.net.readout), tau)
 	for c := range channels {
 		for k := range windows {
+			token := c*windows + k
 			for side := range 2 {
-				v, _, l := e.window(c, k, float64(side))
-				e.edges[(c*windows+k)*2+side], e.scales[(c*windows+k)*2+side] = v, l
+				// The windows to the left and right of an edge share its guides,
+				// except where the context ends.
+				if at := k + side; side == 1 || at == 0 || at == e.sys.geo.seen {
+					e.evalGuides(c, k, float64(at), nil)
+				}
+				value, _ := e.mixture(token, float64(side), nil)
+				e.edges[2*token+side] = value + float64(enc.gate.Data[token])*float64(own.Data[2*token+side])
+				e.scales[2*token+side] = float64(enc.scale.Data[2*token+side])
 			}
 		}
 	}
 }
 
-// window evaluates window k of channel c at local time tau, before the windows
-// are joined: state and rate in scaled units and window time, and the log
-// scale of the error.
-func (e *engine) window(c, k int, tau float64) (value, rate, logScale float64) {
-	token := c*e.sys.geo.count + k
-	value, rate = e.mixture(c, k, tau)
-	enc := &e.enc
-	p := e.m.net.cfg.Pairs
-	e.tau[0] = float32(tau)
-	linode.EvalPairs(e.own[:], e.ownRate[:], enc.growth.Data[token*p:][:p], enc.freq.Data[token*p:][:p],
-		enc.start.Data[token*2*p:][:2*p], enc.drive.Data[token*2*p:][:2*p], e.m.net.params.Slice(e.m.net.readout), e.tau[:])
-	gate := float64(enc.gate.Data[token])
-	value += gate * float64(e.own[0])
-	rate += gate * float64(e.ownRate[0])
-	s := enc.scale.Data[token*2:][:2]
-	return value, rate, (1-tau)*float64(s[0]) + tau*float64(s[1])
+// evalGuides evaluates the guides of window k of channel c at u, in window
+// units, into e.guide, and their time derivatives into rate unless it is nil.
+func (e *engine) evalGuides(c, k int, u float64, rate []float64) {
+	lo, hi := e.slots(k)
+	if rate != nil {
+		rate = rate[lo:hi]
+	}
+	if k < e.sys.geo.seen {
+		e.sys.bank.Inside(e.guide[lo:hi], rate, c, u)
+	} else {
+		e.sys.bank.Eval(e.guide[lo:hi], rate, c, u)
+	}
 }
 
-// mixture evaluates the mixed guides and their time derivative.
-func (e *engine) mixture(c, k int, tau float64) (value, rate float64) {
-	token := c*e.sys.geo.count + k
-	u := float64(k) + tau
-	lo, hi := 0, classical.NumGuides
+// slots returns the guides that take part in window k.
+func (e *engine) slots(k int) (lo, hi int) {
 	if k < e.sys.geo.seen {
-		lo, hi = hi, guideSlots
-		e.sys.bank.Inside(e.guide[lo:hi], e.guideRate[lo:hi], c, u)
-	} else {
-		e.sys.bank.Eval(e.guide[lo:hi], e.guideRate[lo:hi], c, u)
+		return classical.NumGuides, guideSlots
 	}
+	return 0, classical.NumGuides
+}
+
+// mixture mixes the guides in e.guide by the weights of a token at local time
+// tau. Unless rates is nil it returns the time derivative too.
+func (e *engine) mixture(token int, tau float64, rates []float64) (value, rate float64) {
+	lo, hi := e.slots(token % e.sys.geo.count)
 	w := e.enc.weights.Data[token*2*guideSlots:][:2*guideSlots]
-	for j := lo; j < hi; j++ {
-		g := e.guide[j]
-		d := e.guideRate[j]
+	w0, w1 := w[lo:hi], w[guideSlots+lo:][:hi-lo]
+	if rates == nil {
+		for j, g := range e.guide[lo:hi] {
+			left, right := float64(w0[j]), float64(w1[j])
+			value += (left + tau*(right-left)) * min(max(g, -guideBound), guideBound)
+		}
+		return value, 0
+	}
+	rates = rates[lo:hi]
+	for j, g := range e.guide[lo:hi] {
+		d := rates[j]
 		if g > guideBound || g < -guideBound {
 			g, d = float64(bounded(g)), 0
 		}
-		left, right := float64(w[j]), float64(w[guideSlots+j])
-		value += (left + tau*(right-left)) * g
-		rate += (left+tau*(right-left))*d + (right-left)*g
+		left, right := float64(w0[j]), float64(w1[j])
+		w := left + tau*(right-left)
+		value += w * g
+		rate += w*d + (right-left)*g
 	}
 	return value, rate
 }
 
-// answer fills the rows order of f from the present encoding.
+// answer fills the rows order of f, whose times rise in the direction of the
+// present encoding or fall, from that encoding.
 func (e *engine) answer(f *Forecast, at []float64, order []int) {
 	geo, sign := e.sys.geo, e.sign
+	last := e.times[len(e.times)-1]
 	for c, column := range e.live {
-		mid, half := e.sys.mid[c], e.sys.half[c]
-		f.half[column] = half
-		for _, i := range order {
-			u := geo.at(sign * at[i])
+		f.half[column] = e.sys.half[c]
+		window, n := 0, 0 // times that wait in e.tau, in rows order[first:]
+		first := 0
+		for i, row := range order {
+			u := geo.at(sign * at[row])
 			if u > float64(geo.count) && u < float64(geo.count)*(1+1e-9) {
 				u = float64(geo.count) // rounding
 			}
-			if u > float64(geo.count) {
-				f.Mean[i][column], f.Scale[i][column] = e.climate(c)
-				f.Rate[i][column] = 0
-				continue
-			}
 			k := min(max(int(u), 0), geo.count-1)
-			if sign*at[i] <= e.times[len(e.times)-1] {
+			if sign*at[row] <= last {
 				k = min(k, geo.seen-1)
 			}
-			tau := u - float64(k)
-			value, rate, logScale := e.window(c, k, tau)
-			left, right := jump(e.edges, c, k, geo.count)
-			value += (1-tau)*left + tau*right
-			rate += right - left
-			left, right = jump(e.scales, c, k, geo.count)
-			logScale += (1-tau)*left + tau*right
-			f.Mean[i][column] = finite(mid + half*value)
-			f.Rate[i][column] = finite(sign * rate * half / geo.width)
-			f.Scale[i][column] = finite(half * math.Exp(logScale))
+			beyond := u > float64(geo.count)
+			if n > 0 && (k != window || n == sitesPerCall || beyond) {
+				e.evaluate(f, c, window, order[first:first+n])
+				n = 0
+			}
+			if beyond {
+				f.Mean[row][column], f.Scale[row][column] = e.climate(c)
+				f.Rate[row][column] = 0
+				continue
+			}
+			if n == 0 {
+				window, first = k, i
+			}
+			e.local[n], e.tau[n] = u-float64(k), float32(u-float64(k))
+			n++
 		}
+		if n > 0 {
+			e.evaluate(f, c, window, order[first:first+n])
+		}
+	}
+}
+
+// evaluate fills channel c of rows of f, all in window k, whose local times are
+// in e.local and e.tau.
+func (e *engine) evaluate(f *Forecast, c, k int, rows []int) {
+	geo, enc, n := e.sys.geo, &e.enc, len(rows)
+	token := c*geo.count + k
+	p := e.m.net.cfg.Pairs
+	linode.EvalPairs(e.own[:n], e.ownRate[:n], enc.growth.Data[token*p:][:p], enc.freq.Data[token*p:][:p],
+		enc.start.Data[token*2*p:][:2*p], enc.drive.Data[token*2*p:][:2*p], e.m.net.params.Slice(e.m.net.readout), e.tau[:n])
+	gate := float64(enc.gate.Data[token])
+	scale := enc.scale.Data[token*2:][:2]
+	left, right := jump(e.edges, c, k, geo.count)
+	scaleLeft, scaleRight := jump(e.scales, c, k, geo.count)
+	scaleLeft, scaleRight = scaleLeft+float64(scale[0]), scaleRight+float64(scale[1])
+	column, mid, half := e.live[c], e.sys.mid[c], e.sys.half[c]
+	for i, row := range rows {
+		tau := e.local[i]
+		e.evalGuides(c, k, float64(k)+tau, e.guideRate[:])
+		value, rate := e.mixture(token, tau, e.guideRate[:])
+		value += gate*float64(e.own[i]) + (1-tau)*left + tau*right
+		rate += gate*float64(e.ownRate[i]) + right - left
+		f.Mean[row][column] = finite(mid + half*value)
+		f.Rate[row][column] = finite(e.sign * rate * half / geo.width)
+		f.Scale[row][column] = finite(half * math.Exp((1-tau)*scaleLeft+tau*scaleRight))
 	}
 }
 

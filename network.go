@@ -35,10 +35,10 @@ type network struct {
 	headNorm, head, headBias                   tensor.ParamID
 	growth, frequency, phaseFrequency, readout tensor.ParamID
 
-	mixCandidate, mixIn, mixInBias tensor.ParamID
-	mixLayer, mixLayerBias         [2]tensor.ParamID
-	mixOut, mixOutBias, insideOut  tensor.ParamID
-	insideBias, mixRow             tensor.ParamID
+	mixCandidate, mixIn, mixInBias  tensor.ParamID
+	mixLayer, mixLayerBias          [2]tensor.ParamID
+	mixOut, mixOutBias, insideOut   tensor.ParamID
+	insideBias, insideError, mixRow tensor.ParamID
 
 	blocks []block
 	hub    *hub.Hub // nil without hub tokens
@@ -115,6 +115,7 @@ func newNetwork(cfg Config) *network {
 	n.refine = p.Add("mixer.refine", d, 2*guideSlots)
 	n.insideOut = p.Add("mixer.inside", channelFeatures, classical.NumInside)
 	n.insideBias = p.Add("mixer.inside_bias", classical.NumInside)
+	n.insideError = p.Add("mixer.inside_error", classical.NumInside, classical.NumInside)
 	return n
 }
 
@@ -180,6 +181,9 @@ func (n *network) initialise(seed uint64) {
 	for _, id := range n.mixLayer {
 		fanIn(id)
 	}
+	for i := range classical.NumInside {
+		p.Slice(n.insideError)[i*classical.NumInside+i] = -6
+	}
 }
 
 // inputs is a micro-batch of systems with the same numbers of channels and
@@ -197,6 +201,7 @@ type inputs struct {
 	channel  []float32 // channelFeatures per row
 	features []float32 // NumGuides x NumFeatures per row
 	prior    []float32 // NumGuides per row: log10 validation error
+	inside   []float32 // NumInside per row: log10 error on observations left out
 	nodes    []float32 // guideNodes x guideSlots per token
 	nodeTau  []float32 // guideNodes per token
 	trust    []float32 // per token: log10 of the error expected of the guides
@@ -213,6 +218,7 @@ func (in *inputs) reset(channels, windows int) {
 	in.channel = in.channel[:0]
 	in.features = in.features[:0]
 	in.prior = in.prior[:0]
+	in.inside = in.inside[:0]
 	in.nodes = in.nodes[:0]
 	in.nodeTau = in.nodeTau[:0]
 	in.trust = in.trust[:0]
@@ -239,6 +245,7 @@ func (in *inputs) add(s *system) {
 		s.channelInputs(extend(&in.channel, channelFeatures), c)
 		s.bank.Features(extend(&in.features, classical.NumGuides*classical.NumFeatures), c)
 		s.bank.LogError(c, extend(&in.prior, classical.NumGuides))
+		s.bank.InsideError(c, extend(&in.inside, classical.NumInside))
 		lo := 0
 		last := 0.0 // time of the previous observation
 		for k := range s.geo.count {
@@ -261,7 +268,11 @@ func (in *inputs) add(s *system) {
 			in.offsets = append(in.offsets, int32(len(in.points)/pointFeatures))
 			s.fitWindow(extend(&in.window, windowFeatures), c, k, lo, hi)
 			lo = hi
-			s.geo.timeEncoding(extend(&in.time, timeFeatures), k)
+			if now := extend(&in.time, timeFeatures); c == 0 {
+				s.geo.timeEncoding(now, k)
+			} else { // as in the first channel
+				copy(now, in.time[len(in.time)-(s.geo.count+1)*timeFeatures:])
+			}
 			for i := range guideNodes {
 				tau := (float64(i) + .5) / guideNodes
 				in.nodeTau = append(in.nodeTau, float32(tau))
@@ -322,13 +333,15 @@ func (n *network) forward(t *tensor.Tape, in *inputs, enc *encoded, wantReads bo
 
 	first, candidates := n.mix(t, in)
 	enc.first = t.Reshape(first, tokens, 2, guideSlots)
-	nodes, spread := mixGuides(t, enc.first, in.nodes, in.nodeTau, guideNodes)
+	nodes := mixGuides(t, enc.first, in.nodes, in.nodeTau, guideNodes)
 	apart := t.New(tokens, guideSamples*guideSlots)
 	in.guidesApart(apart.Data, nodes.Data)
 	side := t.New(tokens, guideFeatures-guideNodes)
 	for i := range tokens {
 		f := side.Data[i*(guideFeatures-guideNodes):]
-		f[0] = float32(math.Log10(float64(spread.Data[i*guideNodes+guideNodes/2])+1e-4)) / 2
+		mid := i*guideNodes + guideNodes/2
+		spread := guideSpread(enc.first.Data[i*2*guideSlots:], in.nodes[mid*guideSlots:], nodes.Data[mid], in.nodeTau[mid])
+		f[0] = float32(math.Log10(spread+1e-4)) / 2
 		f[1] = in.trust[i]
 		f[2] = 1
 	}
@@ -337,13 +350,13 @@ func (n *network) forward(t *tensor.Tape, in *inputs, enc *encoded, wantReads bo
 	if len(in.points) > 0 {
 		hidden := t.GRU(t.Input(in.points, len(in.points)/pointFeatures, pointFeatures), in.offsets,
 			t.Param(n.gruIn), t.Param(n.gruHidden), t.Param(n.gruInBias), t.Param(n.gruHiddenBias))
-		x = t.Add(x, t.Linear(hidden, t.Param(n.encode), nil, tensor.None))
+		x = t.LinearAdd(x, hidden, t.Param(n.encode), nil)
 	}
-	x = t.Add(x, t.Linear(t.Input(in.time, tokens, timeFeatures), t.Param(n.time), t.Param(n.timeBias), tensor.None))
-	x = t.Add(x, t.Linear(t.Concat(1, t.Scale(t.Clamp(nodes, -guideBound, guideBound), .5), side), t.Param(n.guide), nil, tensor.None))
-	x = t.Add(x, t.Linear(apart, t.Param(n.guides), nil, tensor.None))
+	x = t.LinearAdd(x, t.Input(in.time, tokens, timeFeatures), t.Param(n.time), t.Param(n.timeBias))
+	x = t.LinearAdd(x, t.Concat(1, t.Scale(t.Clamp(nodes, -guideBound, guideBound), .5), side), t.Param(n.guide), nil)
+	x = t.LinearAdd(x, apart, t.Param(n.guides), nil)
 	perRow := t.Linear(t.Input(in.channel, rows, channelFeatures), t.Param(n.channel), nil, tensor.None)
-	perRow = t.Add(perRow, t.Linear(t.MeanAxis(candidates, 1), t.Param(n.mixRow), nil, tensor.None))
+	perRow = t.LinearAdd(perRow, t.MeanAxis(candidates, 1), t.Param(n.mixRow), nil)
 	x = t.Reshape(t.Add(t.Reshape(x, rows, windows, d), t.Reshape(perRow, rows, 1, d)), tokens, d)
 
 	var hubTokens *tensor.Tensor
@@ -357,21 +370,21 @@ func (n *network) forward(t *tensor.Tape, in *inputs, enc *encoded, wantReads bo
 		}
 		h := t.RMSNorm(x, t.Param(b.timeNorm))
 		a := attn.MultiHead(t, t.Linear(h, t.Param(b.timeQKV), nil, tensor.None), rows, windows, 1, cfg.Heads, nil, nil)
-		x = t.Add(x, t.Linear(a, t.Param(b.timeOut), nil, tensor.None))
+		x = t.LinearAdd(x, a, t.Param(b.timeOut), nil)
 		if in.channels > 1 {
 			h = t.RMSNorm(x, t.Param(b.channelNorm))
 			a = attn.MultiHead(t, t.Linear(h, t.Param(b.channelQKV), nil, tensor.None), rows/in.channels, in.channels, windows, cfg.Heads, nil, nil)
-			x = t.Add(x, t.Linear(a, t.Param(b.channelOut), nil, tensor.None))
+			x = t.LinearAdd(x, a, t.Param(b.channelOut), nil)
 		}
 		if n.hub != nil {
 			h = t.RMSNorm(x, t.Param(b.hubNorm))
 			if wantReads {
 				enc.reads = append(enc.reads, h)
 			}
-			x = t.Add(x, n.hub.Read(t, hubTokens, h, b.hubRead))
+			x = n.hub.Read(t, x, hubTokens, h, b.hubRead)
 		}
 		h = t.Linear(t.RMSNorm(x, t.Param(b.feedNorm)), t.Param(b.feedIn), nil, tensor.None)
-		x = t.Add(x, t.Linear(t.Glu(h), t.Param(b.feedOut), nil, tensor.None))
+		x = t.LinearAdd(x, t.Glu(h), t.Param(b.feedOut), nil)
 	}
 	enc.tokens = x
 
@@ -426,7 +439,9 @@ func (n *network) carryPhase(t *tensor.Tape, x *tensor.Tensor, in *inputs) *tens
 
 // mix runs the mixer: a small network over the candidates of a row, each with
 // its features, that sees the mean and the maximum over all candidates. Its
-// output starts as the softmax of minus three times the log validation error.
+// output starts as the softmax of minus three times the log validation error,
+// that of the interpolants as minus six times the log error on observations left
+// out.
 //
 // It returns the weights, as guideWeights does, and the candidates' last
 // features [rows, NumGuides, mixer].
@@ -451,6 +466,7 @@ func (n *network) mix(t *tensor.Tape, in *inputs) (weights, candidates *tensor.T
 	}
 	logits = t.Add(logits, prior)
 	inside := t.Linear(t.Input(in.channel, in.rows, channelFeatures), t.Param(n.insideOut), t.Param(n.insideBias), tensor.None)
+	inside = t.Add(inside, t.Linear(t.Input(in.inside, in.rows, classical.NumInside), t.Param(n.insideError), nil, tensor.None))
 	return guideWeights(t, logits, inside, in.seen, in.windows), x
 }
 
@@ -467,8 +483,8 @@ func (n *network) decodeSites(t *tensor.Tape, in *inputs, enc *encoded, guides, 
 // [tokens, s].
 func combineSites(t *tensor.Tape, in *inputs, enc *encoded, own *tensor.Tensor, guides, tau []float32, s int) (state, mixture, logScale *tensor.Tensor) {
 	tokens := in.rows * in.windows
-	first, _ := mixGuides(t, enc.first, guides, tau, s)
-	mixed, _ := mixGuides(t, enc.weights, guides, tau, s)
+	first := mixGuides(t, enc.first, guides, tau, s)
+	mixed := mixGuides(t, enc.weights, guides, tau, s)
 	y := t.Add(mixed, t.Mul(own, enc.gate))
 	q := s - 2
 	state = t.Reshape(join(t, t.Reshape(y, in.rows, in.windows, s), tau), tokens, q)

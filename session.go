@@ -12,32 +12,103 @@ import (
 // MaxSessionRows bounds the context of a [Session]; older rows slide out.
 const MaxSessionRows = 1024
 
+// SessionOptions say how much a [Session] keeps and how often it encodes. The
+// zero value keeps [MaxSessionRows] rows and encodes whenever they changed.
+type SessionOptions struct {
+	// Rows is the number of latest rows that are the context, 2 to
+	// [MaxSessionRows]; 0 is MaxSessionRows.
+	Rows int
+	// Hold is the share of the context that may be newer than the encoding from
+	// which a forecast is answered, 0 to 1/4. With 0 every forecast is that of
+	// [Model.Forecast]. Above it a forecast after n new rows is that of the rows
+	// before them, as long as
+	//
+	//   - n is at most Hold times the number of rows that were encoded,
+	//   - the values observed in them lie within 4 predicted scales of the
+	//     forecast, as far as that is positive,
+	//   - none came late, among the rows that were encoded, or at a channel that
+	//     had no observation,
+	//   - no time asked lies before the rows that were encoded, nor beyond the
+	//     windows, which reach the last time asked and Hold times the span of the
+	//     context further, and
+	//   - the last time asked leaves at least half of the horizon that was encoded.
+	//
+	// Else, and at the first forecast, all rows are encoded. That makes a live loop
+	// several times cheaper and less accurate, most of all just after the context:
+	// measure it on your own runs.
+	Hold float64
+}
+
+// maxHold bounds SessionOptions.Hold, and surprise is the distance from the
+// forecast, in predicted scales, at which a row makes an encoding too old.
+const (
+	maxHold  = .25
+	surprise = 4
+)
+
+// Validate returns an [InputError] that names the first bad field, or nil.
+func (o SessionOptions) Validate() error {
+	if o.Rows != 0 && (o.Rows < 2 || o.Rows > MaxSessionRows) {
+		return inputError("Rows", fmt.Sprintf("0, or 2 to %d", MaxSessionRows), "%d", o.Rows)
+	}
+	if !(o.Hold >= 0 && o.Hold <= maxHold) {
+		return inputError("Hold", fmt.Sprintf("0 to %v", maxHold), "%v", o.Hold)
+	}
+	return nil
+}
+
 // Session forecasts one system while it is observed: rows come in one at a
-// time, in order or late, and the latest [MaxSessionRows] are the context. The
-// cost of a row and of a forecast is bounded by that context, however long the
-// session has run, and once its memory has grown to the context a session
-// allocates nothing.
+// time, in order or late, and the latest are the context. The cost of a row and
+// of a forecast is bounded by that context, however long the session has run,
+// and once its memory has grown to the context a session allocates nothing.
 //
-// A forecast is the same as that of [Model.Forecast] from the rows kept. The
-// observations are encoded at the first forecast after they changed; later
-// forecasts over the same span evaluate that encoding, in closed form, at the
-// times asked.
+// A forecast is the same as that of [Model.Forecast] from the rows kept, unless
+// [SessionOptions] allow an older encoding. The observations are encoded at the
+// first forecast after they changed; later forecasts over the same span
+// evaluate that encoding, in closed form, at the times asked.
 //
 // A Session belongs to one goroutine at a time: calls that overlap are a data
 // race. Many sessions may share a [Model].
 type Session struct {
 	e       *engine
+	opt     SessionOptions
 	times   []float64
 	rows    [][]float64
 	seen    uint64 // rows given to Observe, refused ones included
 	changed bool   // since the engine loaded the rows
+
+	fresh   int      // latest rows that the encoding lacks
+	checked int      // the first of them, which are no surprise
+	check   Forecast // of one of them
 }
 
-// NewSession returns an empty session.
-func (m *Model) NewSession() *Session { return &Session{e: m.newEngine()} }
+// NewSession returns an empty session with the default options.
+func (m *Model) NewSession() *Session {
+	return &Session{e: m.newEngine(), opt: SessionOptions{Rows: MaxSessionRows}}
+}
+
+// NewSessionWith returns an empty session with the given options, or an
+// [InputError].
+func (m *Model) NewSessionWith(opt SessionOptions) (*Session, error) {
+	if err := opt.Validate(); err != nil {
+		return nil, err
+	}
+	if opt.Rows == 0 {
+		opt.Rows = MaxSessionRows
+	}
+	s := &Session{e: m.newEngine(), opt: opt}
+	s.e.hold = opt.Hold
+	return s, nil
+}
 
 // Reset forgets all observations and keeps the memory.
-func (s *Session) Reset() { s.times, s.rows, s.seen, s.changed = s.times[:0], s.rows[:0], 0, true }
+func (s *Session) Reset() {
+	s.times, s.rows, s.seen = s.times[:0], s.rows[:0], 0
+	s.outdate()
+}
+
+// outdate says that the encoding, if there is one, cannot be held.
+func (s *Session) outdate() { s.changed, s.e.encoded = true, false }
 
 // Len returns the number of rows kept.
 func (s *Session) Len() int { return len(s.times) }
@@ -45,8 +116,8 @@ func (s *Session) Len() int { return len(s.times) }
 // Observe adds the row of channels seen at time t; NaN is not observed. A row
 // may be late: any time from that of the oldest row kept is accepted. At the
 // time of a row that is kept already, the channels observed replace those of
-// that row, so that sensors may report one by one. With [MaxSessionRows] kept,
-// a new time drops the oldest row.
+// that row, so that sensors may report one by one. With as many rows kept as
+// the session may keep, a new time drops the oldest.
 //
 // A row that is refused with an [InputError], which counts the rows given from
 // 0, leaves the session as it was. row is copied.
@@ -76,6 +147,7 @@ func (s *Session) Observe(t float64, row []float64) error {
 	if n > 0 && t <= s.times[n-1] {
 		var known bool
 		if at, known = slices.BinarySearch(s.times, t); known {
+			s.touch(at, n)
 			for c, v := range row {
 				if v == v {
 					s.rows[at][c] = v
@@ -84,8 +156,10 @@ func (s *Session) Observe(t float64, row []float64) error {
 			return nil
 		}
 	}
+	s.fresh++
+	s.touch(at, n+1)
 	var free []float64 // memory for the new row
-	if n < MaxSessionRows {
+	if n < s.opt.Rows {
 		s.times = append(s.times, t)
 		if n < cap(s.rows) {
 			s.rows = s.rows[:n+1]
@@ -106,90 +180,203 @@ func (s *Session) Observe(t float64, row []float64) error {
 	return nil
 }
 
-// ForecastInto answers as [Model.Forecast] does from the rows kept, into f,
-// whose memory it reuses where the numbers of times and channels are those of
-// the last call. at is copied. Segments are left out.
+// touch notes that row at of n is new or changed.
+func (s *Session) touch(at, n int) {
+	if at < n-s.fresh {
+		s.outdate()
+	}
+	s.checked = max(min(s.checked, at-(n-s.fresh)), 0)
+}
+
+// ForecastInto answers as [Model.Forecast] does from the rows kept, or from
+// fewer as the options of the session allow, into f, whose memory it reuses
+// where the numbers of times and channels are those of the last call. at is
+// copied. Segments are left out.
 func (s *Session) ForecastInto(f *Forecast, at []float64) error {
 	if s.changed || len(s.times) == 0 {
+		if err := checkQueries(at); err != nil {
+			return err
+		}
+		if s.holds(slices.Min(at), slices.Max(at)) {
+			return s.e.ask(at, f, false)
+		}
 		if err := s.e.load(Series{Times: s.times, Values: s.rows}); err != nil {
 			return err
 		}
-		s.changed = false
+		s.changed, s.fresh, s.checked = false, 0, 0
 	}
 	return s.e.ask(at, f, false)
 }
 
+// holds reports whether the standing encoding may answer for times from low to
+// high though there are new rows, by the rules of SessionOptions.Hold.
+func (s *Session) holds(low, high float64) bool {
+	e := s.e
+	if !e.encoded || e.sign < 0 || low < e.times[0] || float64(s.fresh) > s.opt.Hold*float64(len(e.times)) {
+		return false
+	}
+	if !e.serves(max(high, e.times[len(e.times)-1])) {
+		return false
+	}
+	for ; s.checked < s.fresh; s.checked++ {
+		i := len(s.times) - s.fresh + s.checked
+		if s.surprises(s.times[i:i+1], s.rows[i]) {
+			return false
+		}
+	}
+	return true
+}
+
+// surprises reports whether a new row asks for an encoding.
+func (s *Session) surprises(t []float64, row []float64) bool {
+	e := s.e
+	if !(e.sys.geo.at(t[0]) <= float64(e.sys.geo.count)) {
+		return true
+	}
+	s.check.shape(t, e.channels)
+	s.check.half = resize(s.check.half, e.channels)
+	e.order = append(e.order[:0], 0)
+	e.answer(&s.check, t, e.order)
+	for c, v := range row {
+		// A channel without an observation so far has NaN here.
+		if v == v && !(math.Abs(v-s.check.Mean[0][c]) <= surprise*s.check.Scale[0][c]) {
+			return true
+		}
+	}
+	return false
+}
+
 // The state of a session is sessionMagic, the numbers of rows seen, kept and
-// of channels, the times, the values by rows, and the CRC-32 of all before it;
-// numbers are little-endian.
+// of channels, the options, the times and the values by rows; the numbers of new
+// rows and of rows that the standing encoding holds, the end that it was asked
+// for, and its times and values; and the CRC-32 of all before it. Numbers are
+// little-endian. Without an encoding that may be held, the numbers of new rows,
+// of its rows and the end are zero.
 const (
-	sessionMagic  = "lassode session 1\n"
-	sessionHeader = len(sessionMagic) + 8 + 4 + 4
+	sessionMagic    = "lassode session 2\n"
+	sessionHeader   = len(sessionMagic) + 8 + 4 + 4 + 4 + 8
+	sessionStanding = 4 + 4 + 8
 )
 
-// AppendBinary appends the state of the session, its observations, to b. It
-// never fails. It implements [encoding.BinaryAppender].
+// AppendBinary appends the state of the session, its options and observations,
+// to b. It never fails. It implements [encoding.BinaryAppender].
 func (s *Session) AppendBinary(b []byte) ([]byte, error) {
 	from := len(b)
-	b = append(b, sessionMagic...)
-	b = binary.LittleEndian.AppendUint64(b, s.seen)
-	b = binary.LittleEndian.AppendUint32(b, uint32(len(s.times)))
 	channels := 0
 	if len(s.rows) > 0 {
 		channels = len(s.rows[0])
 	}
+	b = append(b, sessionMagic...)
+	b = binary.LittleEndian.AppendUint64(b, s.seen)
+	b = binary.LittleEndian.AppendUint32(b, uint32(len(s.times)))
 	b = binary.LittleEndian.AppendUint32(b, uint32(channels))
-	for _, t := range s.times {
-		b = binary.LittleEndian.AppendUint64(b, math.Float64bits(t))
-	}
+	b = binary.LittleEndian.AppendUint32(b, uint32(s.opt.Rows))
+	b = appendFloats(b, s.opt.Hold)
+	b = appendFloats(b, s.times...)
 	for _, row := range s.rows {
-		for _, v := range row {
-			b = binary.LittleEndian.AppendUint64(b, math.Float64bits(v))
-		}
+		b = appendFloats(b, row...)
+	}
+	var standing Series
+	end, fresh := 0., 0
+	if e := s.e; s.opt.Hold > 0 && e.encoded && e.sign > 0 && s.fresh <= len(s.times) {
+		standing, end, fresh = e.series(), e.asked, s.fresh
+	}
+	b = binary.LittleEndian.AppendUint32(b, uint32(fresh))
+	b = binary.LittleEndian.AppendUint32(b, uint32(len(standing.Times)))
+	b = appendFloats(b, end)
+	b = appendFloats(b, standing.Times...)
+	for _, row := range standing.Values {
+		b = appendFloats(b, row...)
 	}
 	return binary.LittleEndian.AppendUint32(b, crc32.ChecksumIEEE(b[from:])), nil
+}
+
+func appendFloats(b []byte, x ...float64) []byte {
+	for _, v := range x {
+		b = binary.LittleEndian.AppendUint64(b, math.Float64bits(v))
+	}
+	return b
+}
+
+// takeSeries reads n times and as many rows of channels values from b, which is
+// long enough, and returns what is left.
+func takeSeries(b []byte, n, channels int) (Series, []byte) {
+	number := func() float64 {
+		v := math.Float64frombits(binary.LittleEndian.Uint64(b))
+		b = b[8:]
+		return v
+	}
+	var s Series
+	for range n {
+		s.Times = append(s.Times, number())
+	}
+	for range n {
+		row := make([]float64, channels)
+		for c := range row {
+			row[c] = number()
+		}
+		s.Values = append(s.Values, row)
+	}
+	return s, b
 }
 
 // MarshalBinary returns the state of the session. It implements
 // [encoding.BinaryMarshaler].
 func (s *Session) MarshalBinary() ([]byte, error) { return s.AppendBinary(nil) }
 
-// UnmarshalBinary restores a state that [Session.MarshalBinary] returned; the
-// forecasts that follow are, bit for bit, those of the session that was saved,
-// if the models are the same. A state that is damaged gives an error and leaves
-// the session as it was. data is copied. It implements
+// UnmarshalBinary restores a state that [Session.MarshalBinary] returned, with
+// its options; the forecasts that follow are, bit for bit, those of the session
+// that was saved, if the models are the same. A state that is damaged gives an
+// error and leaves the session as it was. data is copied. It implements
 // [encoding.BinaryUnmarshaler].
 func (s *Session) UnmarshalBinary(data []byte) error {
-	if len(data) < sessionHeader+4 || string(data[:len(sessionMagic)]) != sessionMagic {
+	if len(data) < sessionHeader+sessionStanding+4 || string(data[:len(sessionMagic)]) != sessionMagic {
 		return errors.New("lassode: this is not the state of a session")
 	}
 	body := data[:len(data)-4]
 	if got, want := crc32.ChecksumIEEE(body), binary.LittleEndian.Uint32(data[len(body):]); got != want {
 		return fmt.Errorf("lassode: the state of the session is damaged: its checksum is %08x, want %08x", got, want)
 	}
+	damaged := func(err error) error { return fmt.Errorf("lassode: the state of the session is damaged: %w", err) }
+	u32 := func(b []byte) int64 { return int64(binary.LittleEndian.Uint32(b)) }
 	head := body[len(sessionMagic):]
 	seen := binary.LittleEndian.Uint64(head)
-	n, channels := int64(binary.LittleEndian.Uint32(head[8:])), int64(binary.LittleEndian.Uint32(head[12:]))
+	n, channels := u32(head[8:]), u32(head[12:])
+	opt := SessionOptions{Rows: int(u32(head[16:])), Hold: math.Float64frombits(binary.LittleEndian.Uint64(head[20:]))}
+	if err := opt.Validate(); err != nil {
+		return damaged(err)
+	}
 	body = body[sessionHeader:]
-	if n > MaxSessionRows || channels > MaxChannels || n > 0 && channels == 0 || int64(len(body)) != 8*n*(1+channels) {
+	fit := func(n int64, bytes int) bool {
+		return n <= int64(opt.Rows) && channels <= MaxChannels && (n == 0 || channels > 0) && 8*n*(1+channels) <= int64(bytes)
+	}
+	if !fit(n, len(body)-sessionStanding) {
 		return fmt.Errorf("lassode: the state of the session holds %d bytes, which do not fit %d rows of %d channels", len(body), n, channels)
 	}
-	number := func(i int64) float64 { return math.Float64frombits(binary.LittleEndian.Uint64(body[8*i:])) }
-	next := Session{seen: seen, changed: true}
-	for i := range n {
-		next.times = append(next.times, number(i))
-		row := make([]float64, channels)
-		for c := range row {
-			row[c] = number(n + i*channels + int64(c))
-		}
-		next.rows = append(next.rows, row)
+	kept, body := takeSeries(body, int(n), int(channels))
+	fresh, held, end := u32(body), u32(body[4:]), math.Float64frombits(binary.LittleEndian.Uint64(body[8:]))
+	body = body[sessionStanding:]
+	if !fit(held, len(body)) || int64(len(body)) != 8*held*(1+channels) || fresh > n || held == 0 && fresh > 0 || !(math.Abs(end) <= MaxTime) {
+		return fmt.Errorf("lassode: the state of the session holds %d bytes, which do not fit %d encoded and %d new rows of %d channels", len(body), held, fresh, channels)
 	}
+	standing, _ := takeSeries(body, int(held), int(channels))
+	next := Session{e: s.e.m.newEngine(), opt: opt, times: kept.Times, rows: kept.Values, seen: seen, changed: true, fresh: int(fresh)}
+	next.e.hold = opt.Hold
 	if n > 0 {
-		if err := (Series{Times: next.times, Values: next.rows}).Validate(); err != nil {
-			return fmt.Errorf("lassode: the state of the session is damaged: %w", err)
+		if err := kept.Validate(); err != nil {
+			return damaged(err)
 		}
 	}
-	next.e = s.e
+	if held > 0 {
+		err := standing.Validate()
+		if err == nil {
+			err = next.e.load(standing)
+		}
+		if err != nil {
+			return damaged(err)
+		}
+		next.e.encode(max(end, standing.Times[held-1]))
+	}
 	*s = next
 	return nil
 }

@@ -188,9 +188,14 @@ func TestSessionAllocatesNothing(t *testing.T) {
 		t.Skip("the race detector allocates")
 	}
 	m := smallModel(t)
-	for _, channels := range []int{1, 3} {
-		sess := m.NewSession()
-		s := sine(MaxSessionRows+200, channels)
+	for _, c := range []struct {
+		channels int
+		opt      SessionOptions
+	}{{1, SessionOptions{}}, {3, SessionOptions{}}, {8, SessionOptions{Rows: 256}}, {3, SessionOptions{Rows: 256, Hold: 1. / 16}}} {
+		channels := c.channels
+		sess, err := m.NewSessionWith(c.opt)
+		require.NoError(t, err)
+		s := sine(MaxSessionRows+400, channels)
 		var f Forecast
 		i := 0
 		at := make([]float64, 8)
@@ -212,15 +217,137 @@ func TestSessionAllocatesNothing(t *testing.T) {
 			}
 			i++
 		}
-		step()
-		step()
-		require.Zero(t, testing.AllocsPerRun(20, step), "a new row, %d channels", channels)
+		for range 40 { // all that a session grows to
+			step()
+		}
+		require.Zero(t, testing.AllocsPerRun(40, step), "a new row, %d channels", channels)
 		require.Zero(t, testing.AllocsPerRun(20, func() {
 			if err := sess.ForecastInto(&f, at); err != nil {
 				panic(err)
 			}
 		}), "the same rows, %d channels", channels)
 	}
+}
+
+// holding returns a session of s with options, and a function that gives it the row
+// that it expects, which is no surprise.
+func holding(t testing.TB, m *Model, opt SessionOptions, s Series) (*Session, func()) {
+	sess, err := m.NewSessionWith(opt)
+	require.NoError(t, err)
+	observe(t, sess, s)
+	next := s.Times[len(s.Times)-1]
+	var f Forecast
+	return sess, func() {
+		next += .1
+		require.NoError(t, sess.ForecastInto(&f, []float64{next, next + 4}))
+		require.NoError(t, sess.Observe(next, f.Mean[0]))
+	}
+}
+
+func TestSessionHolds(t *testing.T) {
+	m := smallModel(t)
+	s := sine(80, 2)
+	last := s.Times[79]
+	at := []float64{last - 1, last + 1.5, last + 4.6}
+	opt := SessionOptions{Hold: .1} // 8 rows
+	var f, want Forecast
+
+	t.Run("answers from the rows encoded", func(t *testing.T) {
+		sess, expected := holding(t, m, opt, s)
+		stands, expect := holding(t, m, opt, s)
+		expect() // both are asked the same
+		stands.times, stands.rows, stands.changed = stands.times[:80], stands.rows[:80], false
+		for i := range 8 {
+			expected()
+			require.NoError(t, sess.ForecastInto(&f, at))
+			require.NoError(t, stands.ForecastInto(&want, at))
+			requireSame(t, &want, &f)
+			require.Equal(t, i+1, sess.fresh)
+		}
+		expected()
+		require.NoError(t, sess.ForecastInto(&f, at))
+		require.Zero(t, sess.fresh, "the ninth row is one too many")
+		again, _ := holding(t, m, opt, Series{Times: sess.times, Values: sess.rows})
+		require.NoError(t, again.ForecastInto(&want, at))
+		requireSame(t, &want, &f)
+	})
+	t.Run("encodes all rows", func(t *testing.T) {
+		nan := math.NaN()
+		for name, c := range map[string]struct {
+			spoil func(sess *Session) error
+			at    []float64
+		}{
+			"surprise":       {func(sess *Session) error { return sess.Observe(last+1, []float64{1e3, nan}) }, at},
+			"late":           {func(sess *Session) error { return sess.Observe(last-.01, s.Values[0]) }, at},
+			"replaced":       {func(sess *Session) error { return sess.Observe(s.Times[7], s.Values[8]) }, at},
+			"past windows":   {func(sess *Session) error { return sess.Observe(last+40, []float64{nan, nan}) }, at},
+			"before":         {nil, []float64{-1, last + 4}},
+			"beyond":         {nil, []float64{last + 40}},
+			"shorter":        {nil, []float64{last + 1}},
+			"surprise fixed": {func(sess *Session) error { return sess.Observe(sess.times[81], []float64{nan, -1e3}) }, at},
+		} {
+			t.Run(name, func(t *testing.T) {
+				sess, expected := holding(t, m, opt, s)
+				expected()
+				expected()
+				require.NoError(t, sess.ForecastInto(&f, at))
+				require.Equal(t, 2, sess.fresh)
+				if c.spoil != nil {
+					require.NoError(t, c.spoil(sess))
+				}
+				require.NoError(t, sess.ForecastInto(&f, c.at))
+				require.Zero(t, sess.fresh)
+				again, _ := holding(t, m, opt, Series{Times: sess.times, Values: sess.rows})
+				require.NoError(t, again.ForecastInto(&want, c.at))
+				requireSame(t, &want, &f)
+			})
+		}
+	})
+	t.Run("a channel that was silent", func(t *testing.T) {
+		silent := sine(80, 2)
+		for _, row := range silent.Values {
+			row[1] = math.NaN()
+		}
+		sess, expected := holding(t, m, opt, silent)
+		expected()
+		require.NoError(t, sess.Observe(last+.3, []float64{math.NaN(), 1}))
+		require.NoError(t, sess.ForecastInto(&f, at))
+		require.Zero(t, sess.fresh)
+		require.False(t, math.IsNaN(f.Mean[1][1]))
+	})
+	t.Run("through a saved state", func(t *testing.T) {
+		sess, expected := holding(t, m, SessionOptions{Hold: .1, Rows: 80}, s)
+		for range 30 {
+			expected()
+			state, err := sess.MarshalBinary()
+			require.NoError(t, err)
+			restored := m.NewSession()
+			require.NoError(t, restored.UnmarshalBinary(state))
+			again, err := restored.MarshalBinary()
+			require.NoError(t, err)
+			require.Equal(t, state, again)
+			require.NoError(t, restored.ForecastInto(&want, at))
+			fresh := restored.fresh
+			require.NoError(t, sess.ForecastInto(&f, at))
+			requireSame(t, &want, &f)
+			require.Equal(t, fresh, sess.fresh)
+		}
+	})
+	t.Run("options", func(t *testing.T) {
+		for _, bad := range []SessionOptions{{Rows: 1}, {Rows: -3}, {Rows: MaxSessionRows + 1}, {Hold: -.1}, {Hold: .3}, {Hold: math.NaN()}} {
+			_, err := m.NewSessionWith(bad)
+			var e *InputError
+			require.ErrorAs(t, err, &e)
+		}
+		sess, err := m.NewSessionWith(SessionOptions{Rows: 20})
+		require.NoError(t, err)
+		observe(t, sess, s)
+		require.Equal(t, 20, sess.Len())
+		exact, err := m.Forecast(Series{Times: s.Times[60:], Values: s.Values[60:]}, at)
+		require.NoError(t, err)
+		require.NoError(t, sess.ForecastInto(&f, at))
+		requireSame(t, exact, &f)
+	})
 }
 
 func TestSessionState(t *testing.T) {

@@ -42,6 +42,9 @@ type TrainOptions struct {
 	Resume bool
 	// LearningRate multiplies the built-in rates; 0 means 1.
 	LearningRate float64
+	// From is a model of the same [Config] whose weights the run starts with;
+	// nil means random ones.
+	From *Model
 	// Note is kept in the provenance of the weights.
 	Note string
 	// ZooHash names the collection in the provenance of the weights.
@@ -315,6 +318,12 @@ func newPretrainer(cfg Config, src Source, opt TrainOptions) (*trainer, int, err
 	task := newTaskOptions(src, 0, src.Len()-held)
 	net := newNetwork(cfg)
 	net.initialise(opt.Seed)
+	if opt.From != nil {
+		if got := opt.From.net.cfg; got != cfg {
+			return nil, 0, inputError("TrainOptions.From", fmt.Sprintf("a model of configuration %+v", cfg), "one of %+v", got)
+		}
+		copy(net.params.Data(), opt.From.net.params.Data())
+	}
 	tr := newTrainer(net, src, task, opt, net.groups(opt.LearningRate),
 		optim.Schedule{WarmUp: min(200, opt.Steps/10+1), Flat: opt.Steps * 3 / 10, Total: opt.Steps, Floor: .02})
 	if opt.Resume {

@@ -1,6 +1,9 @@
 package classical
 
-import "slices"
+import (
+	"math"
+	"slices"
+)
 
 // NumGuides is the number of candidates of a Bank; GuideNames lists them.
 const NumGuides = 33
@@ -29,10 +32,19 @@ const NumGuides = 33
 const NumFeatures = 37
 
 // NumInside is the number of interpolants inside the context: the cubic
-// spline through the observed points, the cubic smoothing spline, and the
-// posterior mean of a Gaussian process with Matern 5/2 covariance (the first
-// again when the context is regular and free of noise).
-const NumInside = 3
+// spline through the observed points, the cubic smoothing spline, the posterior
+// mean of a Gaussian process with Matern 5/2 covariance, and a Fourier series of
+// unknown period with such a process through what it leaves over. When the
+// context is regular and free of noise, the last two are the first again; with
+// few observations the last is the third.
+const NumInside = 4
+
+const (
+	insideSpline = iota
+	insideSmooth
+	insideProcess
+	insideCycle
+)
 
 // maxGroup is the largest number of channels fitted jointly.
 const maxGroup = 64
@@ -159,6 +171,8 @@ type group struct {
 	mid, half      []float64
 	inside         [2][]spline
 	process        []curve
+	cycle          []cycle
+	insideErr      []float64 // [c][NumInside], log10
 	noise          []float64 // in half ranges
 	clean          bool
 	native, smooth grid
@@ -296,10 +310,13 @@ func (b *Bank) Inside(value, rate []float64, c int, t float64) {
 	g, j := b.at(c)
 	for i := 0; i < NumInside; i++ {
 		var v, r float64
-		if i < len(g.inside) {
-			v, r = g.inside[i][j].at(t)
-		} else {
+		switch i {
+		case insideProcess:
 			v, r = g.process[j].at(t)
+		case insideCycle:
+			v, r = g.cycle[j].at(t)
+		default:
+			v, r = g.inside[i][j].at(t)
 		}
 		if v > 4 || v < -4 {
 			v, r = clamp(v, -4, 4), 0
@@ -308,6 +325,17 @@ func (b *Bank) Inside(value, rate []float64, c int, t float64) {
 		if rate != nil {
 			rate[i] = bounded(g.half[j] * r)
 		}
+	}
+}
+
+// InsideError writes log10 of the error of each interpolant on observations of
+// channel c that were left out, relative to the channel's standard deviation,
+// NumInside values, to dst. Contexts that are regular and free of noise, or of
+// less than four observations, are not judged and have -5.
+func (b *Bank) InsideError(c int, dst []float32) {
+	g, j := b.at(c)
+	for i, v := range g.insideErr[j*NumInside:][:NumInside] {
+		dst[i] = float32(v)
 	}
 }
 
@@ -358,16 +386,6 @@ func (g *group) fit(mem *arena, pr *prep, times, values []float64, all, c0, c in
 			g.clean = g.clean && v < cleanNoise
 		}
 	}
-	for len(g.process) < c {
-		g.process = append(g.process, curve{})
-	}
-	for j := range c {
-		if t := pr.tobs[j]; len(t) < 4 || g.clean && pr.regular {
-			g.process[j] = curve{cubic: &g.inside[0][j]}
-		} else {
-			g.process[j].process(mem, t, pr.yobs[j])
-		}
-	}
 	limit := nativeRows
 	if g.clean && c <= fineChannels && !run.coarse {
 		limit = fineRows
@@ -416,8 +434,42 @@ func (g *group) fit(mem *arena, pr *prep, times, values []float64, all, c0, c in
 	run.replay(mem, g, &g.native, idReplayLong, longMatchPoints)
 	run.modal(mem, g, &g.native, idModesLow, idModesHigh, max(1, min(16, 64/c)))
 	run.parrot(mem, g, &g.native, idParrot)
-	run.periodic(mem, g, &g.smooth, idPeriodic)
+	theta := run.periodic(mem, g, &g.smooth, idPeriodic) / g.smooth.dt
 	run.finish(mem, g)
+	g.interpolants(mem, pr, theta)
+}
+
+// interpolants fits those interpolants that the guides do not need, the cycle
+// about the angle per time of the periodic guide, and judges all.
+func (g *group) interpolants(mem *arena, pr *prep, theta float64) {
+	for len(g.process) < g.c {
+		g.process = append(g.process, curve{})
+		g.cycle = append(g.cycle, cycle{})
+	}
+	g.insideErr = mem.raw(g.c * NumInside)
+	for j := range g.c {
+		t, y := pr.tobs[j], pr.yobs[j]
+		process, round := &g.process[j], &g.cycle[j]
+		*round = cycle{}
+		err := g.insideErr[j*NumInside:][:NumInside]
+		if len(t) < 4 || g.clean && pr.regular {
+			*process = curve{cubic: &g.inside[insideSpline][j]}
+			round.rest = *process
+			for i := range err {
+				err[i] = math.Log10(logFloor)
+			}
+			continue
+		}
+		matern := process.process(mem, t, y)
+		var noise float64
+		var rest process25
+		if len(t) < cycleLeast || !(theta > 0) {
+			round.rest = *process
+		} else {
+			noise, rest = round.fit(mem, t, y, theta)
+		}
+		insideErrors(mem, err, t, y, matern, round, noise, rest)
+	}
 }
 
 // shrink reduces order and stride of a linear or polynomial form until the

@@ -53,7 +53,7 @@ func TestProcessAgainstDense(t *testing.T) {
 	for i := range z {
 		z[i] = y[i] - mean
 	}
-	k := choose(&mem, times, y, mean)
+	k := choose(&mem, times, y, mean, processNoises[:])
 	_, want := k.dense(times, z, s.t)
 	for i, v := range want {
 		require.InDelta(t, v+mean, s.x[3*i], 1e-7)

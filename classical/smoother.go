@@ -123,9 +123,23 @@ func (s *curve) at(t float64) (float64, float64) {
 	return a[0] + u*(c1+u*(c2+u*(c3+u*(c4+u*c5)))), (c1 + u*(2*c2+u*(3*c3+u*(4*c4+u*5*c5)))) / h
 }
 
-// process fits the curve to the observations (t,y) of noise of about the given
-// variance in the units of y. The knots stay, scratch is released.
-func (s *curve) process(mem *arena, t, y []float64) {
+// process fits the curve to the observations (t,y) with the most likely
+// parameters, which it returns. The knots stay, scratch is released.
+func (s *curve) process(mem *arena, t, y []float64) process25 {
+	mean := 0.0
+	for _, v := range y {
+		mean += v
+	}
+	mean /= float64(len(t))
+	k := choose(mem, t, y, mean, processNoises[:])
+	s.condition(mem, t, y, mean, k)
+	return k
+}
+
+// condition makes the curve the posterior mean of process k, about the given
+// mean, under the observations (t,y), thinned where they are many. The knots
+// stay, scratch is released.
+func (s *curve) condition(mem *arena, t, y []float64, mean float64, k process25) {
 	n := len(t)
 	if k := (n + processFit - 1) / processFit; k > 1 {
 		m := (n-1)/k + 1
@@ -139,12 +153,6 @@ func (s *curve) process(mem *arena, t, y []float64) {
 	s.t, s.x, s.cubic = mem.raw(most), mem.zeros(3*most), nil
 	blk, off := mem.mark()
 	defer mem.release(blk, off)
-	mean := 0.0
-	for _, v := range y {
-		mean += v
-	}
-	mean /= float64(n)
-	k := choose(mem, t, y, mean)
 	// Knots: the observations, and points in gaps that the state would forget.
 	z := mem.raw(most)
 	seen := 0
@@ -170,8 +178,17 @@ func (s *curve) process(mem *arena, t, y []float64) {
 	}
 }
 
-// choose returns the most likely parameters of a process through (t,y).
-func choose(mem *arena, t, y []float64, mean float64) process25 {
+// Noises, relative to the variance of the process, that the search starts from:
+// for observations, and for what a Fourier series leaves over, which may be
+// nothing but noise.
+var (
+	processNoises = [...]float64{1e-4, 3e-2}
+	restNoises    = [...]float64{3e-2, 1, 30}
+)
+
+// choose returns the most likely parameters of a process about mean through
+// (t,y), starting from the given noises.
+func choose(mem *arena, t, y []float64, mean float64, noises []float64) process25 {
 	n := len(t)
 	k := (n + processSearch - 1) / processSearch
 	m := (n-1)/k + 1
@@ -207,7 +224,7 @@ func choose(mem *arena, t, y []float64, mean float64) process25 {
 		return false
 	}
 	for length := 2 * span; length > 1.2*span/float64(m-1); length /= 2 {
-		for _, noise := range [...]float64{1e-4, 3e-2} {
+		for _, noise := range noises {
 			try(math.Sqrt(5)/length, noise)
 		}
 	}

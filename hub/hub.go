@@ -170,17 +170,17 @@ func (h *Hub) check(name string, a, b []float32) {
 }
 
 // Read lets the rows of x [n, Width] attend to the hub and returns what they
-// read, [n, Width], to be added to x by the caller:
+// read, [n, Width], added to residual unless that is nil:
 //
-//	softmax((x Q)(hub K)^T / sqrt(width of a head)) (hub V) Out, per head.
+//	residual + softmax((x Q)(hub K)^T / sqrt(width of a head)) (hub V) Out, per head.
 //
 // tokens is the result of Tokens on the same tape. Normalise x before, as
 // every pre-norm block does. Leading axes of x are folded.
-func (h *Hub) Read(t *tensor.Tape, tokens, x *tensor.Tensor, l Layer) *tensor.Tensor {
+func (h *Hub) Read(t *tensor.Tape, residual, tokens, x *tensor.Tensor, l Layer) *tensor.Tensor {
 	q := t.Linear(x, t.Param(l.Q), nil, tensor.None)
 	k := t.Linear(tokens, t.Param(l.K), nil, tensor.None)
 	v := t.Linear(tokens, t.Param(l.V), nil, tensor.None)
-	return t.Linear(attn.Cross(t, q, k, v, l.Heads), t.Param(l.Out), nil, tensor.None)
+	return t.LinearAdd(residual, attn.Cross(t, q, k, v, l.Heads), t.Param(l.Out), nil)
 }
 
 // Scratch is the reusable memory of Write; the zero value is ready. One

@@ -98,7 +98,7 @@ func TestRead(t *testing.T) {
 		tape.Reset()
 		tape.Poison()
 		in := tape.Input(x, 5, 4)
-		out := h.Read(tape, h.Tokens(tape), in, l)
+		out := h.Read(tape, nil, h.Tokens(tape), in, l)
 		tape.Backward(tape.SumAll(tape.Mul(out, tape.Input(weights, 5, 4))))
 		want, _ := reference(p, wide(p.Data()), h, l, wide(x))
 		for i, v := range want {
@@ -147,7 +147,7 @@ func TestRead(t *testing.T) {
 	}
 	requireNoAllocs(t, 5, func() {
 		tape.Reset()
-		tape.Backward(tape.SumAll(h.Read(tape, h.Tokens(tape), tape.Input(x, 5, 4), l)))
+		tape.Backward(tape.SumAll(h.Read(tape, nil, h.Tokens(tape), tape.Input(x, 5, 4), l)))
 	})
 }
 

@@ -98,6 +98,7 @@ func runPretrain(ctx context.Context, env *environment, c *command, args []strin
 	fs := c.flags(env)
 	data := fs.String("data", "zoo", "`folder` of a collection, or zoo")
 	out := fs.String("out", "", "weights `file` to write")
+	from := fs.String("from", "", "weights `file` to start from (default: random weights)")
 	resume := fs.Bool("resume", false, "go on from the state beside -out")
 	skipDamaged := fs.Bool("skip-damaged", false, "read the whole collection first and train without its damaged shards")
 	configFile := fs.String("config", "", "JSON `file` with the shape of the model and the options of the training")
@@ -157,6 +158,11 @@ func runPretrain(ctx context.Context, env *environment, c *command, args []strin
 	}
 	if err := opt.Validate(); err != nil {
 		return describe("", err)
+	}
+	if *from != "" {
+		if opt.From, err = loadModel(env, *from); err != nil {
+			return err
+		}
 	}
 	if !*resume {
 		if _, err := os.Stat(*out + ".state"); err == nil {

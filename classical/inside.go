@@ -1,0 +1,342 @@
+package classical
+
+import "math"
+
+// The interpolants inside the context, and how well each foretells
+// observations that are left out.
+
+const (
+	insideFolds = 4   // every fourth observation is left out at a time
+	insideRows  = 128 // latest observations that are judged
+	cycleRows   = 128 // observations that the period and its noise are chosen on
+	cycleLeast  = 10  // observations below which no period is looked for
+	cycleRounds = 3   // of refinement of the period
+	cyclePeaks  = 3   // of the periodogram whose periods are tried, and twice them
+	cycleMost   = 40  // periods within the observations
+)
+
+// cycle is a Fourier series about the middle of the observations, plus a
+// process through what it leaves over, which lets amplitude and form drift.
+type cycle struct {
+	theta  float64 // angle per time; 0: no series
+	centre float64
+	coef   [2*harmonics + 1]float64 // the constant, cosines, sines
+	rest   curve
+}
+
+// series returns value and rate of the Fourier series at time t.
+func (s *cycle) series(t float64) (v, r float64) {
+	v = s.coef[0]
+	if s.theta == 0 {
+		return v, 0
+	}
+	sin, cos := math.Sincos(s.theta * (t - s.centre))
+	one, at := [2]float64{cos, sin}, [2]float64{1, 0}
+	for k := 1; k <= harmonics; k++ {
+		at = rotate(at, one)
+		a, b := s.coef[k], s.coef[harmonics+k]
+		v += a*at[0] + b*at[1]
+		r += float64(k) * (b*at[0] - a*at[1])
+	}
+	return v, r * s.theta
+}
+
+// at returns value and rate at time t.
+func (s *cycle) at(t float64) (float64, float64) {
+	v, r := s.series(t)
+	dv, dr := s.rest.at(t)
+	return v + dv, r + dr
+}
+
+// products adds up the normal equations of the series over (t, y-mean) and
+// returns the sum of squares. Products of two functions are sums of cosines and
+// sines of sums and differences of their angles.
+func (s *cycle) products(t, y []float64, mean float64, gram *seriesFactor, rhs *[2*harmonics + 1]float64) float64 {
+	var c, d [2*harmonics + 1]float64 // sums of cosines and sines of the multiples of the angle
+	*rhs = [2*harmonics + 1]float64{}
+	sum := 0.0
+	for i, u := range t {
+		sin, cos := math.Sincos(s.theta * (u - s.centre))
+		v := y[i] - mean
+		sum += v * v
+		rhs[0] += v
+		x, z := 1.0, 0.0
+		for k := 1; k <= harmonics; k++ {
+			x, z = x*cos-z*sin, x*sin+z*cos
+			c[k] += x
+			d[k] += z
+			rhs[k] += x * v
+			rhs[harmonics+k] += z * v
+		}
+		for k := harmonics + 1; k < len(c); k++ {
+			x, z = x*cos-z*sin, x*sin+z*cos
+			c[k] += x
+			d[k] += z
+		}
+	}
+	c[0] = float64(len(t))
+	for i := range harmonics + 1 {
+		for j := range i + 1 {
+			gram.l[i][j] = 0.5 * (c[i-j] + c[i+j])
+			if j > 0 {
+				gram.l[harmonics+i][harmonics+j] = 0.5 * (c[i-j] - c[i+j])
+			}
+		}
+		if i > 0 {
+			for j := range harmonics + 1 { // sine i, cosine j
+				diff := d[max(i-j, j-i)]
+				if i < j {
+					diff = -diff
+				}
+				gram.l[harmonics+i][j] = 0.5 * (d[i+j] + diff)
+			}
+		}
+	}
+	return sum
+}
+
+// peaks writes the angles per time of the highest peaks of the periodogram of
+// (t, y-mean), at steps of half a period, to dst and returns their number.
+func (s *cycle) peaks(mem *arena, dst *[cyclePeaks]float64, t, y []float64, mean float64) int {
+	n := len(t)
+	most := 2 * int(math.Min(cycleMost, 0.6*float64(n)))
+	blk, off := mem.mark()
+	defer mem.release(blk, off)
+	at, turn := mem.raw(2*n), mem.raw(2*n)
+	step := math.Pi / (t[n-1] - t[0])
+	for i, u := range t {
+		turn[2*i+1], turn[2*i] = math.Sincos(step * (u - s.centre))
+		at[2*i], at[2*i+1] = turn[2*i], turn[2*i+1]
+	}
+	power := mem.raw(most + 1)
+	power[0] = 0
+	for q := 1; q <= most; q++ {
+		var re, im float64
+		for i, v := range y {
+			a, b := at[2*i], at[2*i+1]
+			re += a * (v - mean)
+			im += b * (v - mean)
+			at[2*i], at[2*i+1] = a*turn[2*i]-b*turn[2*i+1], a*turn[2*i+1]+b*turn[2*i]
+		}
+		power[q] = re*re + im*im
+	}
+	found := 0
+	var height [cyclePeaks]float64
+	for q := 2; q < most; q++ {
+		h := power[q]
+		if h < power[q-1] || h <= power[q+1] {
+			continue
+		}
+		k := found
+		if found < cyclePeaks {
+			found++
+		} else if k = cyclePeaks - 1; h <= height[k] {
+			continue
+		}
+		for ; k > 0 && height[k-1] < h; k-- {
+			height[k], dst[k] = height[k-1], dst[k-1]
+		}
+		height[k] = h
+		curve := power[q-1] - 2*h + power[q+1]
+		dst[k] = step * (float64(q) + clamp(0.5*(power[q-1]-power[q+1])/math.Min(curve, -1e-300), -0.5, 0.5))
+	}
+	return found
+}
+
+// seriesFactor is the normal matrix of the series, or its Cholesky factor.
+type seriesFactor struct {
+	l   [2*harmonics + 1][2*harmonics + 1]float64
+	inv [2*harmonics + 1]float64
+}
+
+// solve factors the matrix with the prior of noise ratio r in place, replaces
+// rhs by the posterior mean and returns the log determinant of the factored
+// matrix.
+func (f *seriesFactor) solve(r float64, rhs *[2*harmonics + 1]float64) float64 {
+	prod, logs := 1.0, 0.0
+	for i := range rhs {
+		row := &f.l[i]
+		h := i
+		if i > harmonics {
+			h -= harmonics
+		}
+		row[i] += r / harmonicPrior[h]
+		v := rhs[i]
+		for j := range i + 1 {
+			q := &f.l[j]
+			x := row[j]
+			for k := range j {
+				x -= row[k] * q[k]
+			}
+			if j < i {
+				row[j] = x * f.inv[j]
+				v -= row[j] * rhs[j]
+			} else {
+				x = math.Max(x, 1e-12)
+				f.inv[i] = 1 / math.Sqrt(x)
+				if prod *= x; i&3 == 3 {
+					logs += math.Log(prod)
+					prod = 1
+				}
+			}
+		}
+		rhs[i] = v * f.inv[i]
+	}
+	for i := len(rhs) - 1; i >= 0; i-- {
+		v := rhs[i] * f.inv[i]
+		rhs[i] = v
+		for k := range i {
+			rhs[k] -= f.l[i][k] * v
+		}
+	}
+	return logs + math.Log(prod)
+}
+
+// seriesNoises are the ratios of the variance of what the series leaves over to
+// that of the channel.
+var seriesNoises = [...]float64{1e-3, 3e-2, 0.3}
+
+// fit fits the cycle to the observations (t,y), whose period is about that of
+// theta, and returns the noise ratio of the series and the parameters of the
+// process.
+func (s *cycle) fit(mem *arena, t, y []float64, theta float64) (float64, process25) {
+	n := len(t)
+	s.centre = 0.5 * (t[0] + t[n-1])
+	blk, off := mem.mark()
+	st, sy := t, y
+	if k := (n + cycleRows - 1) / cycleRows; k > 1 {
+		m := (n-1)/k + 1
+		st, sy = mem.raw(m), mem.raw(m)
+		for i := range st {
+			st[i], sy[i] = t[n-1-(m-1-i)*k], y[n-1-(m-1-i)*k]
+		}
+	}
+	mean := 0.0
+	for _, v := range sy {
+		mean += v
+	}
+	mean /= float64(len(sy))
+	best, pick, noise := math.Inf(-1), theta, seriesNoises[1]
+	var gram, work seriesFactor
+	var rhs, coef [2*harmonics + 1]float64
+	try := func(theta float64) bool {
+		s.theta = theta
+		square := s.products(st, sy, mean, &gram, &rhs)
+		found := false
+		for _, r := range seriesNoises {
+			work, coef = gram, rhs
+			logdet := work.solve(r, &coef)
+			quad := (square - dot(rhs[:], coef[:])) / r
+			m := float64(len(sy))
+			// det(Phi S Phi' + r) = r^(n-p) det(Phi'Phi + r/S) det S
+			l := -0.5 * (m*math.Log(math.Max(quad/m, 1e-12*square/m+1e-12)) + (m-float64(len(rhs)))*math.Log(r) + logdet)
+			if l > best {
+				best, pick, noise, found = l, theta, r, true
+			}
+		}
+		return found
+	}
+	try(theta)
+	var peak [cyclePeaks]float64
+	for _, p := range peak[:s.peaks(mem, &peak, st, sy, mean)] {
+		try(p)
+		try(0.5 * p)
+	}
+	step := math.Pi / (2 * math.Max(t[n-1]-t[0], 1e-300))
+	for range cycleRounds {
+		if !try(pick + step) {
+			try(math.Max(pick-step, 0.25*pick))
+		}
+		step /= 3
+	}
+	mem.release(blk, off)
+	s.theta = pick
+	return noise, s.posterior(mem, t, y, mean, noise, nil)
+}
+
+// posterior fits the series of the present period and of the given noise ratio
+// to (t,y), and the process to the rest: with parameters k, or the most likely
+// ones where k is nil. It returns those.
+func (s *cycle) posterior(mem *arena, t, y []float64, mean, noise float64, k *process25) process25 {
+	var gram seriesFactor
+	s.products(t, y, mean, &gram, &s.coef)
+	gram.solve(noise, &s.coef)
+	s.coef[0] += mean
+	rest := mem.raw(len(t))
+	for i, u := range t {
+		v, _ := s.series(u)
+		rest[i] = y[i] - v
+	}
+	if k == nil {
+		p := choose(mem, t, rest, 0, restNoises[:])
+		k = &p
+	}
+	s.rest.condition(mem, t, rest, 0, *k)
+	return *k
+}
+
+// insideErrors writes log10 of the root mean square error, relative to the
+// standard deviation, of each interpolant of (t,y) on observations that it was
+// not given, to dst; parameters are those of the fits to all. The first and the
+// last observation are never left out.
+func insideErrors(mem *arena, dst []float64, t, y []float64, matern process25, c *cycle, noise float64, rest process25) {
+	if n := len(t); n > insideRows {
+		t, y = t[n-insideRows:], y[n-insideRows:]
+	}
+	n := len(t)
+	blk, off := mem.mark()
+	defer mem.release(blk, off)
+	mean, square := 0.0, 0.0
+	for _, v := range y {
+		mean += v / float64(n)
+	}
+	for _, v := range y {
+		square += (v - mean) * (v - mean)
+	}
+	var sum [NumInside]float64
+	count := 0.0
+	st, sy := mem.raw(n), mem.raw(n)
+	m, f, m2, work := mem.raw(n+1), mem.raw(n+1), mem.raw(n+1), mem.raw(9*n+1)
+	for fold := range insideFolds {
+		k := 0
+		for i := range t {
+			if i == 0 || i == n-1 || i%insideFolds != fold {
+				st[k], sy[k] = t[i], y[i]
+				k++
+			}
+		}
+		b, o := mem.mark()
+		var natural, smooth spline
+		var process curve
+		natural.interpolate(st[:k], sy[:k], m, work)
+		smooth.smooth(st[:k], sy[:k], f, m2, work)
+		process.condition(mem, st[:k], sy[:k], mean, matern)
+		part := cycle{theta: c.theta, centre: c.centre}
+		if c.theta != 0 {
+			part.posterior(mem, st[:k], sy[:k], mean, noise, &rest)
+		}
+		for i := 1; i < n-1; i++ {
+			if i%insideFolds != fold {
+				continue
+			}
+			v := [NumInside]float64{}
+			v[insideSpline], _ = natural.at(t[i])
+			v[insideSmooth], _ = smooth.at(t[i])
+			v[insideProcess], _ = process.at(t[i])
+			v[insideCycle] = v[insideProcess]
+			if c.theta != 0 {
+				v[insideCycle], _ = part.at(t[i])
+			}
+			for q, p := range v {
+				d := clamp(p, -4, 4) - y[i]
+				sum[q] += d * d
+			}
+			count++
+		}
+		mem.release(b, o)
+	}
+	scale := math.Max(square/float64(n), 1e-12)
+	for q, v := range sum {
+		dst[q] = 0.5 * math.Log10(v/math.Max(count, 1)/scale+logFloor*logFloor)
+	}
+}

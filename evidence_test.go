@@ -88,12 +88,12 @@ func TestAblation(t *testing.T) {
 	}
 	require.NotEmpty(t, out, "LASSODE_EVIDENCE names no folder")
 	opt := lassode.AblationOptions{Config: ablationConfig(), Micro: 2, Tokens: 320, Held: 4096, Only: os.Getenv("LASSODE_ONLY"), Log: t.Logf}
-	n := 200
+	n := 150
 	switch kind {
 	case "quick":
 		opt.Seeds, opt.Steps, n = []uint64{1}, 150, 60
 	case "full":
-		opt.Seeds, opt.Steps = []uint64{1, 2, 3}, 1000
+		opt.Seeds, opt.Steps = []uint64{1, 2, 3}, 550
 	default:
 		t.Fatalf("LASSODE_ABLATION is %q, want quick or full", kind)
 	}

@@ -823,3 +823,166 @@ func median(x []float64) float64 {
 	s := slices.Sorted(slices.Values(x))
 	return s[len(s)/2]
 }
+
+// HubStudy is what the hub of a trained model does for a suite of tasks.
+type HubStudy struct {
+	Tokens int
+	// Usage has, for each task, how much its windows read of each hub token, over
+	// the blocks, one after the other, each summing to one.
+	Usage [][]float64
+	// Mean has, for each task, the mean over its windows of what enters the head.
+	Mean [][]float64
+	// Errors has the error of each task with the whole hub, with none of it read,
+	// and with each of its tokens removed.
+	Errors, Without []float64
+	Removed         [][]float64
+}
+
+// Probed are tasks prepared for forecasts by one model.
+type Probed struct {
+	tasks  int
+	probes []*probe
+}
+
+// Probe prepares tasks for a model.
+func Probe(m *Model, tasks []AblationTask) Probed {
+	return Probed{len(tasks), newProbes(m.net.cfg, 0, tasks)}
+}
+
+// Errors returns the error of each task, as measure does.
+func (p Probed) Errors(m *Model) []float64 {
+	errs := make([]float64, p.tasks)
+	tape := tensor.NewTape(m.net.params, false)
+	var enc encoded
+	measure(p.probes, errs, func(p *probe) []float32 {
+		tape.Reset()
+		m.net.forward(tape, &p.in, &enc, false)
+		state, _, _ := m.net.decodeSites(tape, &p.in, &enc, p.guides, p.tau, sitesPerWindow)
+		return state.Data
+	})
+	return errs
+}
+
+// WithoutHubReads returns a model that reads nothing of its hub.
+func WithoutHubReads(m *Model) *Model {
+	out := m.copy()
+	for i := range out.net.blocks {
+		clear(out.net.params.Slice(out.net.blocks[i].hubRead.Out))
+	}
+	return out
+}
+
+// WithoutHubToken returns a model with one token less in its hub.
+func WithoutHubToken(m *Model, token int) *Model {
+	cfg := m.net.cfg
+	cfg.HubTokens--
+	net := newNetwork(cfg)
+	for i := range net.params.Count() {
+		id := tensor.ParamID(i)
+		from, ok := m.net.params.Lookup(net.params.Name(id))
+		if !ok {
+			panic("no parameter " + net.params.Name(id))
+		}
+		src, dst := m.net.params.Slice(from), net.params.Slice(id)
+		if len(src) == len(dst) {
+			copy(dst, src)
+			continue
+		}
+		width := len(src) - len(dst)
+		copy(dst, src[:token*width])
+		copy(dst[token*width:], src[(token+1)*width:])
+	}
+	return &Model{net: net, calibration: m.calibration}
+}
+
+// Untrained returns a model of the same shape with starting weights.
+func Untrained(m *Model, seed uint64) *Model {
+	net := newNetwork(m.net.cfg)
+	net.initialise(seed)
+	return &Model{net: net, calibration: m.calibration}
+}
+
+// Study looks at the hub of a model; with remove, at single tokens as well.
+func (p Probed) Study(m *Model, remove bool) HubStudy {
+	n := m.net
+	size, d := n.hub.Size, n.cfg.Width
+	out := HubStudy{Tokens: size}
+	tape := tensor.NewTape(n.params, false)
+	var enc encoded
+	count := make([]float64, p.tasks)
+	for range p.tasks {
+		out.Usage = append(out.Usage, make([]float64, size*len(n.blocks)))
+		out.Mean = append(out.Mean, make([]float64, d))
+	}
+	for _, probe := range p.probes {
+		tape.Reset()
+		n.forward(tape, &probe.in, &enc, true)
+		var usage [][]float32
+		for i, x := range enc.reads {
+			usage = append(usage, n.hub.Usage(n.params, nil, x.Data, n.blocks[i].hubRead))
+		}
+		for r, row := range probe.rows {
+			for token := r * probe.in.windows; token < (r+1)*probe.in.windows; token++ {
+				count[row.task]++
+				for i, u := range usage {
+					for j, v := range u[token*size : (token+1)*size] {
+						out.Usage[row.task][i*size+j] += float64(v)
+					}
+				}
+				for j, v := range enc.tokens.Data[token*d : (token+1)*d] {
+					out.Mean[row.task][j] += float64(v)
+				}
+			}
+		}
+	}
+	for i, c := range count {
+		for _, v := range [][]float64{out.Usage[i], out.Mean[i]} {
+			for j := range v {
+				v[j] /= c
+			}
+		}
+	}
+	out.Errors = p.Errors(m)
+	out.Without = p.Errors(WithoutHubReads(m))
+	if remove {
+		for token := range size {
+			out.Removed = append(out.Removed, p.Errors(WithoutHubToken(m, token)))
+		}
+	}
+	return out
+}
+
+// TestHubTokenRemoved: the hub without a token answers as one in which nobody
+// attends to it, and a hub that nobody reads is no hub.
+func TestHubTokenRemoved(t *testing.T) {
+	m := smallModel(t)
+	s := sine(60, 2)
+	tasks := []AblationTask{{Whole: s, Context: Series{Times: s.Times[:30], Values: s.Values[:30]}}}
+	p := Probe(m, tasks)
+	study := p.Study(m, true)
+	for i := range m.net.blocks {
+		sum := 0.
+		for _, v := range study.Usage[0][i*study.Tokens : (i+1)*study.Tokens] {
+			sum += v
+		}
+		require.InDelta(t, 1, sum, 1e-4)
+	}
+	// The order of tokens does not matter: removing the first is removing the
+	// second after the two are exchanged.
+	swapped := m.copy()
+	h := swapped.net.hub
+	for _, id := range []tensor.ParamID{h.Token, h.Memory, h.Gate} {
+		x := swapped.net.params.Slice(id)
+		w := len(x) / h.Size
+		for j := range w {
+			x[j], x[w+j] = x[w+j], x[j]
+		}
+	}
+	want, got := p.Errors(WithoutHubToken(m, 0)), p.Errors(WithoutHubToken(swapped, 1))
+	require.InDeltaSlice(t, want, got, 1e-6)
+	none := m.copy()
+	for i := range none.net.blocks {
+		clear(none.net.params.Slice(none.net.blocks[i].hubRead.V))
+	}
+	require.InDeltaSlice(t, p.Errors(none), p.Errors(WithoutHubReads(m)), 1e-6)
+}

@@ -836,6 +836,11 @@ type HubStudy struct {
 	// and with each of its tokens removed.
 	Errors, Without []float64
 	Removed         [][]float64
+	// Gate is the mean size of the gates of the memory, Cosine the mean cosine
+	// between two memories, Share the root mean square of what each block adds to
+	// the tokens by reading, over that of the tokens that enter the head.
+	Gate, Cosine float64
+	Share        []float64
 }
 
 // Probed are tasks prepared for forecasts by one model.
@@ -910,6 +915,7 @@ func (p Probed) Study(m *Model, remove bool) HubStudy {
 	tape := tensor.NewTape(n.params, false)
 	var enc encoded
 	count := make([]float64, p.tasks)
+	added, square := make([]float64, len(n.blocks)), 0.
 	for range p.tasks {
 		out.Usage = append(out.Usage, make([]float64, size*len(n.blocks)))
 		out.Mean = append(out.Mean, make([]float64, d))
@@ -920,6 +926,12 @@ func (p Probed) Study(m *Model, remove bool) HubStudy {
 		var usage [][]float32
 		for i, x := range enc.reads {
 			usage = append(usage, n.hub.Usage(n.params, nil, x.Data, n.blocks[i].hubRead))
+			for _, v := range n.hub.Read(tape, nil, n.hub.Tokens(tape), x, n.blocks[i].hubRead).Data {
+				added[i] += float64(v) * float64(v)
+			}
+		}
+		for _, v := range enc.tokens.Data {
+			square += float64(v) * float64(v)
 		}
 		for r, row := range probe.rows {
 			for token := r * probe.in.windows; token < (r+1)*probe.in.windows; token++ {
@@ -939,6 +951,23 @@ func (p Probed) Study(m *Model, remove bool) HubStudy {
 		for _, v := range [][]float64{out.Usage[i], out.Mean[i]} {
 			for j := range v {
 				v[j] /= c
+			}
+		}
+	}
+	for _, a := range added {
+		out.Share = append(out.Share, math.Sqrt(a/square))
+	}
+	memory := n.params.Slice(n.hub.Memory)
+	for i, g := range n.params.Slice(n.hub.Gate) {
+		out.Gate += math.Abs(float64(g)) / float64(size)
+		for j := range i {
+			var ab, aa, bb float64
+			for k := range d {
+				a, b := float64(memory[i*d+k]), float64(memory[j*d+k])
+				ab, aa, bb = ab+a*b, aa+a*a, bb+b*b
+			}
+			if aa > 0 && bb > 0 {
+				out.Cosine += ab / math.Sqrt(aa*bb) / float64(size*(size-1)/2)
 			}
 		}
 	}

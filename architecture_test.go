@@ -28,15 +28,19 @@ var imports = map[string][]string{
 	"hub":        {"attn", "tensor", "asm"},
 	"optim":      {"tensor", "asm"},
 	"classical":  {"asm"},
-	".":          {"classical", "hub", "attn", "linode", "optim", "tensor", "asm"},
+	".":          {"classical", "hub", "attn", "linode", "optim", "tensor", "asm", "internal/layers"},
 	"ode":        {"."},
 	"pretrained": {"."},
+	// What the evaluation sees of the inside of a model.
+	"internal/layers": {},
 	// Reading and writing CSV files, for the programs.
 	"internal/csv": {"."},
 	// The command goes through the public API; classical only for the
 	// comparisons of eval and demo.
-	"cmd/lassode": {".", "ode", "pretrained", "classical", "internal/csv"},
-	"examples/*":  {".", "ode", "pretrained"},
+	"cmd/lassode": {".", "ode", "pretrained", "classical", "internal/csv", "internal/layers"},
+	// The measurements of docs/evidence.md.
+	"cmd/evidence": {".", "ode", "pretrained", "linode"},
+	"examples/*":   {".", "ode", "pretrained"},
 	// The page in the browser, and the program that makes it.
 	"web":       {".", "pretrained", "internal/csv"},
 	"web/build": {".", "ode", "internal/csv"},

@@ -1,6 +1,7 @@
 package lassode
 
 import (
+	"bytes"
 	"fmt"
 	"math/rand/v2"
 	"testing"
@@ -103,6 +104,54 @@ func BenchmarkLive(b *testing.B) {
 				step()
 			}
 			b.ReportMetric(float64(encoded)/float64(b.N), "encodings/op")
+		})
+	}
+}
+
+// BenchmarkPrecision measures a new row and a forecast of 128 later times from 256
+// rows of 3 channels with weights as Load reads them at each precision.
+func BenchmarkPrecision(b *testing.B) {
+	m := benchModel()
+	m.provenance.FormatVersion = formatVersion
+	s := sine(256, 3)
+	var at []float64
+	for i := range 128 {
+		at = append(at, s.Times[255]*(1+float64(i+1)/128))
+	}
+	for _, p := range []Precision{Float32, BFloat16, Int8} {
+		b.Run(p.String(), func(b *testing.B) {
+			var file bytes.Buffer
+			if err := m.Save(&file, p); err != nil {
+				b.Fatal(err)
+			}
+			size := file.Len()
+			loaded, err := Load(&file)
+			if err != nil {
+				b.Fatal(err)
+			}
+			sess := loaded.NewSession()
+			var f Forecast
+			step := func(i int) {
+				if err := sess.Observe(s.Times[i], s.Values[i]); err != nil {
+					b.Fatal(err)
+				}
+			}
+			for i := range s.Times {
+				step(i)
+			}
+			for range 2 {
+				if err := sess.ForecastInto(&f, at); err != nil {
+					b.Fatal(err)
+				}
+			}
+			b.ReportAllocs()
+			for b.Loop() {
+				step(255)
+				if err := sess.ForecastInto(&f, at); err != nil {
+					b.Fatal(err)
+				}
+			}
+			b.ReportMetric(float64(size)/1e6, "MB/file")
 		})
 	}
 }

@@ -20,6 +20,9 @@ type Config struct {
 	Mixer      int `json:"mixer"`       // width of the network that mixes the guides
 	MinWindows int `json:"min_windows"` // least number of windows over the whole span, seen and unseen
 	MaxWindows int `json:"max_windows"` // limit for fast signals and long horizons
+	// WithoutGuides leaves the forecast to the tokens alone: no guide is fitted or
+	// shown to them. It measures what the guides are worth.
+	WithoutGuides bool `json:"without_guides,omitempty"`
 }
 
 // DefaultConfig returns the configuration of the embedded model.

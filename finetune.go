@@ -53,10 +53,11 @@ func (o FineTuneOptions) Validate() error {
 
 // FineTuneReport says what fine-tuning did.
 type FineTuneReport struct {
-	// Before and After are the errors on the validation part: the root mean
-	// square error of forecasts over the standard deviation of each channel,
-	// clipped at 2, averaged over channels, series and several lengths of
-	// context. After is that of the returned model, never more than Before.
+	// Before and After are the errors of the forecasts that decided: the root
+	// mean square error over the standard deviation of each channel, clipped at 2,
+	// averaged over channels, series and several contexts. After is that of the
+	// returned model, never more than Before. Tuned weights are judged on the part
+	// kept apart, a library alone on all series, each without itself.
 	Before, After float64
 	// Kept is "tuned" or "original".
 	Kept string
@@ -90,6 +91,7 @@ func newFleet(series []Series) *fleet {
 	f := &fleet{}
 	channels := series[0].Channels()
 	f.library = classical.NewLibrary(channels)
+	rows := 0
 	for _, s := range series {
 		if s.Channels() != channels {
 			return nil
@@ -116,6 +118,9 @@ func newFleet(series []Series) *fleet {
 			return nil // every series keeps its index
 		}
 		f.series = append(f.series, kept)
+		if rows += len(kept.Times); rows > MaxRows {
+			return nil // more than a file of weights may hold
+		}
 	}
 	return f
 }
@@ -132,8 +137,9 @@ const fineTuneBatch = 24
 const fineTuneChecks = 8
 
 // FineTune trains a copy of the model on series of one kind of system and
-// returns it, or the original weights where the copy is not better on the part
-// of the series kept apart. m itself is unchanged. Series should be as dense
+// returns it, or the original weights where the copy is not clearly better on the
+// part of the series kept apart: where the gain may be chance, which of a few
+// series even a large one may be, the original counts. m itself is unchanged. Series should be as dense
 // and clean as they are to be had; contexts with losses are drawn from them.
 func (m *Model) FineTune(ctx context.Context, series []Series, opt FineTuneOptions) (*Model, FineTuneReport, error) {
 	var report FineTuneReport
@@ -164,33 +170,36 @@ func (m *Model) FineTune(ctx context.Context, series []Series, opt FineTuneOptio
 		opt.LearningRate = 1
 	}
 	train, held := splitSeries(series, opt)
-	shares := []float64{.3, .5, .7}
 	if len(series) > 1 {
 		report.ValidationTrajectories = len(held)
-	} else {
-		shares = []float64{singleShare} // the part behind it was not trained on
 	}
 
-	report.Before = m.validationError(held, shares, opt.Workers)
+	// First the runs as a library for the guides: no weight changes, and often
+	// the larger gain. Each run can judge the library of all others.
+	all := newChecks(series, train, held, true)
+	before := m.validationErrors(all, opt.Workers)
+	report.Before = mean(before)
 	report.After, report.Kept = report.Before, "original"
 	best := m
-
-	// First the runs as a library for the guides: no weight changes, and often
-	// the larger gain.
-	library := newFleet(train)
+	var least []float64 // errors of the best library
+	library := newFleet(slices.Concat(train, held))
 	for _, weight := range libraryWeights {
 		if library == nil || opt.Scope == "hub" {
 			break
 		}
 		candidate := &Model{net: m.net, calibration: m.calibration, provenance: m.provenance, fleet: library.weighted(weight)}
-		if e := candidate.validationError(held, shares, opt.Workers); e < report.After {
-			report.After, report.Kept, report.LibraryWeight = e, "tuned", weight
-			best = candidate
+		e := candidate.validationErrors(all, opt.Workers)
+		if all.better(before, e) && (least == nil || mean(e) < mean(least)) {
+			report.After, report.Kept, report.LibraryWeight = mean(e), "tuned", weight
+			best, least = candidate, e
 		}
 	}
 
 	// Then the weights.
 	fleet := best.fleet
+	apart := newChecks(series, train, held, false)
+	original := m.validationErrors(apart, opt.Workers)
+	before, least = best.validationErrors(apart, opt.Workers), nil
 	tuned := m.copy()
 	groups := tuned.net.fineTuneGroups(opt.Scope, opt.LearningRate)
 	tr := newTrainer(tuned.net, sliceSource(train), taskOptions{hi: len(train), whole: true, fleet: fleet},
@@ -218,9 +227,10 @@ func (m *Model) FineTune(ctx context.Context, series []Series, opt FineTuneOptio
 		candidate := m.copy()
 		copy(candidate.net.params.Data(), tr.average.Data())
 		candidate.fleet = fleet
-		if e := candidate.validationError(held, shares, opt.Workers); e < report.After {
-			report.After, report.Kept, report.Steps = e, "tuned", tr.step
-			best = candidate
+		e := candidate.validationErrors(apart, opt.Workers)
+		if apart.better(original, e) && apart.better(before, e) && (least == nil || mean(e) < mean(least)) {
+			report.Before, report.After, report.Kept, report.Steps = mean(original), mean(e), "tuned", tr.step
+			best, least = candidate, e
 		}
 	}
 	if best != m {
@@ -236,8 +246,9 @@ const singleShare = 2. / 3
 // A single series is cut in time.
 func splitSeries(series []Series, opt FineTuneOptions) (train, held []Series) {
 	if len(series) == 1 {
-		n := int(singleShare * float64(len(series[0].Times)))
-		return []Series{{Times: series[0].Times[:n], Values: series[0].Values[:n]}}, series
+		s := series[0]
+		n := int(singleShare * float64(len(s.Times)))
+		return []Series{{Times: s.Times[:n], Values: s.Values[:n]}}, []Series{{Times: s.Times[n:], Values: s.Values[n:]}}
 	}
 	order := rand.New(rand.NewPCG(opt.Seed, 1)).Perm(len(series))
 	n := min(max(int(math.Round(opt.ValidationShare*float64(len(series)))), 1), len(series)-1)
@@ -251,35 +262,145 @@ func splitSeries(series []Series, opt FineTuneOptions) (train, held []Series) {
 	return train, held
 }
 
-// validationError measures forecasts of the later part of every series from
-// contexts of the given shares of its rows.
-func (m *Model) validationError(series []Series, shares []float64, workers int) float64 {
-	errs := make([]float64, len(series)*len(shares))
+// check is a forecast whose truth is known: rows [lo, cut) of a series are seen,
+// all later ones asked for.
+type check struct {
+	series  Series
+	own     int // its run in the library, which must not help
+	lo, cut int
+}
+
+// checks judge a candidate. Those of one series follow one another.
+type checks []check
+
+// Limits of the checks: with fewer series than severalSeries each is asked more
+// often, and of more than judgedSeries some are left out.
+const (
+	severalSeries = 4
+	judgedSeries  = 8
+)
+
+// newChecks makes forecasts within the series kept apart, and if all is set within
+// those trained on as well, which a library without the series itself does not
+// know either. The library has train first, then held.
+func newChecks(series, train, held []Series, all bool) checks {
+	var out checks
+	add := func(s Series, own int, lo, cut float64) {
+		n := float64(len(s.Times))
+		c := check{s, own, int(lo * n), int(cut * n)}
+		if c.cut-c.lo >= 4 && c.cut < len(s.Times) {
+			out = append(out, c)
+		}
+	}
+	if len(series) == 1 {
+		// Contexts that reach into the part trained on, up to several moments
+		// behind it; and parts as if they were runs of their own.
+		for _, lo := range []float64{0, .33} {
+			for _, cut := range []float64{singleShare, .75, .85} {
+				add(series[0], 1, lo, cut)
+			}
+		}
+		pieces := held
+		if all {
+			pieces = slices.Concat(held, train)
+		}
+		for i, s := range pieces {
+			for _, cut := range []float64{.4, .6} {
+				add(s, 1-i, 0, cut)
+			}
+		}
+		return out
+	}
+	judged, first := held, len(train)
+	if all {
+		judged, first = slices.Concat(train, held), 0
+	}
+	count := min(len(judged), judgedSeries)
+	for k := range count {
+		i := k * len(judged) / count
+		for _, cut := range []float64{.3, .5, .7} {
+			add(judged[i], first+i, 0, cut)
+		}
+		if len(judged) < severalSeries {
+			add(judged[i], first+i, .2, .6)
+			add(judged[i], first+i, .35, .75)
+		}
+	}
+	return out
+}
+
+// better reports whether errors are less than before by more than chance makes of
+// so few checks: by 2 %, and by more than their standard error times a margin.
+// Checks of one series have much in common, so that the series count as soon as
+// there are several; before that the margin is wider.
+func (list checks) better(before, errors []float64) bool {
+	var gains []float64 // per series
+	for i := 0; i < len(list); {
+		sum, n := 0., 0
+		for own := list[i].own; i < len(list) && list[i].own == own; i++ {
+			sum += before[i] - errors[i]
+			n++
+		}
+		gains = append(gains, sum/float64(n))
+	}
+	margin := 1.5
+	if len(gains) < severalSeries {
+		gains, margin = gains[:0], 2.5
+		for i, e := range errors {
+			gains = append(gains, before[i]-e)
+		}
+	}
+	n := float64(len(gains))
+	if n < 2 {
+		return false
+	}
+	gain, square := mean(gains), 0.
+	for _, g := range gains {
+		square += (g - gain) * (g - gain)
+	}
+	return gain > .02*mean(before) && gain > margin*math.Sqrt(square/(n-1)/n)
+}
+
+// mean of any numbers; 0 for none.
+func mean(list []float64) float64 {
+	sum := 0.
+	for _, v := range list {
+		sum += v
+	}
+	return sum / float64(max(len(list), 1))
+}
+
+// validationErrors makes the forecasts of list: of each the root mean square error
+// over the standard deviation of the series, clipped at 2, mean over channels.
+func (m *Model) validationErrors(list checks, workers int) []float64 {
+	errs := make([]float64, len(list))
 	if workers == 0 {
 		workers = runtime.GOMAXPROCS(0)
 	}
 	tensor.Parallel(len(errs), workers, func(i int) {
-		s := series[i/len(shares)]
-		cut := int(shares[i%len(shares)] * float64(len(s.Times)))
+		c := list[i]
+		s := c.series
 		errs[i] = 2
-		context := Series{Times: s.Times[:cut], Values: s.Values[:cut]}
+		context := Series{Times: s.Times[c.lo:c.cut], Values: s.Values[c.lo:c.cut]}
 		var f Forecast
-		if err := m.newEngine().forecast(context, s.Times[cut:], &f, false); err != nil {
+		e := m.newEngine()
+		e.sys.own = c.own
+		if err := e.forecast(context, s.Times[c.cut:], &f, false); err != nil {
 			return // a context without observations
 		}
 		sum, channels := 0., 0
-		for c := range s.Channels() {
+		for column := range s.Channels() {
 			var total, square, n, miss, count float64
 			for j, row := range s.Values {
-				v := row[c]
+				v := row[column]
 				if v != v {
 					continue
 				}
 				total += v
 				square += v * v
 				n++
-				if j >= cut {
-					if e := f.Mean[j-cut][c] - v; e == e {
+				if j >= c.cut {
+					if e := f.Mean[j-c.cut][column] - v; e == e {
 						miss += e * e
 						count++
 					}
@@ -296,11 +417,7 @@ func (m *Model) validationError(series []Series, shares []float64, workers int) 
 			errs[i] = sum / float64(channels)
 		}
 	})
-	mean := 0.
-	for _, e := range errs {
-		mean += e / float64(len(errs))
-	}
-	return mean
+	return errs
 }
 
 // copy returns a model with its own weights.

@@ -17,6 +17,8 @@ type Forecast struct {
 	Rate [][]float64
 	// Scale is the predicted size of the error; quantiles are Mean plus
 	// Scale times the calibrated quantile of the model's error distribution.
+	// [Constraints] say what they are where a system has some: Scale is then that
+	// given the total, and before the bounds.
 	Scale [][]float64
 	// Segments describe the local linear dynamics, one per window and channel,
 	// ordered by channel, then by time.
@@ -25,6 +27,7 @@ type Forecast struct {
 	calibration *Calibration
 	half        []float64 // per channel: half the observed range, which scales its errors
 	unseen      []bool    // per time: outside the observed span
+	kept        kept      // what the constraints need
 }
 
 // shape gives f a row per query time and a column per channel, all NaN,
@@ -60,22 +63,35 @@ func (f *Forecast) Quantile(p float64) [][]float64 {
 	if !(p > 0 && p < 1) {
 		panic(fmt.Sprintf("lassode: Quantile: probability %v, must be between 0 and 1", p))
 	}
-	inside := f.calibration.atLevel(&f.calibration.Inside, p)
-	ahead := f.calibration.atLevel(&f.calibration.Ahead, p)
 	out := reshape(nil, len(f.Mean), columns(f.Mean))
+	if f.kept.rule != nil {
+		f.kept.quantile(f, out, p)
+		return out
+	}
+	errors := f.errorsAt(p)
 	for i, row := range f.Mean {
-		q := &inside
-		if f.unseen[i] {
-			q = &ahead
-		}
 		for c, v := range row {
-			out[i][c] = finite(v + q.at(f.Scale[i][c]/f.half[c])*f.Scale[i][c])
-			if v != v {
-				out[i][c] = v
+			if v == v {
+				out[i][c] = finite(v + errors.at(f, i, c, f.Scale[i][c]))
 			}
 		}
 	}
 	return out
+}
+
+// errorQuantile is the distribution of errors at one probability.
+type errorQuantile struct{ inside, ahead errorLevel }
+
+func (f *Forecast) errorsAt(p float64) errorQuantile {
+	return errorQuantile{f.calibration.atLevel(&f.calibration.Inside, p), f.calibration.atLevel(&f.calibration.Ahead, p)}
+}
+
+// at returns the error at time i of channel c where its predicted scale is s.
+func (q *errorQuantile) at(f *Forecast, i, c int, s float64) float64 {
+	if f.unseen[i] {
+		return q.ahead.at(s/f.half[c]) * s
+	}
+	return q.inside.at(s/f.half[c]) * s
 }
 
 func columns(x [][]float64) int {

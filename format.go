@@ -2,6 +2,7 @@ package lassode
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/binary"
 	"encoding/json"
 	"errors"
@@ -14,6 +15,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/lassode/lassode/asm"
 	"github.com/lassode/lassode/tensor"
 )
 
@@ -27,7 +29,28 @@ type Precision int
 const (
 	Float32  Precision = iota // exact
 	BFloat16                  // half the size, about three significant digits
+	Int8                      // about a quarter: large matrices as integers with a scale per output, the rest exact
 )
+
+var precisionNames = [...]string{Float32: "float32", BFloat16: "bfloat16", Int8: "int8"}
+
+// String returns the name that [ParsePrecision] reads.
+func (p Precision) String() string {
+	if p < 0 || int(p) >= len(precisionNames) {
+		return fmt.Sprintf("Precision(%d)", int(p))
+	}
+	return precisionNames[p]
+}
+
+// ParsePrecision returns the precision named float32, bfloat16 or int8, or an
+// [InputError].
+func ParsePrecision(name string) (Precision, error) {
+	i := slices.Index(precisionNames[:], name)
+	if i < 0 {
+		return 0, inputError("precision", strings.Join(precisionNames[:], ", "), "%q", name)
+	}
+	return Precision(i), nil
+}
 
 // maxHeader bounds the JSON header of a weights file, and maxNesting how deep
 // its lists and objects lie within one another.
@@ -52,15 +75,115 @@ type namedTensor struct {
 	name  string
 	shape []int
 	data  []float32
+	codes []int8 // if not nil, data are these times the scale of their column
+	scale []float32
 	exact bool // float32 whatever the precision of the file
 }
 
 // format returns the name and the bytes of the number format of t.
 func (t *namedTensor) format(p Precision) (string, int) {
-	if p == BFloat16 && !t.exact {
+	switch {
+	case t.codes != nil:
+		return "I8", 1
+	case p == BFloat16 && !t.exact:
 		return "BF16", 2
 	}
 	return "F32", 4
+}
+
+// size returns the number of values of t.
+func (t *namedTensor) size() int { return max(len(t.data), len(t.codes)) }
+
+// formatBytes are the number formats of files and their sizes.
+var formatBytes = map[string]int{"F32": 4, "BF16": 2, "I8": 1}
+
+// scaleSuffix is added to the name of a tensor of integers for that of its scales.
+const scaleSuffix = ".scale"
+
+// leastCodes is the least number of values of a matrix that is stored as integers:
+// smaller ones save nothing.
+const leastCodes = 4096
+
+// quantise stores every matrix [in, out] of at least least values as integers from -127 to 127 with
+// the same shape and, under its name with scaleSuffix, the scales [out] of its
+// columns, each about the largest magnitude over 127:
+//
+//	value[i, j] = scale[j] * code[i, j].
+//
+// Scales have 16 significant bits, so that this product is exact in float32, and a
+// model that is loaded and stored again gives the same file.
+func quantise(tensors []namedTensor, least int) []namedTensor {
+	var out []namedTensor
+	for _, t := range tensors {
+		if t.exact || len(t.shape) != 2 || len(t.data) < least {
+			out = append(out, t)
+			continue
+		}
+		columns := t.shape[1]
+		scale := make([]float32, columns)
+		for i, v := range t.data {
+			scale[i%columns] = max(scale[i%columns], v, -v)
+		}
+		for j, top := range scale {
+			scale[j] = math.Float32frombits((math.Float32bits(top/127) + 0xff) &^ 0xff)
+		}
+		codes := make([]int8, len(t.data))
+		for i, v := range t.data {
+			if s := float64(scale[i%columns]); s > 0 {
+				codes[i] = int8(min(max(math.RoundToEven(float64(v)/s), -127), 127))
+			}
+		}
+		out = append(out, namedTensor{name: t.name, shape: t.shape, codes: codes},
+			namedTensor{name: t.name + scaleSuffix, shape: []int{columns}, data: scale, exact: true})
+	}
+	return out
+}
+
+// dequantise gives tensors of integers their values and drops their scales.
+func dequantise(tensors []namedTensor) ([]namedTensor, error) {
+	scales := map[string]*namedTensor{}
+	for i := range tensors {
+		if t := &tensors[i]; t.codes != nil {
+			scales[t.name+scaleSuffix] = nil
+		}
+	}
+	if len(scales) == 0 {
+		return tensors, nil
+	}
+	for i := range tensors {
+		if t := &tensors[i]; t.codes == nil {
+			if _, ok := scales[t.name]; ok {
+				scales[t.name] = t
+			}
+		}
+	}
+	var out []namedTensor
+	for _, t := range tensors {
+		if _, ok := scales[t.name]; ok && t.codes == nil {
+			continue
+		}
+		if t.codes != nil {
+			s := scales[t.name+scaleSuffix]
+			if s == nil {
+				return nil, &FormatError{fmt.Sprintf("tensor %q", t.name), fmt.Sprintf("integers, without %q", t.name+scaleSuffix)}
+			}
+			if len(t.shape) != 2 || len(s.shape) != 1 || s.shape[0] != t.shape[1] {
+				return nil, &FormatError{fmt.Sprintf("tensor %q", s.name), fmt.Sprintf("shape %v does not fit %v integers", s.shape, t.shape)}
+			}
+			for j, v := range s.data {
+				if !(v >= 0 && v <= math.MaxFloat32) {
+					return nil, &FormatError{fmt.Sprintf("tensor %q", s.name), fmt.Sprintf("scale %v at %d, want a finite number that is not negative", v, j)}
+				}
+			}
+			t.data = make([]float32, len(t.codes))
+			for i, c := range t.codes {
+				t.data[i] = s.data[i%len(s.data)] * float32(c)
+			}
+			t.scale = s.data
+		}
+		out = append(out, t)
+	}
+	return out, nil
 }
 
 type tensorEntry struct {
@@ -70,14 +193,19 @@ type tensorEntry struct {
 }
 
 // writeTensors writes a safetensors file: the length of the header, the header
-// as JSON, the data.
+// as JSON, the data. Tensors of one byte a value come last, so that the others are
+// aligned.
 func writeTensors(w io.Writer, metadata map[string]string, tensors []namedTensor, p Precision) error {
+	tensors = slices.Clone(tensors)
+	slices.SortStableFunc(tensors, func(a, b namedTensor) int {
+		return cmp.Compare(min(len(a.codes), 1), min(len(b.codes), 1))
+	})
 	header := map[string]any{"__metadata__": metadata}
 	offset := 0
 	for _, t := range tensors {
 		dtype, size := t.format(p)
-		header[t.name] = tensorEntry{DType: dtype, Shape: t.shape, Offsets: [2]int{offset, offset + size*len(t.data)}}
-		offset += size * len(t.data)
+		header[t.name] = tensorEntry{DType: dtype, Shape: t.shape, Offsets: [2]int{offset, offset + size*t.size()}}
+		offset += size * t.size()
 	}
 	text, err := json.Marshal(header) // map keys are sorted: the same bytes each time
 	if err != nil {
@@ -95,6 +223,15 @@ func writeTensors(w io.Writer, metadata map[string]string, tensors []namedTensor
 	buf := make([]byte, 0, 1<<16)
 	for _, t := range tensors {
 		_, size := t.format(p)
+		for i, c := range t.codes {
+			buf = append(buf, byte(c))
+			if len(buf) == cap(buf) || i == len(t.codes)-1 {
+				if _, err := w.Write(buf); err != nil {
+					return err
+				}
+				buf = buf[:0]
+			}
+		}
 		for i, v := range t.data {
 			bits := math.Float32bits(v)
 			if size == 2 {
@@ -117,8 +254,9 @@ func writeTensors(w io.Writer, metadata map[string]string, tensors []namedTensor
 	return nil
 }
 
-// readTensors reads a safetensors file whose tensors are all F32 or BF16. It
-// never allocates more than the file has bytes, times a small factor.
+// readTensors reads a safetensors file whose tensors are all F32, BF16 or, with
+// scales, I8. It never allocates more than the file has bytes, times a small
+// factor.
 func readTensors(r io.Reader) (map[string]string, []namedTensor, error) {
 	var length uint64
 	if err := binary.Read(r, binary.LittleEndian, &length); err != nil {
@@ -155,9 +293,9 @@ func readTensors(r io.Reader) (map[string]string, []namedTensor, error) {
 		if err := json.Unmarshal(part, &e); err != nil {
 			return nil, nil, &FormatError{fmt.Sprintf("tensor %q", name), err.Error()}
 		}
-		n, size := 1, map[string]int{"F32": 4, "BF16": 2}[e.DType]
+		n, size := 1, formatBytes[e.DType]
 		if size == 0 {
-			return nil, nil, &FormatError{fmt.Sprintf("tensor %q", name), fmt.Sprintf("type %q, want F32 or BF16", e.DType)}
+			return nil, nil, &FormatError{fmt.Sprintf("tensor %q", name), fmt.Sprintf("type %q, want F32, BF16 or I8", e.DType)}
 		}
 		if len(e.Shape) > 5 {
 			return nil, nil, &FormatError{fmt.Sprintf("tensor %q", name), fmt.Sprintf("%d axes, want at most 5", len(e.Shape))}
@@ -204,15 +342,21 @@ func readTensors(r io.Reader) (map[string]string, []namedTensor, error) {
 		}
 		end = e.Offsets[1]
 		t := out[i]
-		if e.DType == "F32" {
+		switch e.DType {
+		case "F32":
 			t.data = make([]float32, len(data)/4)
 			for j := range t.data {
 				t.data[j] = math.Float32frombits(binary.LittleEndian.Uint32(data[4*j:]))
 			}
-		} else {
+		case "BF16":
 			t.data = make([]float32, len(data)/2)
 			for j := range t.data {
 				t.data[j] = math.Float32frombits(uint32(binary.LittleEndian.Uint16(data[2*j:])) << 16)
+			}
+		case "I8":
+			t.codes = make([]int8, len(data))
+			for j, c := range data {
+				t.codes[j] = int8(c)
 			}
 		}
 		sorted = append(sorted, t)
@@ -222,7 +366,8 @@ func readTensors(r io.Reader) (map[string]string, []namedTensor, error) {
 	} else if err != nil && err != io.EOF {
 		return nil, nil, err
 	}
-	return metadata, sorted, nil
+	sorted, err = dequantise(sorted)
+	return metadata, sorted, err
 }
 
 // uniqueKeys reports a key that an object of the JSON text holds twice, of which
@@ -311,10 +456,16 @@ func fillTensors(want, got []namedTensor) error {
 
 // Save writes the model as a safetensors file, with configuration, provenance
 // and calibration as JSON strings in __metadata__. The runs that a fine-tuned
-// model keeps as a library are stored in float32 at either precision.
-func (m *Model) Save(w io.Writer, p Precision) error {
-	if p != Float32 && p != BFloat16 {
-		return inputError("precision", "Float32 or BFloat16", "%d", p)
+// model keeps as a library are stored in float32 at any precision.
+//
+// At Int8 a matrix M [in, out] of at least 4,096 values is a tensor M of type I8
+// and its scales, a tensor M.scale [out] of type F32: a value is its integer times
+// the scale of its column. Smaller tensors are F32.
+func (m *Model) Save(w io.Writer, p Precision) error { return m.save(w, p, leastCodes) }
+
+func (m *Model) save(w io.Writer, p Precision, least int) error {
+	if p < Float32 || p > Int8 {
+		return inputError("precision", "Float32, BFloat16 or Int8", "%d", p)
 	}
 	meta := map[string]string{"format": "lassode"}
 	for name, v := range map[string]any{"config": m.net.cfg, "provenance": m.provenance, "calibration": m.calibration} {
@@ -333,6 +484,9 @@ func (m *Model) Save(w io.Writer, p Precision) error {
 		meta["library"] = header
 		tensors = append(tensors, library...)
 	}
+	if p == Int8 {
+		tensors = quantise(tensors, least)
+	}
 	return writeTensors(w, meta, tensors, p)
 }
 
@@ -343,7 +497,9 @@ func decodeStrict(text string, v any) error {
 	return d.Decode(v)
 }
 
-// Load reads a model written by Save, of any precision. A truncated, foreign
+// Load reads a model written by Save, of any precision. Forecasts of one of Int8
+// multiply by the integers on a processor with AVX-512 VNNI, where that is faster;
+// others read them as float32. A truncated, foreign
 // or hostile file gives a [FormatError] or [InputError]; memory stays within a
 // small multiple of what the file holds.
 func Load(r io.Reader) (*Model, error) {
@@ -387,6 +543,13 @@ func Load(r io.Reader) (*Model, error) {
 	m.net = newNetwork(cfg)
 	if err := fillTensors(parameterTensors(m.net.params, m.net.params.Data(), ""), tensors); err != nil {
 		return nil, err
+	}
+	if asm.HasInt8() {
+		for _, t := range tensors {
+			if t.codes != nil {
+				m.integers = append(m.integers, t)
+			}
+		}
 	}
 	return m, nil
 }

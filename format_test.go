@@ -205,6 +205,137 @@ func TestHostileWeights(t *testing.T) {
 	t.Logf("%d files", len(files))
 }
 
+// TestInt8 holds what Save says of integers: which tensors they are, how close
+// they come, that the file names their scales, and that storing a model again
+// changes nothing.
+func TestInt8(t *testing.T) {
+	m := benchModel()
+	m.provenance.FormatVersion = formatVersion
+	var whole, file, again bytes.Buffer
+	require.NoError(t, m.Save(&whole, Float32))
+	require.NoError(t, m.Save(&file, Int8))
+	require.Less(t, file.Len(), whole.Len()*3/10)
+	header, data := safetensorsParts(t, file.Bytes())
+	entries := map[string]tensorEntry{}
+	for name, text := range header {
+		var e tensorEntry
+		if name != "__metadata__" {
+			require.NoError(t, json.Unmarshal(text, &e))
+			entries[name] = e
+		}
+	}
+	loaded, err := Load(bytes.NewReader(file.Bytes()))
+	require.NoError(t, err)
+	integers := 0
+	for _, want := range parameterTensors(m.net.params, m.net.params.Data(), "") {
+		id, _ := loaded.net.params.Lookup(want.name)
+		got := loaded.net.params.Slice(id)
+		e := entries[want.name]
+		if len(want.shape) != 2 || len(want.data) < leastCodes {
+			require.Equal(t, "F32", e.DType, want.name)
+			require.Equal(t, want.data, got, want.name)
+			continue
+		}
+		integers++
+		require.Equal(t, "I8", e.DType, want.name)
+		require.Equal(t, want.shape, e.Shape, want.name)
+		s := entries[want.name+".scale"]
+		require.Equal(t, "F32", s.DType, want.name)
+		require.Zero(t, s.Offsets[0]%4)
+		columns := want.shape[1]
+		require.Equal(t, []int{columns}, s.Shape, want.name)
+		for i, v := range want.data {
+			scale := math.Float32frombits(binary.LittleEndian.Uint32(data[s.Offsets[0]+4*(i%columns):]))
+			code := int8(data[e.Offsets[0]+i])
+			require.Equal(t, float64(scale)*float64(code), float64(got[i]), "the product is exact")
+			require.LessOrEqual(t, math.Abs(float64(v)-float64(got[i])), .5001*float64(scale), want.name)
+		}
+	}
+	require.Greater(t, integers, 40)
+	require.NoError(t, loaded.Save(&again, Int8))
+	require.True(t, bytes.Equal(file.Bytes(), again.Bytes()))
+}
+
+// TestHostileIntegers refuses integers without fitting scales.
+func TestHostileIntegers(t *testing.T) {
+	var buf bytes.Buffer
+	m := smallModel(t)
+	require.NoError(t, m.save(&buf, Int8, 64))
+	_, err := Load(bytes.NewReader(buf.Bytes()))
+	require.NoError(t, err)
+	header, data := safetensorsParts(t, buf.Bytes())
+	const name = "block.0.time.qkv"
+	entry := func(name string) tensorEntry {
+		var e tensorEntry
+		require.NoError(t, json.Unmarshal(header[name], &e))
+		return e
+	}
+	scale := entry(name + ".scale")
+	file := func(edit func(h map[string]json.RawMessage, data []byte)) []byte {
+		h := map[string]json.RawMessage{}
+		for k, v := range header {
+			h[k] = v
+		}
+		d := bytes.Clone(data)
+		edit(h, d)
+		text, err := json.Marshal(h)
+		require.NoError(t, err)
+		return safetensorsFile(string(text), d)
+	}
+	number := func(v float32) []byte {
+		return file(func(_ map[string]json.RawMessage, d []byte) {
+			binary.LittleEndian.PutUint32(d[scale.Offsets[0]+4:], math.Float32bits(v))
+		})
+	}
+	change := func(name string, edit func(e *tensorEntry)) []byte {
+		return file(func(h map[string]json.RawMessage, _ []byte) {
+			e := entry(name)
+			edit(&e)
+			text, err := json.Marshal(e)
+			require.NoError(t, err)
+			h[name] = text
+		})
+	}
+	for name, bad := range map[string][]byte{
+		"scale of NaN":       number(float32(math.NaN())),
+		"infinite scale":     number(float32(math.Inf(1))),
+		"negative scale":     number(-1),
+		"overflowing scale":  number(math.MaxFloat32),
+		"scales of a matrix": change(name+".scale", func(e *tensorEntry) { e.Shape = []int{1, e.Shape[0]} }),
+		"scales of rows":     change(name, func(e *tensorEntry) { e.Shape[0], e.Shape[1] = e.Shape[1], e.Shape[0] }),
+		"integers in a row":  change(name, func(e *tensorEntry) { e.Shape = []int{e.Shape[0] * e.Shape[1]} }),
+		"scales of integers": change(name+".scale", func(e *tensorEntry) { e.DType, e.Shape = "I8", []int{4 * e.Shape[0]} }),
+		"scales elsewhere": file(func(h map[string]json.RawMessage, _ []byte) {
+			h[name+".scales"] = h[name+".scale"]
+			delete(h, name+".scale")
+		}),
+		"scales for nothing": file(func(h map[string]json.RawMessage, d []byte) {
+			e := entry(name)
+			h["zz.scale"] = []byte(fmt.Sprintf(`{"dtype":"F32","shape":[0],"data_offsets":[%d,%d]}`, e.Offsets[0], e.Offsets[0]))
+		}),
+		"no integers":    file(func(h map[string]json.RawMessage, _ []byte) { delete(h, name) }),
+		"one byte short": buf.Bytes()[:buf.Len()-1],
+	} {
+		used := allocated(func() { _, err = Load(bytes.NewReader(bad)) })
+		require.Error(t, err, name)
+		require.True(t, isInputProblem(err), "%s: %v", name, err)
+		require.Less(t, used, uint64(20*len(bad)+1<<18), name)
+	}
+}
+
+func TestPrecisionNames(t *testing.T) {
+	for _, p := range []Precision{Float32, BFloat16, Int8} {
+		got, err := ParsePrecision(p.String())
+		require.NoError(t, err)
+		require.Equal(t, p, got)
+	}
+	for _, bad := range []string{"", "int4", "FLOAT32"} {
+		_, err := ParsePrecision(bad)
+		require.ErrorContains(t, err, "int8")
+	}
+	require.Equal(t, "Precision(9)", Precision(9).String())
+}
+
 // TestHostileState does the same for the state that training resumes from, and
 // shows that the weights beside it stay.
 func TestHostileState(t *testing.T) {

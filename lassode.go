@@ -34,11 +34,13 @@ import (
 //
 // Times has one entry per row, strictly increasing, in any unit. Values has a
 // row per time and a column per channel; NaN means not observed. Names are the
-// channels' names and may be nil. A Series is only read by this package.
+// channels' names and may be nil. Constraints are facts about the system that
+// its forecasts keep; nil means none. A Series is only read by this package.
 type Series struct {
-	Times  []float64
-	Values [][]float64
-	Names  []string
+	Times       []float64
+	Values      [][]float64
+	Names       []string
+	Constraints *Constraints
 }
 
 // Channels returns the number of columns, 0 for a series without rows.
@@ -153,6 +155,12 @@ func (s Series) Validate() error {
 				return inputError(fmt.Sprintf("Values[%d][%d]", i, c), "a finite number, or NaN where not observed", "%v", v)
 			}
 		}
+	}
+	if s.Constraints != nil {
+		if err := s.Constraints.check(channels); err != nil {
+			return err
+		}
+		return s.Constraints.checkRows(s)
 	}
 	return nil
 }

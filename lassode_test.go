@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 
@@ -347,7 +348,40 @@ func TestRateAndContinuity(t *testing.T) {
 // TestTrainingAndInferenceAgree evaluates the same sites by the graph that is
 // trained and by the code that answers queries.
 func TestTrainingAndInferenceAgree(t *testing.T) {
+	testTrainingAndInference(t, smallModel(t))
+}
+
+// Without guides, too; the tokens' own equations are then all there is, and no
+// guide reaches the tokens.
+func TestWithoutGuides(t *testing.T) {
+	cfg := smallConfig()
+	cfg.WithoutGuides = true
 	m := smallModel(t)
+	m.net.cfg = cfg
+	testTrainingAndInference(t, m)
+	e := m.newEngine()
+	var f Forecast
+	require.NoError(t, e.forecast(sine(60, 2), []float64{1.03, 7}, &f, false))
+	for _, list := range [][]float32{e.in.features, e.in.prior, e.in.inside, e.in.nodes} {
+		for _, v := range list {
+			require.Zero(t, v)
+		}
+	}
+	e.evalGuides(0, 1, 1.5, nil)
+	v, _ := e.mixture(1, .5, nil)
+	require.Zero(t, v)
+
+	// It trains, and the file of the weights says so.
+	trained, err := Pretrain(context.Background(), cfg, oscillators(12), TrainOptions{Steps: 2, Batch: 256})
+	require.NoError(t, err)
+	var b bytes.Buffer
+	require.NoError(t, trained.Save(&b, Float32))
+	loaded, err := Load(&b)
+	require.NoError(t, err)
+	require.True(t, loaded.Info().Config.WithoutGuides)
+}
+
+func testTrainingAndInference(t *testing.T, m *Model) {
 	src := oscillators(30)
 	var tk tasks
 	r := rand.New(rand.NewPCG(2, 3))
@@ -510,9 +544,9 @@ func TestSaveLoad(t *testing.T) {
 	s, at := sine(30, 2), []float64{2, 5}
 	want, err := m.Forecast(s, at)
 	require.NoError(t, err)
-	for _, p := range []Precision{Float32, BFloat16} {
+	for _, p := range []Precision{Float32, BFloat16, Int8} {
 		var buf bytes.Buffer
-		require.NoError(t, m.Save(&buf, p))
+		require.NoError(t, m.save(&buf, p, 64))
 		got, err := Load(bytes.NewReader(buf.Bytes()))
 		require.NoError(t, err)
 		require.Equal(t, m.Info().Config, got.Info().Config)
@@ -535,6 +569,9 @@ func FuzzLoad(f *testing.F) {
 	var buf bytes.Buffer
 	require.NoError(f, smallModel(f).Save(&buf, BFloat16))
 	f.Add(buf.Bytes())
+	var integers bytes.Buffer
+	require.NoError(f, smallModel(f).save(&integers, Int8, 64))
+	f.Add(integers.Bytes())
 	f.Add([]byte("\x02\x00\x00\x00\x00\x00\x00\x00{}"))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		m, err := Load(bytes.NewReader(data))
@@ -633,6 +670,49 @@ func TestPretrain(t *testing.T) {
 	require.ErrorContains(t, err, "those of the run to resume")
 }
 
+// With trajectories of its own to calibrate on, a run trains on the whole source,
+// and their errors are those that its quantiles come from.
+func TestPretrainCalibration(t *testing.T) {
+	all := oscillators(60).(sliceSource)
+	src, other := all[:40], all[40:]
+	run := func(ctx context.Context, opt TrainOptions) (*Model, error) {
+		opt.Steps, opt.Batch, opt.Seed = 8, 512, 4
+		return Pretrain(ctx, smallConfig(), src, opt)
+	}
+	m, err := run(context.Background(), TrainOptions{Calibration: other})
+	require.NoError(t, err)
+	want := m.copy()
+	require.NoError(t, want.calibrate(other, newTaskOptions(other, 0, 20), TrainOptions{Batch: 512, Seed: 4}))
+	require.Equal(t, want.calibration, m.calibration)
+	require.NoError(t, want.calibrate(src, newTaskOptions(src, 0, 40), TrainOptions{Batch: 512, Seed: 4}))
+	require.NotEqual(t, want.calibration, m.calibration)
+
+	// Weights do not depend on it, but for the tail that nil keeps apart.
+	again, err := run(context.Background(), TrainOptions{Calibration: src[:5]})
+	require.NoError(t, err)
+	require.Equal(t, m.net.params.Data(), again.net.params.Data())
+	without, err := run(context.Background(), TrainOptions{})
+	require.NoError(t, err)
+	require.NotEqual(t, m.net.params.Data(), without.net.params.Data())
+
+	// Interrupted and resumed, the same bits.
+	path := filepath.Join(t.TempDir(), "w.safetensors")
+	ctx, cancel := context.WithCancel(context.Background())
+	_, err = run(ctx, TrainOptions{Calibration: other, Checkpoint: path, Progress: func(p Progress) {
+		if p.Step == 5 {
+			cancel()
+		}
+	}})
+	require.ErrorIs(t, err, context.Canceled)
+	resumed, err := run(context.Background(), TrainOptions{Calibration: other, Checkpoint: path, Resume: true})
+	require.NoError(t, err)
+	require.Equal(t, m.net.params.Data(), resumed.net.params.Data())
+	require.Equal(t, m.calibration, resumed.calibration)
+
+	_, err = run(context.Background(), TrainOptions{Calibration: sliceSource{}})
+	require.ErrorContains(t, err, "TrainOptions.Calibration")
+}
+
 func TestFineTuneNeverHurts(t *testing.T) {
 	m := smallModel(t)
 	src := oscillators(8)
@@ -660,6 +740,76 @@ func TestFineTuneNeverHurts(t *testing.T) {
 	require.Error(t, err)
 	_, _, err = m.FineTune(context.Background(), series, FineTuneOptions{Scope: "tail"})
 	require.ErrorContains(t, err, "tail")
+}
+
+// A gain counts when it is more than chance: of a few checks a large one, of
+// several series a steady one.
+func TestChecksBetter(t *testing.T) {
+	of := func(series, each int) checks {
+		var list checks
+		for i := range series {
+			for range each {
+				list = append(list, check{own: i})
+			}
+		}
+		return list
+	}
+	times := func(factor float64, errors []float64) []float64 {
+		out := append([]float64(nil), errors...)
+		for i := range out {
+			out[i] *= factor
+		}
+		return out
+	}
+	before := []float64{.9, .7, .5, .4, .8, .6, .9, .7, .5, .4, .8, .6}
+	for _, shape := range []checks{of(1, 12), of(2, 6), of(4, 3), of(12, 1)} {
+		require.True(t, shape.better(before, times(.7, before)))
+		require.False(t, shape.better(before, before))
+		require.False(t, shape.better(before, times(.985, before)), "less than 2 %%")
+		require.False(t, shape.better(before, times(1.3, before)))
+		// Half of it from a single check.
+		lucky := append([]float64(nil), before...)
+		lucky[0] = .1
+		require.False(t, shape.better(before, lucky))
+	}
+	require.False(t, of(1, 1).better([]float64{1}, []float64{.1}), "one check proves nothing")
+	require.False(t, checks(nil).better(nil, nil))
+}
+
+// Every check has a context and something to forecast, and does not reach into the
+// library by its own run.
+func TestNewChecks(t *testing.T) {
+	for _, n := range []int{1, 2, 4, 9, 64} {
+		var series []Series
+		for i := range n {
+			series = append(series, sine(40+i, 1))
+		}
+		train, held := splitSeries(series, FineTuneOptions{ValidationShare: .25})
+		pool := slices.Concat(train, held)
+		for _, all := range []bool{false, true} {
+			list := newChecks(series, train, held, all)
+			require.Greater(t, len(list), 3)
+			judged := map[int]bool{}
+			for _, c := range list {
+				judged[c.own] = true
+				require.GreaterOrEqual(t, c.lo, 0)
+				require.Greater(t, c.cut, c.lo+3)
+				require.Less(t, c.cut, len(c.series.Times))
+				if n > 1 {
+					require.Equal(t, pool[c.own], c.series)
+				}
+				if !all {
+					require.GreaterOrEqual(t, c.own, len(train), "only what is kept apart")
+				}
+			}
+			switch {
+			case all:
+				require.Len(t, judged, min(max(n, 2), judgedSeries))
+			default:
+				require.Len(t, judged, min(len(held), judgedSeries))
+			}
+		}
+	}
 }
 
 // TestLibraryOfRuns fine-tunes on runs of one nonlinear system and demands that
@@ -691,18 +841,23 @@ func TestLibraryOfRuns(t *testing.T) {
 	require.Equal(t, "tuned", report.Kept)
 	require.Positive(t, report.LibraryWeight, "%+v", report)
 	require.Less(t, report.After, .7*report.Before)
-	t.Logf("%+v, fresh %.3f before, %.3f after", report, m.validationError(runs[:6], []float64{.3, .5}, 1), tuned.validationError(runs[:6], []float64{.3, .5}, 1))
-	require.Less(t, tuned.validationError(runs[:6], []float64{.3, .5}, 1), .8*m.validationError(runs[:6], []float64{.3, .5}, 1))
+	var fresh checks
+	for _, s := range runs[:6] {
+		fresh = append(fresh, check{s, -1, 0, 18}, check{s, -1, 0, 30})
+	}
+	old, now := mean(m.validationErrors(fresh, 1)), mean(tuned.validationErrors(fresh, 1))
+	t.Logf("%+v, fresh %.3f before, %.3f after", report, old, now)
+	require.Less(t, now, .8*old)
 
 	var buf bytes.Buffer
 	require.NoError(t, tuned.Save(&buf, Float32))
 	loaded, err := Load(bytes.NewReader(buf.Bytes()))
 	require.NoError(t, err)
-	fresh := Series{Times: runs[0].Times[:30], Values: runs[0].Values[:30]}
+	seen := Series{Times: runs[0].Times[:30], Values: runs[0].Values[:30]}
 	at := []float64{999, 1006, 1002.01}
-	want, err := tuned.Forecast(fresh, at)
+	want, err := tuned.Forecast(seen, at)
 	require.NoError(t, err)
-	got, err := loaded.Forecast(fresh, at)
+	got, err := loaded.Forecast(seen, at)
 	require.NoError(t, err)
 	require.Equal(t, want.Mean, got.Mean)
 	for cut := 0; cut < buf.Len(); cut += 1 + buf.Len()/53 {

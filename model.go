@@ -9,6 +9,7 @@ import (
 	"sort"
 	"sync"
 
+	"github.com/lassode/lassode/asm"
 	"github.com/lassode/lassode/classical"
 	"github.com/lassode/lassode/linode"
 	"github.com/lassode/lassode/tensor"
@@ -21,6 +22,8 @@ type Model struct {
 	calibration Calibration
 	provenance  Provenance
 	fleet       *fleet // runs that the model was fine-tuned on, or nil
+
+	integers []namedTensor // weights that forecasts multiply by as integers
 
 	freeze sync.Once
 	frozen *tensor.Frozen // the weights for forecasts, made for the first engine
@@ -115,6 +118,7 @@ type engine struct {
 	order []int // of the queries in time
 
 	channels int   // of the series
+	rule     *rule // its constraints, or nil
 	live     []int // those observed
 	times    []float64
 	values   []float64
@@ -136,8 +140,17 @@ type engine struct {
 const sitesPerCall = 16
 
 func (m *Model) newEngine() *engine {
-	m.freeze.Do(func() { m.frozen = m.net.params.Freeze() })
-	return &engine{m: m, tape: m.frozen.NewTape(), sys: system{fleet: m.fleet, own: -1}}
+	m.freeze.Do(func() {
+		p := m.net.params
+		m.frozen = p.Seal()
+		for _, t := range m.integers {
+			if id, ok := p.Lookup(t.name); ok {
+				m.frozen.SetInt8(id, asm.PackInt8(t.shape[1], t.shape[0], t.codes, t.scale))
+			}
+		}
+		m.integers = nil // packed now
+	})
+	return &engine{m: m, tape: m.frozen.NewTape(), sys: system{fleet: m.fleet, own: -1, bare: m.net.cfg.WithoutGuides}}
 }
 
 // minSpan is the shortest span of observations: the widths of windows and
@@ -169,15 +182,16 @@ func (e *engine) forecast(s Series, at []float64, f *Forecast, segments bool) er
 	if err := s.Validate(); err != nil {
 		return err
 	}
-	if err := e.load(s); err != nil {
+	if err := e.load(s, newRule(s.Constraints, s.Channels())); err != nil {
 		return err
 	}
 	return e.ask(at, f, segments)
 }
 
-// load takes the rows and channels of a valid series that hold observations.
-func (e *engine) load(s Series) error {
-	e.encoded = false
+// load takes the rows and channels of a valid series that hold observations,
+// with the rule made of its constraints.
+func (e *engine) load(s Series, r *rule) error {
+	e.encoded, e.rule = false, r
 	e.channels = s.Channels()
 	e.live = e.live[:0]
 	for c := range e.channels {
@@ -250,6 +264,9 @@ func (e *engine) ask(at []float64, f *Forecast, segments bool) error {
 	low, high := slices.Min(at), slices.Max(at)
 
 	f.shape(at, e.channels)
+	if err := f.kept.shape(e.rule, len(at), e.channels, e.live); err != nil {
+		return err
+	}
 	f.calibration = &e.m.calibration
 	f.half = resize(f.half, e.channels)
 	for c := range f.half {
@@ -273,6 +290,7 @@ func (e *engine) ask(at []float64, f *Forecast, segments bool) error {
 		e.orient(-1)
 		e.encode(-low)
 		e.answer(f, at, e.order[:before])
+		e.fillDrift(f, at, e.order[:before])
 		if segments {
 			e.segments(f, before == len(at))
 		}
@@ -281,9 +299,13 @@ func (e *engine) ask(at []float64, f *Forecast, segments bool) error {
 		e.orient(1)
 		e.encode(max(high, last))
 		e.answer(f, at, e.order[before:])
+		e.fillDrift(f, at, e.order[before:])
 		if segments {
 			e.segments(f, true)
 		}
+	}
+	if e.rule != nil {
+		f.constrain()
 	}
 	if segments {
 		sort.SliceStable(f.Segments, func(i, j int) bool {
@@ -382,6 +404,11 @@ func (e *engine) evalGuides(c, k int, u float64, rate []float64) {
 	lo, hi := e.slots(k)
 	if rate != nil {
 		rate = rate[lo:hi]
+	}
+	if e.sys.bare {
+		clear(e.guide[lo:hi])
+		clear(rate)
+		return
 	}
 	if k < e.sys.geo.seen {
 		e.sys.bank.Inside(e.guide[lo:hi], rate, c, u)

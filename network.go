@@ -243,9 +243,17 @@ func (in *inputs) add(s *system) {
 		in.rows++
 		in.seen = append(in.seen, int32(s.geo.seen))
 		s.channelInputs(extend(&in.channel, channelFeatures), c)
-		s.bank.Features(extend(&in.features, classical.NumGuides*classical.NumFeatures), c)
-		s.bank.LogError(c, extend(&in.prior, classical.NumGuides))
-		s.bank.InsideError(c, extend(&in.inside, classical.NumInside))
+		features, prior := extend(&in.features, classical.NumGuides*classical.NumFeatures), extend(&in.prior, classical.NumGuides)
+		inside := extend(&in.inside, classical.NumInside)
+		if s.bare {
+			clear(features)
+			clear(prior)
+			clear(inside)
+		} else {
+			s.bank.Features(features, c)
+			s.bank.LogError(c, prior)
+			s.bank.InsideError(c, inside)
+		}
 		lo := 0
 		last := 0.0 // time of the previous observation
 		for k := range s.geo.count {

@@ -72,10 +72,12 @@ func (o SessionOptions) Validate() error {
 type Session struct {
 	e       *engine
 	opt     SessionOptions
+	rule    *rule // the constraints, or nil
 	times   []float64
 	rows    [][]float64
-	seen    uint64 // rows given to Observe, refused ones included
-	changed bool   // since the engine loaded the rows
+	merged  []float64 // a row with what was observed at its time before
+	seen    uint64    // rows given to Observe, refused ones included
+	changed bool      // since the engine loaded the rows
 
 	fresh   int      // latest rows that the encoding lacks
 	checked int      // the first of them, which are no surprise
@@ -99,6 +101,32 @@ func (m *Model) NewSessionWith(opt SessionOptions) (*Session, error) {
 	s := &Session{e: m.newEngine(), opt: opt}
 	s.e.hold = opt.Hold
 	return s, nil
+}
+
+// Constrain sets facts about the system that the forecasts keep from now on, nil
+// for none. Observe then refuses rows that break them. It returns an
+// [InputError], and changes nothing, where the constraints contradict each other
+// or a row kept. k is copied. Reset and UnmarshalBinary leave the constraints as
+// they are.
+func (s *Session) Constrain(k *Constraints) error {
+	if k == nil {
+		s.rule = nil
+		s.outdate()
+		return nil
+	}
+	kept := Series{Times: s.times, Values: s.rows}
+	if err := k.check(kept.Channels()); err != nil {
+		return err
+	}
+	if err := k.checkRows(kept); err != nil {
+		return err
+	}
+	s.rule = nil
+	s.outdate()
+	if n := k.channels(); n > 0 {
+		s.rule = newRule(k, n)
+	}
+	return nil
 }
 
 // Reset forgets all observations and keeps the memory.
@@ -142,19 +170,38 @@ func (s *Session) Observe(t float64, row []float64) error {
 			return inputError(field(fmt.Sprintf("channel %d", c)), "a finite number, or NaN where not observed", "%v", v)
 		}
 	}
-	s.changed = true
-	at := n
+	at, known := n, false
 	if n > 0 && t <= s.times[n-1] {
-		var known bool
-		if at, known = slices.BinarySearch(s.times, t); known {
-			s.touch(at, n)
-			for c, v := range row {
-				if v == v {
-					s.rows[at][c] = v
-				}
-			}
-			return nil
+		at, known = slices.BinarySearch(s.times, t)
+	}
+	if s.rule != nil {
+		if n == 0 && len(row) != len(s.rule.lower) {
+			return inputError(field("width"), fmt.Sprintf("%d channels as in the constraints", len(s.rule.lower)), "%d", len(row))
 		}
+		s.merged = append(s.merged[:0], row...)
+		for c, v := range row {
+			if known && v != v {
+				s.merged[c] = s.rows[at][c]
+			}
+		}
+		if err := s.rule.checkRow(s.merged, func(c int) string {
+			if c < 0 {
+				return field("total")
+			}
+			return field(fmt.Sprintf("channel %d", c))
+		}); err != nil {
+			return err
+		}
+	}
+	s.changed = true
+	if known {
+		s.touch(at, n)
+		for c, v := range row {
+			if v == v {
+				s.rows[at][c] = v
+			}
+		}
+		return nil
 	}
 	s.fresh++
 	s.touch(at, n+1)
@@ -200,7 +247,7 @@ func (s *Session) ForecastInto(f *Forecast, at []float64) error {
 		if s.holds(slices.Min(at), slices.Max(at)) {
 			return s.e.ask(at, f, false)
 		}
-		if err := s.e.load(Series{Times: s.times, Values: s.rows}); err != nil {
+		if err := s.e.load(Series{Times: s.times, Values: s.rows}, s.rule); err != nil {
 			return err
 		}
 		s.changed, s.fresh, s.checked = false, 0, 0
@@ -367,16 +414,25 @@ func (s *Session) UnmarshalBinary(data []byte) error {
 			return damaged(err)
 		}
 	}
+	if n > 0 && s.rule != nil {
+		if int(channels) != len(s.rule.lower) {
+			return inputError("width of the state", fmt.Sprintf("%d channels as in the constraints", len(s.rule.lower)), "%d", channels)
+		}
+		if err := s.rule.checkRows(kept); err != nil {
+			return err
+		}
+	}
 	if held > 0 {
 		err := standing.Validate()
 		if err == nil {
-			err = next.e.load(standing)
+			err = next.e.load(standing, s.rule)
 		}
 		if err != nil {
 			return damaged(err)
 		}
 		next.e.encode(max(end, standing.Times[held-1]))
 	}
+	next.rule, next.merged = s.rule, s.merged
 	*s = next
 	return nil
 }

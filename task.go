@@ -128,7 +128,7 @@ func (t *tasks) draw(r *rand.Rand, cfg Config, src Source, opt taskOptions, budg
 			t.unit = t.unit[:0]
 			count = max(1, budget/(channels*windows))
 		}
-		t.sys.fleet, t.sys.own = opt.fleet, i
+		t.sys.fleet, t.sys.own, t.sys.bare = opt.fleet, i, cfg.WithoutGuides
 		if t.finish(r, cfg, s, windows) {
 			made++
 		}

@@ -45,6 +45,10 @@ type TrainOptions struct {
 	// From is a model of the same [Config] whose weights the run starts with;
 	// nil means random ones.
 	From *Model
+	// Calibration has the trajectories that the quantiles are calibrated on,
+	// best of kinds that the source of the training does not have; nil means the
+	// last 2 % of that source, 4096 at most, which are then not trained on.
+	Calibration Source
 	// Note is kept in the provenance of the weights.
 	Note string
 	// ZooHash names the collection in the provenance of the weights.
@@ -68,6 +72,8 @@ func (o TrainOptions) Validate() error {
 		return inputError("TrainOptions.SaveEvery", "0 or more", "%d", o.SaveEvery)
 	case !(o.LearningRate >= 0) || o.LearningRate > 100:
 		return inputError("TrainOptions.LearningRate", "0 to 100", "%v", o.LearningRate)
+	case o.Calibration != nil && o.Calibration.Len() == 0:
+		return inputError("TrainOptions.Calibration", "at least one trajectory", "empty")
 	case o.Resume && o.Checkpoint == "":
 		return inputError("TrainOptions.Checkpoint", "a path to resume from", "empty")
 	}
@@ -94,7 +100,7 @@ type Progress struct {
 const shards = 8
 
 // validationShare is the part at the end of a source that is never trained on
-// and that calibrates the quantiles.
+// and that calibrates the quantiles, where no other trajectories do.
 const validationShare = .02
 
 // trainer runs optimiser steps.
@@ -266,8 +272,8 @@ func (n *network) groups(rate float64) []optim.Group {
 }
 
 // Pretrain trains a new network of shape cfg on the trajectories of src and
-// returns it with its quantiles calibrated on the last part of src, which is
-// not trained on. Trajectories should be clean and densely sampled: contexts
+// returns it with its quantiles calibrated on opt.Calibration, or on the last part
+// of src, which is then not trained on. Trajectories should be clean and densely sampled: contexts
 // with noise, gaps and losses are drawn from them, and the targets are their
 // own values.
 //
@@ -312,7 +318,7 @@ func newPretrainer(cfg Config, src Source, opt TrainOptions) (*trainer, int, err
 	}
 	held := int(validationShare * float64(src.Len()))
 	held = min(max(held, 1), 4096)
-	if src.Len() < 2 {
+	if src.Len() < 2 || opt.Calibration != nil {
 		held = 0
 	}
 	task := newTaskOptions(src, 0, src.Len()-held)
@@ -334,8 +340,8 @@ func newPretrainer(cfg Config, src Source, opt TrainOptions) (*trainer, int, err
 	return tr, held, nil
 }
 
-// pretrain runs the steps that are left and calibrates the result on the last
-// held trajectories.
+// pretrain runs the steps that are left and calibrates the result on the
+// trajectories of the options, or on the last held ones of the source.
 func (tr *trainer) pretrain(ctx context.Context, held int) (*Model, error) {
 	opt, src := tr.train, tr.src
 	log := opt.Log
@@ -397,11 +403,14 @@ func (tr *trainer) pretrain(ctx context.Context, held int) (*Model, error) {
 		return nil, errSick
 	}
 	m := tr.model()
-	cal := tr.opt
-	if held > 0 {
+	from, cal := src, tr.opt
+	switch {
+	case opt.Calibration != nil:
+		from, cal = opt.Calibration, newTaskOptions(opt.Calibration, 0, opt.Calibration.Len())
+	case held > 0:
 		cal = newTaskOptions(src, src.Len()-held, src.Len())
 	}
-	if err := m.calibrate(src, cal, opt); err != nil {
+	if err := m.calibrate(from, cal, opt); err != nil {
 		return nil, err
 	}
 	if opt.Checkpoint != "" {

@@ -179,6 +179,8 @@ type system struct {
 	fleet *fleet // runs of like systems, nil for the general model
 	own   int    // run of the fleet that this system is, or -1
 
+	bare bool // no guides: they are zero everywhere
+
 	bank  *classical.Bank
 	noise []float64 // per channel: log10 of the noise estimate
 	best  []float64 // per channel: least log10 validation error of the guides
@@ -227,6 +229,11 @@ func (s *system) prepare(geo geometry, times, values []float64, channels int, si
 			s.values[i] = (values[i] - mid) / half // NaN stays NaN
 		}
 	}
+	if s.bare {
+		clear(s.noise)
+		clear(s.best)
+		return
+	}
 	if s.fleet != nil {
 		s.bank.UseLibrary(s.fleet.library, s.fleet.weight, s.mid, s.half, sign*geo.width, s.own)
 	} else {
@@ -248,6 +255,9 @@ func (s *system) prepare(geo geometry, times, values []float64, channels int, si
 // seen one, zeros in the other part.
 func (s *system) evalGuides(dst []float32, c int, u float64, seen bool) {
 	clear(dst[:guideSlots])
+	if s.bare {
+		return
+	}
 	if seen {
 		in := s.guide[:classical.NumInside]
 		s.bank.Inside(in, nil, c, u)

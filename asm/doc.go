@@ -1,5 +1,5 @@
 // Package asm holds the kernels of the engine: matrix product with epilogues and
-// prepacked factors, element-wise maps, reductions, normalisation and softmax
+// prepacked factors, in float32 and with integer weights ([GemmInt8]), element-wise maps, reductions, normalisation and softmax
 // rows, the gate arithmetic of a GRU cell, attention, the closed form of linear
 // ODEs ([PairsReadout]), batched small matrices for the matrix exponential
 // ([StackMul]) and the AdamW update, all in float32, and the float64 arithmetic
@@ -7,10 +7,12 @@
 //
 // Every kernel has a readable Go body (the reference, compiled everywhere) and
 // assembly bodies: AVX2 with FMA on amd64, NEON on arm64, and AVX-512 where it
-// pays; the float64 kernels have AVX2 only, and NEON leaves the states of the closed
-// form to Go. The exported function checks the lengths once and picks the body. The
+// pays; the float64 kernels have AVX2 only, NEON leaves the states of the closed
+// form to Go, and the product with integers has a body for AVX-512 VNNI alone: by the
+// count of instructions AVX2 and the baseline of NEON would gain nothing over float32
+// ([HasInt8] says where it pays). The exported function checks the lengths once and picks the body. The
 // build tag noasm removes the assembly; GODEBUG=cpu.avx2=off (or cpu.fma=off)
-// switches it off at start, cpu.avx512f=off its widest bodies, cpu.asimd=off NEON (where
+// switches it off at start, cpu.avx512f=off its widest bodies, cpu.avx512vnni=off those for integers, cpu.asimd=off NEON (where
 // Go's runtime warns that it does not know the name). [Tier] tells which one runs. The
 // package is exported for the engine's own use and carries no promise of stability.
 //
@@ -58,7 +60,7 @@
 //   - Gemm: each element of C is one sum over k in increasing order (in blocks of
 //     at most 384), so it depends only on its row of A, its column of B, its own
 //     old value, k and the tier: not on m, n, the strides or the modes.
-//     Multiply-adds may be fused.
+//     Multiply-adds may be fused. GemmInt8 has exact sums and the same bits everywhere.
 //   - composed: Attention and its gradient, the Pairs kernels, the Stack kernels
 //     and the float64 kernels. Fused multiply-adds (but in SquaredDistance, Moments
 //     and Slide64, which have the same bits everywhere), sums in an order that is

@@ -107,6 +107,22 @@ func TestPageEnd(t *testing.T) {
 	}
 }
 
+// The product with integers reads nothing beyond A and writes nothing beyond C.
+func TestInt8PageEnd(t *testing.T) {
+	r := rand.New(rand.NewPCG(43, 44))
+	for _, d := range [][3]int{{1, 1, 1}, {3, 17, 15}, {13, 33, 31}, {12, 64, 16}, {25, 40, 65}} {
+		m, n, k := d[0], d[1], d[2]
+		codes, scale := randomInt8(r, n, k)
+		p := PackInt8(n, k, codes, scale)
+		a, c := atPageEnd(t, r, m*k), atPageEnd(t, r, m*n)
+		eachTier(t, func(tier string) {
+			what := fmt.Sprintf("%s %v", tier, d)
+			defer onFault(t, &what)()
+			GemmInt8(m, a, k, p, c, n, nil)
+		})
+	}
+}
+
 // Kernels read and write nothing beyond their matrices: here that would crash.
 func TestGemmPages(t *testing.T) {
 	const most = 80 * 80

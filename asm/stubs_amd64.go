@@ -13,6 +13,10 @@ var useSIMD = cpu.X86.HasAVX2 && cpu.X86.HasFMA
 // useSIMD. Written only here and by tests.
 var useAVX512 = useSIMD && cpu.X86.HasAVX512F && cpu.X86.HasAVX512DQ && cpu.X86.HasAVX512BW && cpu.X86.HasAVX512VL
 
+// hasVNNI says that the bodies of the product with integers may run where useAVX512 is
+// true.
+var hasVNNI = cpu.X86.HasAVX512VNNI
+
 // simdTier names the bodies that useSIMD selects.
 const simdTier = "avx2"
 
@@ -153,3 +157,9 @@ func slideSIMD(dst, src, x, y *float64, n int, alpha, beta float64)
 
 //go:noescape
 func pentadiagonalSIMD(a *pentaArgs)
+
+//go:noescape
+func int8TileVNNI(args *int8Args)
+
+//go:noescape
+func int8RowVNNI(q *int8, x *float32, n int, scale *float32, bias *int32)

@@ -16,6 +16,7 @@ var useSIMD = cpu.ARM64.HasASIMD
 
 const (
 	useAVX512 = false
+	hasVNNI   = false
 	simdTier  = "neon"
 )
 

@@ -5,6 +5,7 @@ package asm
 const (
 	useSIMD   = false
 	useAVX512 = false
+	hasVNNI   = false
 	simdTier  = ""
 )
 

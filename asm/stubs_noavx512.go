@@ -53,3 +53,8 @@ func squaredDistanceSIMD(a, b *float64, n int, sum *float64)                { pa
 func momentsSIMD(x *float64, n int, mid float64, out *float64)              { panic(unreachable) }
 func slideSIMD(dst, src, x, y *float64, n int, alpha, beta float64)         { panic(unreachable) }
 func pentadiagonalSIMD(a *pentaArgs)                                        { panic(unreachable) }
+
+func int8TileVNNI(args *int8Args) { panic(unreachable) }
+func int8RowVNNI(q *int8, x *float32, n int, scale *float32, bias *int32) {
+	panic(unreachable)
+}

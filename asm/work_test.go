@@ -56,6 +56,9 @@ func TestWorkPerCall(t *testing.T) {
 			}
 		}
 	})
+	// The product with integers: multiply-adds of a tile, elements of a row.
+	check("Int8", int8Rows*int8Cols*maxInt8Depth, 0.01)
+	check("Int8", maxInt8Depth, 1)
 	// Copies of a panel or a tile: elements.
 	check("Pack", 32*gemmKC, 3)
 	// Attention: multiply-adds; elements of rows; elements transposed.

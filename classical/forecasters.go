@@ -1,3 +1,10 @@
+// Package classical holds forecasters that are fitted to the observed context of
+// one series alone: persistence and mean, linear and quadratic autoregressions
+// with their order validated on the last part of the context, dynamic mode
+// decomposition, parroting, and Gaussian processes. [Bank] fits the cheap ones
+// together, as guides of the network; [ByName] gives the baselines of the
+// command's eval. Times rise; values are row-major, a row per time, NaN where
+// not observed. A Bank belongs to one goroutine.
 package classical
 
 import (

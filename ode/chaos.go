@@ -101,6 +101,13 @@ var chaoticFounders = sync.OnceValue(func() *founders {
 // Founders returns the systems found by the search.
 func Founders() []Founder { return append([]Founder(nil), chaoticFounders().all...) }
 
+// System returns the founder as a system: an initial state near its attractor,
+// and 10 periods as span. Its right-hand side does not depend on time.
+func (f Founder) System() System {
+	c := f.field()
+	return System{Family: f.Family, Names: plainNames(c.dim), Dim: c.dim, RHS: c.time, X0: append([]float64(nil), c.x0...), Span: 10 * f.Period, free: true}
+}
+
 func parseFounders(table string) ([]Founder, error) {
 	var out []Founder
 	for n, line := range strings.Split(table, "\n") {

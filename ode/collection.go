@@ -110,6 +110,8 @@ type WriteProgress struct {
 	TotalTrajectories int           // 0 when only a size was asked for
 	Bytes             int64         // made so far
 	TotalBytes        int64         // 0 when only a count was asked for
+	Shards            int           // on disk, resumed ones included
+	PlannedShards     int           // in all: planned at the start; of a size about
 	Elapsed           time.Duration // of this call
 }
 
@@ -188,9 +190,10 @@ func WriteCollection(ctx context.Context, dir string, seed uint64, n int, opt Wr
 		return writeManifest(dir, m)
 	}
 	from := time.Now()
+	planned := plannedShards(m, n, opt.Bytes, per)
 	progress := func(more int, bytes int64) {
 		if opt.Progress != nil {
-			opt.Progress(WriteProgress{made + more, n, size + bytes, opt.Bytes, time.Since(from)})
+			opt.Progress(WriteProgress{made + more, n, size + bytes, opt.Bytes, len(m.Shards), planned, time.Since(from)})
 		}
 	}
 	progress(0, 0)
@@ -223,6 +226,20 @@ func WriteCollection(ctx context.Context, dir string, seed uint64, n int, opt Wr
 		progress(0, 0)
 	}
 	return m, settle()
+}
+
+// plannedShards is the number of shards that n trajectories or size bytes in all
+// will be in, whichever is less, with per trajectories in each that is not yet
+// written.
+func plannedShards(m Manifest, n int, size int64, per int) int {
+	left := math.Inf(1)
+	if n > 0 {
+		left = float64(n - m.Trajectories)
+	}
+	if size > 0 {
+		left = math.Min(left, float64(size-m.Bytes)/meanTrajectory)
+	}
+	return len(m.Shards) + int(math.Ceil(math.Max(left, 0)/float64(per)))
 }
 
 // checkSpace compares what is still to be written with the free space of the

@@ -74,8 +74,15 @@ func TestCollectionResume(t *testing.T) {
 	require.NoError(t, os.WriteFile(filepath.Join(parts, ".tmp-shard-000002.safetensors-1"), []byte("half"), 0o600))
 	_, err = WriteCollection(context.Background(), parts, 3, 45, WriteOptions{ShardTrajectories: 10, Resume: true})
 	require.ErrorContains(t, err, "seed")
-	_, err = WriteCollection(context.Background(), parts, 2, 45, WriteOptions{ShardTrajectories: 10, Resume: true})
+	var shards []int
+	_, err = WriteCollection(context.Background(), parts, 2, 45, WriteOptions{ShardTrajectories: 10, Resume: true, Progress: func(p WriteProgress) {
+		require.Equal(t, 5, p.PlannedShards)
+		if len(shards) == 0 || shards[len(shards)-1] != p.Shards {
+			shards = append(shards, p.Shards)
+		}
+	}})
 	require.NoError(t, err)
+	require.Equal(t, []int{2, 3, 4}, shards, "on disk while the next one is made")
 	names := func(dir string) (out []string) {
 		entries, err := os.ReadDir(dir)
 		require.NoError(t, err)
@@ -97,8 +104,15 @@ func TestCollectionResume(t *testing.T) {
 func TestCollectionBySize(t *testing.T) {
 	dir := t.TempDir()
 	const want = 300 << 10
-	m, err := WriteCollection(context.Background(), dir, 2, 0, WriteOptions{Bytes: want})
+	planned := 0
+	m, err := WriteCollection(context.Background(), dir, 2, 0, WriteOptions{Bytes: want, ShardTrajectories: 12, Progress: func(p WriteProgress) {
+		if planned == 0 {
+			planned = p.PlannedShards
+		}
+		require.Equal(t, planned, p.PlannedShards)
+	}})
 	require.NoError(t, err)
+	require.InDelta(t, len(m.Shards), planned, 1.01)
 	require.GreaterOrEqual(t, m.Bytes, int64(want))
 	require.Less(t, m.Bytes, int64(2*want))
 	_, err = WriteCollection(context.Background(), t.TempDir(), 2, 0, WriteOptions{})

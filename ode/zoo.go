@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"slices"
 	"sync"
 
 	"github.com/lassode/lassode"
@@ -50,6 +51,10 @@ const (
 	fallback     = 3
 	lastFallback = 6
 )
+
+// calibrationPart stands behind the parts of the mixture, which has it as a share
+// of the named families: those that calibrate alone.
+const calibrationPart = len(mixture)
 
 // channelShare is the distribution of the number of channels, 1 first.
 var channelShare = [MaxGeneratedChannels]float64{0.26, 0.32, 0.25, 0.09, 0.05, 0.03}
@@ -279,17 +284,24 @@ func generate(seed uint64, index int, stream uint64, rows, part int) (lassode.Se
 			part = i
 		}
 	}
+	if part == calibrationPart {
+		channels = min(channels, calibrationChannels)
+	}
 	taste := r.Float64()
 	for try := 0; ; try++ {
 		// After many failures a part that passes more often; a signal nearly
 		// always does.
-		if try >= maxFamilies {
+		if try >= maxFamilies && part != calibrationPart {
 			part = fallback
 			if try >= 2*maxFamilies {
 				part = lastFallback
 			}
 		}
-		if mixture[part].name == "chaotic" {
+		name := "calibration"
+		if part < len(mixture) {
+			name = mixture[part].name
+		}
+		if name == "chaotic" {
 			want := 0
 			if stream != trainStream {
 				want = rows
@@ -299,7 +311,7 @@ func generate(seed uint64, index int, stream uint64, rows, part int) (lassode.Se
 			}
 			continue
 		}
-		draw, zoo := drawer(r, mixture[part].name, channels)
+		draw, zoo := drawer(r, name, channels)
 		for range 6 { // the same family again, lest easy families crowd out hard ones
 			s := draw()
 			p.Attempts++
@@ -322,11 +334,14 @@ func drawer(r *rand.Rand, part string, channels int) (func() System, int) {
 		return min(6, channels+[...]int{0, 0, 1, 1, 2, 3}[r.IntN(6)])
 	}
 	switch part {
-	case "named":
+	case "named", "calibration":
 		dims := bigDim()
+		fit := func(i int) bool {
+			return dims[i] >= channels && (part == "named" || slices.Contains(calibrationFamilies, namedFamilies()[i].Name))
+		}
 		fits := 0
-		for _, d := range dims {
-			if d >= channels {
+		for i := range dims {
+			if fit(i) {
 				fits++
 			}
 		}
@@ -334,8 +349,8 @@ func drawer(r *rand.Rand, part string, channels int) (func() System, int) {
 			break
 		}
 		k := r.IntN(fits)
-		for i, d := range dims {
-			if d < channels {
+		for i := range dims {
+			if !fit(i) {
 				continue
 			}
 			if k == 0 {

@@ -62,7 +62,11 @@ func (t *Tape) linear(op string, x, w, b, residual *Tensor, act Activation) *Ten
 	if act == Gelu && y.Grad != nil {
 		e.Pre = t.Scratch(len(y.Data))
 	}
-	t.multiply(y.Data, x.Data, m, w)
+	if w.frozen != nil && w.frozen.integers != nil {
+		asm.GemmInt8(m, x.Data, k, w.frozen.integers, y.Data, n, e)
+	} else {
+		t.multiply(y.Data, x.Data, m, w)
+	}
 	if node := t.Record(opLinear, y, x, w, b, residual); node != nil {
 		node.Ints[0] = int(act)
 		node.Saved[0] = e.Pre

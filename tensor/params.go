@@ -99,7 +99,8 @@ func (p *Params) Clone() *Params {
 // Frozen is a copy of parameters that never changes, for inference. Because of
 // that its tapes may keep the matrices of Linear in the layout of the product's
 // kernels: each is packed once, by the first tape that uses it, for all tapes.
-// The results are those of tapes over the parameters themselves, bit for bit.
+// The results are those of tapes over the parameters themselves, bit for bit, unless
+// SetInt8 says otherwise.
 //
 // A Frozen is safe for concurrent use.
 type Frozen struct {
@@ -107,14 +108,30 @@ type Frozen struct {
 	weights []frozenWeight
 }
 
-// frozenWeight is the packed form of a parameter, nil until it is used.
+// frozenWeight is the packed form of a parameter, nil until it is used, and its
+// integers, nil if it has none.
 type frozenWeight struct {
-	packed atomic.Pointer[asm.Packed]
+	packed   atomic.Pointer[asm.Packed]
+	integers *asm.PackedInt8
 }
 
 // Freeze copies p as it is now. Later changes of p do not reach the copy.
-func (p *Params) Freeze() *Frozen {
-	return &Frozen{params: p.Clone(), weights: make([]frozenWeight, p.Count())}
+func (p *Params) Freeze() *Frozen { return p.Clone().Seal() }
+
+// Seal is Freeze without the copy: from now on nobody may change p.
+func (p *Params) Seal() *Frozen {
+	return &Frozen{params: p, weights: make([]frozenWeight, p.Count())}
+}
+
+// SetInt8 makes Linear multiply by the integers w in place of the parameter, see
+// asm.GemmInt8: faster where asm.HasInt8 says so, and less accurate. It must not be
+// called while a tape is in use. It panics unless w has the shape of the parameter.
+func (f *Frozen) SetInt8(id ParamID, w *asm.PackedInt8) {
+	k, n := w.Size()
+	if s := f.params.Shape(id); s.Rank() != 2 || s.Dim(0) != k || s.Dim(1) != n {
+		panic(fmt.Sprintf("tensor: SetInt8: %d x %d integers for parameter %q of shape %v", k, n, f.params.Name(id), s))
+	}
+	f.weights[id].integers = w
 }
 
 // NewTape returns an inference tape over the frozen parameters. What its Params

@@ -10,6 +10,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/lassode/lassode/asm"
 )
 
 // net is a small model that uses every kind of operation.
@@ -518,4 +520,43 @@ func TestNormalInto(t *testing.T) {
 		require.GreaterOrEqual(t, v, float32(-1))
 		require.LessOrEqual(t, v, float32(3))
 	}
+}
+
+// Linear multiplies by the integers that SetInt8 gave it, and GRU does not.
+func TestFrozenInt8(t *testing.T) {
+	const k, n, rows = 24, 18, 5
+	r := rand.New(rand.NewPCG(51, 52))
+	p := NewParams()
+	w, other := p.Add("w", k, n), p.Add("other", k, n)
+	codes, scale := make([]int8, k*n), make([]float32, n)
+	for i := range codes {
+		codes[i] = int8(r.IntN(255) - 127)
+		scale[i%n] = .01 * float32(1+i%n)
+	}
+	for _, id := range []ParamID{w, other} {
+		for i, c := range codes {
+			p.Slice(id)[i] = scale[i%n] * float32(c)
+		}
+	}
+	packed := asm.PackInt8(n, k, codes, scale)
+	f := p.Seal()
+	f.SetInt8(w, packed)
+	x := make([]float32, rows*k)
+	NormalInto(r, x, 1)
+	want := make([]float32, rows*n)
+	asm.GemmInt8(rows, x, k, packed, want, n, nil)
+	tape := f.NewTape()
+	in := tape.Input(x, rows, k)
+	got := tape.Linear(in, tape.Param(w), nil, None)
+	exact := tape.Linear(in, tape.Param(other), nil, None)
+	require.Equal(t, want, got.Data)
+	require.NotEqual(t, exact.Data, got.Data)
+	for i, v := range exact.Data {
+		require.InDelta(t, v, got.Data[i], 3) // top/254 times 24 weights of about 12
+	}
+	require.PanicsWithValue(t, `tensor: SetInt8: 24 x 18 integers for parameter "v" of shape [18 24]`, func() {
+		q := NewParams()
+		v := q.Add("v", n, k)
+		q.Seal().SetInt8(v, packed)
+	})
 }

@@ -67,11 +67,16 @@ hindsight-best, and a share of 95 % for interpolation. chaotic: the mark is no
 error above that of parroting, the aim 15 % below. A question mark says that the
 interval does not settle it.
 
+With -layers the tables have instead what each layer of the model adds to the one
+below: the guide with the least validation error, all guides mixed by the mixer,
+the mixture refined by the tokens, and the tokens' own linear ODE on top.
+
 Equal arguments give equal tables, whatever the number of processors.`,
 		examples: `
 lassode eval
 lassode eval -model w.safetensors -suite zero-shot -conditions first50,noisy -json zero-shot.json
 lassode eval -suite all -n 50 -runs 1,4,16,64 -markdown accuracy.md
+lassode eval -layers -suite zero-shot
 lassode eval -suite fine-tune -n 8`,
 		run: runEval,
 	}
@@ -86,6 +91,7 @@ type evalReport struct {
 	PerFamily  int                `json:"per_family"`
 	Suites     []suiteScore       `json:"suites,omitempty"`
 	FineTune   []tuneScore        `json:"fine_tune,omitempty"`
+	Layers     []layerSuite       `json:"layers,omitempty"`
 	// Tune has one entry per number of runs.
 	Tune []tuneSummary `json:"fine_tune_summary,omitempty"`
 }
@@ -146,9 +152,11 @@ func runEval(ctx context.Context, env *environment, c *command, args []string) e
 	seed := fs.Uint64("seed", 1, "`seed` of the systems, the noise and the bootstrap")
 	jsonFile := fs.String("json", "", "also write the figures, with those of each kind of system, to this `file`")
 	markdownFile := fs.String("markdown", "", "also write the tables as Markdown to this `file`")
+	layered := fs.Bool("layers", false, "measure what each layer of the model adds, instead of the classical forecasters")
 	families := fs.Bool("families", false, "also print the results of each kind of system")
 	runList := fs.String("runs", "16", "fine-tune: comma-separated `numbers` of runs to tune on")
 	steps := fs.Int("steps", 0, "fine-tune: `number` of steps (default 100)")
+	scope := fs.String("scope", "all", "fine-tune: what may change: all, head or hub")
 	redraw := fs.Bool("redraw", false, "fine-tune: draw the parameters anew for every run, instead of runs of one system")
 	workers := fs.Int("workers", 0, "`number` of goroutines (default: all processors); does not change the result")
 	positional, err := parse(fs, args)
@@ -179,6 +187,10 @@ func runEval(ctx context.Context, env *environment, c *command, args []string) e
 	if err != nil {
 		return err
 	}
+	tune := lassode.FineTuneOptions{Steps: *steps, Scope: *scope, Seed: *seed, Workers: *workers}
+	if err := tune.Validate(); err != nil {
+		return &usageError{describe("", err).Error()}
+	}
 	if *jsonFile == "-" && *markdownFile == "-" {
 		return usagef("-json and -markdown cannot both be standard output")
 	}
@@ -207,7 +219,7 @@ func runEval(ctx context.Context, env *environment, c *command, args []string) e
 	defer func() { bar.done() }()
 	for _, name := range chosen {
 		if name == "fine-tune" {
-			if err := evalTune(ctx, bar, model, &report, *n, runs, *steps, *redraw, *seed, *workers); err != nil {
+			if err := evalTune(ctx, bar, model, &report, *n, runs, *redraw, tune); err != nil {
 				return err
 			}
 			printTune(text, &report)
@@ -223,6 +235,17 @@ func runEval(ctx context.Context, env *environment, c *command, args []string) e
 			}
 		}
 		set := trajectoriesOf(name, *seed, *n)
+		if *layered {
+			for _, c := range list {
+				errors, err := runLayers(ctx, model, set, c, *seed, *workers)
+				if err != nil {
+					return err
+				}
+				report.Layers = append(report.Layers, scoreLayers(name, c, errors, *seed))
+				printLayers(text, &report.Layers[len(report.Layers)-1])
+			}
+			continue
+		}
 		first := len(report.Suites)
 		bar.done()
 		bar = newProgress(env.stderr)
@@ -269,7 +292,7 @@ func evalCommandLine(fs *flag.FlagSet) string {
 	fs.Visit(func(f *flag.Flag) {
 		switch f.Name {
 		case "json", "markdown", "families", "workers": // change no figure
-		case "redraw":
+		case "redraw", "layers":
 			line += fmt.Sprintf(" -%s=%s", f.Name, f.Value)
 		default:
 			line += fmt.Sprintf(" -%s %s", f.Name, f.Value)
@@ -280,13 +303,13 @@ func evalCommandLine(fs *flag.FlagSet) string {
 
 // evalTune fine-tunes on each number of runs of one system of each kind, and
 // measures on n fresh ones.
-func evalTune(ctx context.Context, bar *progress, model *lassode.Model, report *evalReport, n int, runs []int, steps int, redraw bool, seed uint64, workers int) error {
+func evalTune(ctx context.Context, bar *progress, model *lassode.Model, report *evalReport, n int, runs []int, redraw bool, opt lassode.FineTuneOptions) error {
 	reserve := max(tuneReserve, slices.Max(runs))
 	draw := ode.HeldOutRuns
 	if redraw {
 		draw = ode.HeldOutTrajectories
 	}
-	set := draw(seed, reserve+n)
+	set := draw(opt.Seed, reserve+n)
 	for lo := 0; lo < len(set); {
 		hi := lo
 		for hi < len(set) && set[hi].Family == set[lo].Family {
@@ -294,7 +317,7 @@ func evalTune(ctx context.Context, bar *progress, model *lassode.Model, report *
 		}
 		if hi-lo > reserve {
 			bar.show(float64(lo)/float64(len(set)), "fine-tune, %s", set[lo].Family)
-			list, err := runTune(ctx, model, set[lo:lo+reserve], set[lo+reserve:hi], runs, steps, seed, workers)
+			list, err := runTune(ctx, model, set[lo:lo+reserve], set[lo+reserve:hi], runs, opt)
 			if err != nil {
 				return err
 			}
@@ -535,6 +558,7 @@ func writeMarkdown(w io.Writer, report *evalReport, command string) {
 		markdownSuite(w, report.Suites[lo:hi])
 		lo = hi
 	}
+	markdownLayers(w, report.Layers)
 	for _, sum := range report.Tune {
 		fmt.Fprintf(w, "\n### fine-tune on %s\n\n", plural(sum.Runs, "run"))
 		markdownHead(w, "system", "median error before", "after", "clipped mean before", "after")

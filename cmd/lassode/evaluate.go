@@ -1012,8 +1012,8 @@ func tuneMeasure(ctx context.Context, m *lassode.Model, fresh []ode.Trajectory, 
 
 // runTune fine-tunes on each number of the first trajectories of one system,
 // and measures on the fresh ones.
-func runTune(ctx context.Context, model *lassode.Model, set, fresh []ode.Trajectory, runs []int, steps int, seed uint64, workers int) ([]tuneScore, error) {
-	before, n, err := tuneMeasure(ctx, model, fresh, seed, workers)
+func runTune(ctx context.Context, model *lassode.Model, set, fresh []ode.Trajectory, runs []int, opt lassode.FineTuneOptions) ([]tuneScore, error) {
+	before, n, err := tuneMeasure(ctx, model, fresh, opt.Seed, opt.Workers)
 	if err != nil {
 		return nil, err
 	}
@@ -1023,13 +1023,13 @@ func runTune(ctx context.Context, model *lassode.Model, set, fresh []ode.Traject
 	}
 	var out []tuneScore
 	for _, k := range runs {
-		tuned, report, err := model.FineTune(ctx, series[:k], lassode.FineTuneOptions{Steps: steps, Seed: seed, Workers: workers})
+		tuned, report, err := model.FineTune(ctx, series[:k], opt)
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", fresh[0].Family, err)
 		}
 		after := before
 		if report.Kept != "original" {
-			if after, _, err = tuneMeasure(ctx, tuned, fresh, seed, workers); err != nil {
+			if after, _, err = tuneMeasure(ctx, tuned, fresh, opt.Seed, opt.Workers); err != nil {
 				return nil, err
 			}
 		}

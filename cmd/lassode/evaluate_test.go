@@ -465,7 +465,7 @@ func TestRunTune(t *testing.T) {
 	model, err := pretrained.Model()
 	require.NoError(t, err)
 	set := ode.HeldOutRuns(1, 5)[:5]
-	list, err := runTune(context.Background(), model, set[:2], set[2:5], []int{1, 2}, 1, 1, 2)
+	list, err := runTune(context.Background(), model, set[:2], set[2:5], []int{1, 2}, lassode.FineTuneOptions{Steps: 1, Scope: "head", Seed: 1, Workers: 2})
 	require.NoError(t, err)
 	require.Len(t, list, 2)
 	for i, s := range list {
@@ -473,5 +473,40 @@ func TestRunTune(t *testing.T) {
 		require.Equal(t, 3, s.Fresh)
 		require.Equal(t, list[0].MedianBefore, s.MedianBefore)
 		require.Equal(t, set[0].Family, s.Family)
+	}
+}
+
+// The layers end with the model, and each is compared with the one below on the
+// same trajectories.
+func TestLayers(t *testing.T) {
+	model, err := pretrained.Model()
+	require.NoError(t, err)
+	set := ode.HeldOutTrajectories(1, 1)
+	for _, key := range []string{"noisy", "interpolate"} {
+		c, _ := settingOf(key)
+		errors, err := runLayers(context.Background(), model, set, c, 1, 2)
+		require.NoError(t, err)
+		require.Len(t, errors, 4)
+		trials, err := runTrials(context.Background(), model, set, c, 1, 2, nil)
+		require.NoError(t, err)
+		for i, trial := range trials {
+			require.Equal(t, trial.errors[0], errors[3][i])
+		}
+		s := scoreLayers("zero-shot", c, errors, 1)
+		for l := 1; l < len(errors); l++ {
+			require.NotEqual(t, errors[l-1], errors[l])
+			require.InDelta(t, 100*(s.Layers[l].Good-s.Layers[l-1].Good), s.Layers[l].Gain.Value, 1e-9)
+			require.LessOrEqual(t, s.Layers[l].Change.Low, s.Layers[l].Change.High)
+		}
+		if key == "interpolate" {
+			// The first layer is the Gaussian process of the guides, which is near
+			// that of the classical forecasters.
+			gp := slices.Index(methodNames(c), "gp")
+			var classic []float64
+			for _, trial := range trials {
+				classic = append(classic, trial.errors[gp])
+			}
+			require.InEpsilon(t, median(classic), s.Layers[0].Median, .3)
+		}
 	}
 }

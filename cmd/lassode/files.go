@@ -182,6 +182,11 @@ func (o *output) Commit() error {
 		os.Remove(o.temp)
 		return fmt.Errorf("cannot write %s: %w", o.target, err)
 	}
+	// The rename itself must reach the disk; not every system can sync a folder.
+	if d, err := os.Open(filepath.Dir(o.target)); err == nil {
+		_ = d.Sync()
+		d.Close()
+	}
 	return nil
 }
 

@@ -20,7 +20,7 @@ import (
 func forecastCommand() *command {
 	return &command{
 		name:     "forecast",
-		synopsis: "-in F.csv|F.jsonl [-at LIST | -until T | -steps N | -query Q.csv] [-out F] [-plot F.svg|F.png] [-model W]",
+		synopsis: "-in F.csv|F.jsonl [-at LIST | -until T | -steps N | -query Q.csv] [-lower 0] [-upper V] [-total a+b=V] [-out F] [-plot F.svg|F.png] [-model W]",
 		summary:  "forecast a CSV series, or a JSON Lines file of many",
 		detail: `
 CSV: a header t,name1,name2,... then a row per observation, times increasing,
@@ -35,11 +35,16 @@ or {"id":"a","error":"...","line":7}; a bad line never stops the others.
 
 Times may be asked anywhere: ahead, in gaps, or before the first observation.
 Without any of -at, -until, -steps and -query the forecast goes on for half
-the observed span.`,
+the observed span.
+
+With -lower, -upper and -total the forecast keeps what is known of the system:
+bounds, and a conserved sum of channels. Channels without a name are x1, x2, ...
+Observations that break a constraint by more than -tolerance are an error.`,
 		examples: `
 lassode forecast -in pump.csv -until 120 -out ahead.csv -plot ahead.svg
 lassode forecast -in pump.csv -at 10.5,11,20:30:0.5
 lassode forecast -in pump.csv -steps 50 -quantiles 0.05,0.5,0.95 -rates
+lassode forecast -in tanks.csv -lower 0 -upper tank1=80 -total tank1+tank2=100
 lassode forecast -in tasks.jsonl.gz -out answers.jsonl.gz
 generator | lassode forecast -in - -steps 20 > answers.jsonl`,
 		run: runForecast,
@@ -69,6 +74,8 @@ func runForecast(ctx context.Context, env *environment, c *command, args []strin
 	quantiles := fs.String("quantiles", "0.1,0.5,0.9", "comma-separated quantile `levels`")
 	rates := fs.Bool("rates", false, "also write the rate of change of the mean")
 	workers := fs.Int("workers", 0, "`number` of tasks of a JSON Lines file worked on at a time (default: all processors)")
+	var limits constraintFlags
+	limits.define(fs)
 	positional, err := parse(fs, args)
 	if err != nil {
 		return err
@@ -117,6 +124,9 @@ func runForecast(ctx context.Context, env *environment, c *command, args []strin
 	if err != nil {
 		return usagef("-quantiles: %v", err)
 	}
+	if err := limits.check(); err != nil {
+		return err
+	}
 	if *workers < 0 {
 		return usagef("-workers is %d, want at least 1", *workers)
 	}
@@ -164,7 +174,7 @@ func runForecast(ctx context.Context, env *environment, c *command, args []strin
 	defer result.Abort()
 
 	if format == "jsonl" {
-		lines, failed, err := forecastLines(ctx, model, source, result, *workers, h, levels, *rates)
+		lines, failed, err := forecastLines(ctx, model, source, result, *workers, h, &limits, levels, *rates)
 		if err != nil {
 			return fmt.Errorf("%s: after %s: %w", source.name, plural(lines, "line"), err)
 		}
@@ -188,8 +198,14 @@ func runForecast(ctx context.Context, env *environment, c *command, args []strin
 	if err != nil {
 		return err
 	}
+	if series.Constraints, err = limits.of(series); err != nil {
+		return fmt.Errorf("%s: %w", source.name, err)
+	}
 	fc, err := model.Forecast(series, times)
 	if err != nil {
+		if broken := describeConstraints(series, err); broken != nil {
+			return fmt.Errorf("%s: %w", source.name, broken)
+		}
 		return describe(source.name, err)
 	}
 	if err := csv.WriteForecast(result, channelNames(series), fc, levels, *rates); err != nil {
@@ -214,12 +230,12 @@ func runForecast(ctx context.Context, env *environment, c *command, args []strin
 }
 
 // forecastLines answers a JSON Lines file.
-func forecastLines(ctx context.Context, model *lassode.Model, in *input, w io.Writer, workers int, h horizon, levels []float64, rates bool) (lines, failed int, err error) {
+func forecastLines(ctx context.Context, model *lassode.Model, in *input, w io.Writer, workers int, h horizon, limits *constraintFlags, levels []float64, rates bool) (lines, failed int, err error) {
 	return answerLines(ctx, in.Reader, w, workers, maxLine, func(line []byte, number int) ([]byte, bool) {
 		t, err := parseTask(line)
 		var fc *lassode.Forecast
 		if err == nil {
-			fc, err = forecastTask(model, t, h)
+			fc, err = forecastTask(model, t, h, limits)
 		}
 		if err != nil {
 			return appendFailure(nil, t.id, number, err), true
@@ -228,19 +244,25 @@ func forecastLines(ctx context.Context, model *lassode.Model, in *input, w io.Wr
 	})
 }
 
-func forecastTask(model *lassode.Model, t task, h horizon) (*lassode.Forecast, error) {
+func forecastTask(model *lassode.Model, t task, h horizon, limits *constraintFlags) (*lassode.Forecast, error) {
 	if err := t.series.Validate(); err != nil {
 		return nil, describe("", err)
 	}
+	var err error
+	if t.series.Constraints, err = limits.of(t.series); err != nil {
+		return nil, err
+	}
 	at := t.query
 	if at == nil {
-		var err error
 		if at, err = h.times(t.series); err != nil {
 			return nil, err
 		}
 	}
 	fc, err := model.Forecast(t.series, at)
 	if err != nil {
+		if broken := describeConstraints(t.series, err); broken != nil {
+			return nil, broken
+		}
 		return nil, describe("", err)
 	}
 	return fc, nil

@@ -73,7 +73,7 @@ func runGenerate(ctx context.Context, env *environment, c *command, args []strin
 			started = p.Bytes
 		}
 		rate := int64(float64(p.Bytes-started) / math.Max(p.Elapsed.Seconds(), 1e-3))
-		bar.show(math.Min(share, 1), "%s, %s, %s/s", plural(p.Trajectories, "trajectory"), formatSize(p.Bytes), formatSize(rate))
+		bar.show(math.Min(share, 1), "%s, %d of %s, %s, %s/s", plural(p.Trajectories, "trajectory"), p.Shards, plural(p.PlannedShards, "shard"), formatSize(p.Bytes), formatSize(rate))
 	}
 	m, err := ode.WriteCollection(ctx, *out, *seed, *n, opt)
 	bar.done()

@@ -22,11 +22,12 @@ import (
 func inspectCommand() *command {
 	return &command{
 		name:     "inspect",
-		synopsis: "[W | DIR] [-tensors] [-json]  or  -in F.csv [-model W] [-json]",
+		synopsis: "[W | DIR] [-tensors] [-verify] [-json]  or  -in F.csv [-model W] [-json]",
 		summary:  "look into weights, a collection, or the local dynamics of a series",
 		detail: `
 Of a weights file (the built-in weights without any argument): configuration,
-provenance, sizes and calibration. Of a folder: what the collection holds.
+provenance, sizes and calibration. Of a folder: what the collection holds; with
+-verify everything is read and compared with the hashes of the manifest.
 
 With -in, of a series: for each channel and window of time the modes of its
 locally linear dynamics, by falling amplitude, with the growth per unit of time
@@ -35,7 +36,7 @@ oscillate), and the hub tokens that the window read most.`,
 		examples: `
 lassode inspect
 lassode inspect w.safetensors -tensors
-lassode inspect data/zoo
+lassode inspect -verify data/zoo
 lassode inspect -in pump.csv -until 120`,
 		run: runInspect,
 	}

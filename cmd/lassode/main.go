@@ -46,7 +46,7 @@ type command struct {
 func commands() []*command {
 	return []*command{
 		demoCommand(), forecastCommand(), generateCommand(), pretrainCommand(),
-		finetuneCommand(), evalCommand(), inspectCommand(), serveCommand(),
+		finetuneCommand(), convertCommand(), evalCommand(), inspectCommand(), serveCommand(),
 	}
 }
 

@@ -90,6 +90,13 @@ func TestUsageErrors(t *testing.T) {
 		{[]string{"forecast", "-in", csv, "-at", "0:1e9:1e-9"}, "more than"},
 		{[]string{"forecast", "-in", csv, "-quantiles", "0.5,1"}, `"1" is not a level`},
 		{[]string{"forecast", "-in", csv, "-plot", "a.pdf"}, "neither .svg nor .png"},
+		{[]string{"forecast", "-in", csv, "-lower", "x"}, `-lower: "x" is not a number`},
+		{[]string{"forecast", "-in", csv, "-upper", "1,2"}, `-upper: "1" names no channel`},
+		{[]string{"forecast", "-in", csv, "-upper", "=1"}, `-upper: "=1" names no channel`},
+		{[]string{"forecast", "-in", csv, "-total", "pressure+flow"}, "has no =, want a sum"},
+		{[]string{"forecast", "-in", csv, "-total", "a++b=3"}, "a summand without a channel"},
+		{[]string{"forecast", "-in", csv, "-total", "k*a=3"}, `"k" is not a number`},
+		{[]string{"forecast", "-in", csv, "-tolerance", "1"}, "give one of them"},
 		{[]string{"forecast", "-in", csv, "extra"}, `unexpected argument "extra"`},
 		{[]string{"forecast", "-in", lines, "-plot", "a.svg"}, "does not work on JSON Lines"},
 		{[]string{"forecast", "-in", "-", "-query", "-"}, "cannot both be standard input"},
@@ -102,6 +109,7 @@ func TestUsageErrors(t *testing.T) {
 		{[]string{"finetune", "-data", csv, "-out", "w", "-adapt", "2"}, "-adapt is 2"},
 		{[]string{"eval", "-suite", "moon"}, `"moon" is not a suite`},
 		{[]string{"eval", "-n", "0"}, "-n is 0"},
+		{[]string{"eval", "-suite", "fine-tune", "-scope", "tail"}, `"tail"`},
 		{[]string{"inspect", "a", "b"}, `unexpected argument "b"`},
 	} {
 		code, out, errs := lassodeRun(t, "", c.args...)

@@ -34,6 +34,9 @@ func pretrainCommand() *command {
 loss as W.loss.jsonl and W.loss.svg. Killing the process at any moment loses at
 most the steps since the last save, and a resumed run ends with the same bits.
 
+Not trained on are the last 2 % of the trajectories and six families of systems:
+they calibrate the quantiles of the forecasts.
+
 A damaged collection is refused; with -skip-damaged its whole shards are used. A
 run resumes with the same bits only over the same shards.
 
@@ -174,7 +177,8 @@ func runPretrain(ctx context.Context, env *environment, c *command, args []strin
 		if *skipDamaged {
 			return usagef("-skip-damaged needs the folder of a collection as -data")
 		}
-		source, opt.ZooHash = ode.Zoo{Seed: opt.Seed, N: zooLength}, ode.ZooHash()
+		source, opt.Calibration = ode.Zoo{Seed: opt.Seed, N: zooLength}.Split()
+		opt.ZooHash = ode.ZooHash()
 	} else {
 		var collection *ode.Collection
 		if *skipDamaged {
@@ -190,7 +194,8 @@ func runPretrain(ctx context.Context, env *environment, c *command, args []strin
 			return err
 		}
 		defer collection.Close()
-		source, opt.ZooHash = collection, collection.Manifest().ZooHash
+		source, opt.Calibration = collection.Split()
+		opt.ZooHash = collection.Manifest().ZooHash
 	}
 
 	log, err := openLossLog(*out+".loss.jsonl", *resume)
@@ -422,7 +427,7 @@ func runFinetune(ctx context.Context, env *environment, c *command, args []strin
 	seed := fs.Uint64("seed", 1, "`seed` of everything random")
 	workers := fs.Int("workers", 0, "`number` of goroutines (default: all processors); does not change the result")
 	adapt := fs.Float64("adapt", 0, "write into the hub at this `rate`, more than 0 and at most 1, instead of training")
-	bf16 := fs.Bool("bf16", false, "write half-size weights")
+	format := fs.String("precision", "float32", precisionUsage)
 	limit := fs.Int("n", 10000, "largest `number` of series to read")
 	positional, err := parse(fs, args)
 	if err != nil {
@@ -439,6 +444,10 @@ func runFinetune(ctx context.Context, env *environment, c *command, args []strin
 	}
 	if *limit < 1 {
 		return usagef("-n is %d, want at least 1", *limit)
+	}
+	precision, err := lassode.ParsePrecision(*format)
+	if err != nil {
+		return &usageError{describe("", err).Error()}
 	}
 	opt := lassode.FineTuneOptions{Steps: *steps, Scope: *scope, ValidationShare: *share, Seed: *seed, Workers: *workers}
 	if err := opt.Validate(); err != nil {
@@ -460,11 +469,6 @@ func runFinetune(ctx context.Context, env *environment, c *command, args []strin
 		return err
 	}
 	defer target.Abort()
-	precision := lassode.Float32
-	if *bf16 {
-		precision = lassode.BFloat16
-	}
-
 	var tuned *lassode.Model
 	if given(fs, "adapt") {
 		if tuned, err = model.Adapt(series, *adapt); err != nil {

@@ -238,8 +238,32 @@ func TestTrainingCommands(t *testing.T) {
 	code, out, errs = lassodeRun(t, "", "forecast", "-model", tuned, "-in", csv, "-steps", "2")
 	require.Equal(t, exitOK, code, errs)
 	require.Equal(t, 3, strings.Count(out, "\n"))
-	code, _, errs = lassodeRun(t, "", "finetune", "-model", weights, "-data", csv, "-out", tuned, "-adapt", "0.5", "-bf16")
+	code, _, errs = lassodeRun(t, "", "finetune", "-model", weights, "-data", csv, "-out", tuned, "-adapt", "0.5", "-precision", "bfloat16")
 	require.Equal(t, exitOK, code, errs)
+
+	code, _, errs = lassodeRun(t, "", "finetune", "-model", weights, "-data", csv, "-out", tuned, "-precision", "int4")
+	require.Equal(t, exitUsage, code)
+	require.Contains(t, errs, "int8")
+
+	// The built-in weights at every precision: sizes, and close forecasts.
+	size := map[string]int64{}
+	ahead := map[string]string{}
+	for _, p := range []string{"float32", "bfloat16", "int8"} {
+		file := filepath.Join(dir, p)
+		code, _, errs = lassodeRun(t, "", "convert", "-precision", p, "-out", file)
+		require.Equal(t, exitOK, code, errs)
+		info, err := os.Stat(file)
+		require.NoError(t, err)
+		size[p] = info.Size()
+		code, ahead[p], errs = lassodeRun(t, "", "forecast", "-model", file, "-in", csv, "-steps", "2")
+		require.Equal(t, exitOK, code, errs)
+	}
+	require.Less(t, size["bfloat16"], size["float32"]*55/100)
+	require.Less(t, size["int8"], size["float32"]*33/100)
+	require.NotEqual(t, ahead["float32"], ahead["int8"])
+	code, _, errs = lassodeRun(t, "", "convert", "-precision", "int8")
+	require.Equal(t, exitUsage, code)
+	require.Contains(t, errs, "-out")
 
 	// Cut off anywhere, weights are refused.
 	for _, n := range []int{0, 7, 8, 100, len(first) - 1} {

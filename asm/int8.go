@@ -1,0 +1,180 @@
+package asm
+
+import (
+	"fmt"
+	"math"
+	"sync"
+)
+
+// The product with integer weights. Rows of A are rounded to integers as they come,
+// each by its own scale:
+//
+//	top_i = max_k |a_ik|,  q_ik = round(a_ik 127/top_i),
+//	c_ij  = (sum_k q_ik code_kj) (top_i/127 scale_j).
+//
+// The sum is exact, so that all bodies give the same bits. The kernel multiplies
+// unsigned by signed bytes: codes are stored with 128 added, and 128 sum_k q_ik is
+// taken from the sum.
+const (
+	int8Rows = 12 // of the largest tile
+	int8Cols = 32 // of a panel of codes
+	// leastTop keeps 127/top finite: a smaller row counts as zero.
+	leastTop = 0x1p-100
+	// maxInt8Depth bounds k, for sums within 32 bits and short calls.
+	maxInt8Depth = 1 << 13
+)
+
+// PackedInt8 is a matrix [k, n] of integers with a scale for each column, in the
+// layout of the kernel. It is immutable and safe for concurrent use.
+type PackedInt8 struct {
+	n, k, depth int       // depth is k rounded up to 16
+	codes       []uint8   // panels of int8Cols columns; four steps of a column side by side
+	scale       []float32 // one per column, padded to whole panels
+}
+
+// HasInt8 reports whether [GemmInt8] has a body that is faster than a product in
+// float32. That is so with AVX-512 VNNI.
+func HasInt8() bool { return useAVX512 && hasVNNI }
+
+// PackInt8 copies codes [k, n], at most 8192 rows, and scales [n].
+func PackInt8(n, k int, codes []int8, scale []float32) *PackedInt8 {
+	dims("PackInt8", k, n)
+	if k > maxInt8Depth {
+		panic(fmt.Sprintf("asm: PackInt8: k = %d, want at most %d", k, maxInt8Depth))
+	}
+	same("PackInt8", "codes", len(codes), "k*n", k*n)
+	same("PackInt8", "scale", len(scale), "n", n)
+	cols := (n + int8Cols - 1) / int8Cols * int8Cols
+	p := &PackedInt8{n: n, k: k, depth: (k + 15) / 16 * 16}
+	p.scale = make([]float32, cols)
+	copy(p.scale, scale)
+	p.codes = make([]uint8, cols*p.depth)
+	for i := range p.codes {
+		p.codes[i] = 128
+	}
+	for i := range k {
+		for j := range n {
+			*p.at(i, j) = uint8(int(codes[i*n+j]) + 128)
+		}
+	}
+	return p
+}
+
+// at returns the place of the code at row i and column j.
+func (p *PackedInt8) at(i, j int) *uint8 {
+	return &p.codes[j/int8Cols*int8Cols*p.depth+i/4*4*int8Cols+j%int8Cols*4+i%4]
+}
+
+// Size returns the rows k and the columns n of the matrix.
+func (p *PackedInt8) Size() (k, n int) { return p.k, p.n }
+
+// int8Scratch holds rounded rows of A.
+type int8Scratch struct {
+	q     []int8
+	scale []float32 // top/127 per row, NaN for a row that is not finite
+	bias  []int32   // 128 times the sum of the row
+}
+
+var int8Pool = sync.Pool{New: func() any { return new(int8Scratch) }}
+
+// GemmInt8 computes C [m, n] = A [m, k] times the codes and scales of b, with A
+// rounded row by row to integers of at most 127, followed by e, which may be nil. The
+// error of a row that comes from its rounding is at most top/254 times the sum of the
+// magnitudes of the column. A row of A that holds NaN or an infinity gives NaN
+// throughout; one whose magnitudes are all below 2^-100 counts as zero. The same bits on
+// every tier. C must not overlap A.
+func GemmInt8(m int, a []float32, lda int, b *PackedInt8, c []float32, ldc int, e *Epilogue) {
+	if !checkGemm("GemmPacked", false, false, m, b.n, b.k, a, lda, nil, 0, c, ldc) {
+		return
+	}
+	e.check(m, b.n, ldc)
+	s := int8Pool.Get().(*int8Scratch)
+	defer int8Pool.Put(s)
+	rows := min(m, int8Rows)
+	if cap(s.q) < rows*b.depth {
+		s.q = make([]int8, int8Rows*b.depth)
+	}
+	if s.scale == nil {
+		s.scale, s.bias = make([]float32, int8Rows), make([]int32, int8Rows)
+	}
+	q := s.q[:rows*b.depth]
+	simd := HasInt8() && b.k > 0
+	if simd {
+		raceMatrix(raceRead, a, m, b.k, lda, false)
+		raceMatrix(raceWrite, c, m, b.n, ldc, false)
+	}
+	tiles := (m + int8Rows - 1) / int8Rows
+	for i, t := 0, 0; t < tiles; t++ {
+		rows := (m - i + tiles - t - 1) / (tiles - t)
+		for r := range rows {
+			row, x := q[r*b.depth:][:b.depth], a[(i+r)*lda:][:b.k]
+			if simd {
+				int8RowVNNI(&row[0], &x[0], b.k, &s.scale[r], &s.bias[r])
+			} else {
+				s.scale[r], s.bias[r] = int8RowGo(row, x)
+			}
+			if !(s.scale[r] <= math.MaxFloat32) {
+				s.scale[r] = float32(math.NaN())
+			}
+		}
+		for j := 0; j < b.n; j += int8Cols {
+			n := min(int8Cols, b.n-j)
+			if simd {
+				int8TileVNNI(&int8Args{k: b.depth / 4, rows: rows, n: n,
+					a: &q[0], as: b.depth, b: &b.codes[j*b.depth], c: &c[i*ldc+j], cs: 4 * ldc,
+					rowScale: &s.scale[0], bias: &s.bias[0], scale: &b.scale[j]})
+			} else {
+				int8TileGo(rows, n, q, b, j, c[i*ldc+j:], ldc, s)
+			}
+		}
+		e.apply(c, i, 0, rows, b.n, ldc)
+		i += rows
+	}
+}
+
+// int8Args are the arguments of int8TileVNNI: rows = 1..12 rows and n = 1..32 columns
+// of C over k groups of four steps. Strides are in bytes.
+type int8Args struct {
+	k, rows, n int
+	a          *int8
+	as         int
+	b          *uint8
+	c          *float32
+	cs         int
+	rowScale   *float32
+	bias       *int32
+	scale      *float32
+}
+
+// int8RowGo rounds a row to q, padded with zeros, and returns its scale and bias.
+func int8RowGo(q []int8, x []float32) (scale float32, bias int32) {
+	var bits uint32 // magnitudes are ordered as their bits, NaN above all
+	for _, v := range x {
+		bits = max(bits, math.Float32bits(v)&^(1<<31))
+	}
+	top := math.Float32frombits(bits)
+	clear(q)
+	if !(top <= math.MaxFloat32) {
+		return top, 0
+	}
+	inv := 127 / max(top, leastTop)
+	for i, v := range x {
+		q[i] = int8(math.RoundToEven(float64(v * inv)))
+		bias += int32(q[i])
+	}
+	return top / 127, 128 * bias
+}
+
+// int8TileGo is the product of rows rows of q with n columns of b from j on.
+func int8TileGo(rows, n int, q []int8, b *PackedInt8, j int, c []float32, ldc int, s *int8Scratch) {
+	for r := range rows {
+		row := q[r*b.depth:][:b.depth]
+		for l := range n {
+			var sum int32
+			for i, v := range row {
+				sum += int32(v) * int32(*b.at(i, j+l))
+			}
+			c[r*ldc+l] = float32(sum-s.bias[r]) * float32(s.scale[r]*b.scale[j+l])
+		}
+	}
+}

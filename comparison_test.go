@@ -83,18 +83,18 @@ func ablationSuites(t testing.TB, src lassode.Source, held, n int) []lassode.Abl
 }
 
 // TestAblation trains the contenders of ablation_test.go and writes what they
-// reach to ablation.jsonl in the folder LASSODE_EVIDENCE:
+// reach to ablation.jsonl in the folder LASSODE_OUT:
 //
-//	LASSODE_ABLATION=quick LASSODE_COLLECTION=DIR LASSODE_EVIDENCE=OUT go test . -run 'TestAblation$' -v -timeout 12h
+//	LASSODE_ABLATION=quick LASSODE_COLLECTION=DIR LASSODE_OUT=OUT go test . -run 'TestAblation$' -v -timeout 12h
 //
 // full for more seeds and steps; LASSODE_SEEDS=1,2,3 and LASSODE_STEPS change
 // them. TestAblationReport makes tables and figures of the file.
 func TestAblation(t *testing.T) {
-	kind, dir, out := os.Getenv("LASSODE_ABLATION"), os.Getenv("LASSODE_COLLECTION"), os.Getenv("LASSODE_EVIDENCE")
+	kind, dir, out := os.Getenv("LASSODE_ABLATION"), os.Getenv("LASSODE_COLLECTION"), os.Getenv("LASSODE_OUT")
 	if kind == "" {
 		t.Skip("LASSODE_ABLATION is neither quick nor full")
 	}
-	require.NotEmpty(t, out, "LASSODE_EVIDENCE names no folder")
+	require.NotEmpty(t, out, "LASSODE_OUT names no folder")
 	opt := lassode.AblationOptions{Config: ablationConfig(), Micro: 2, Tokens: 256, Held: 4096, Only: os.Getenv("LASSODE_ONLY"), Log: t.Logf}
 	n := 100
 	switch kind {
@@ -159,11 +159,11 @@ func ablationResults(t testing.TB, dir string) []lassode.AblationResult {
 }
 
 // TestAblationReport makes ablation.md, ablation.svg and curves.svg of the results
-// of TestAblation in the folder LASSODE_EVIDENCE and the folders in it:
+// of TestAblation in the folder LASSODE_OUT and the folders in it:
 //
-//	LASSODE_ABLATION=report LASSODE_EVIDENCE=OUT go test . -run 'TestAblationReport$' -v
+//	LASSODE_ABLATION=report LASSODE_OUT=OUT go test . -run 'TestAblationReport$' -v
 func TestAblationReport(t *testing.T) {
-	out := os.Getenv("LASSODE_EVIDENCE")
+	out := os.Getenv("LASSODE_OUT")
 	if os.Getenv("LASSODE_ABLATION") != "report" {
 		t.Skip("LASSODE_ABLATION is not report")
 	}
@@ -520,11 +520,11 @@ func TestAblationSpeed(t *testing.T) {
 
 // TestHubEvidence looks at the hub of the embedded model: what tokens its tokens
 // are read by, what is lost without single ones, and what Adapt gains. It writes
-// hub.json and hub.md to the folder LASSODE_EVIDENCE; LASSODE_HUB=quick or full.
+// hub.json and hub.md to the folder LASSODE_OUT; LASSODE_HUB=quick or full.
 //
-//	LASSODE_HUB=full LASSODE_EVIDENCE=OUT go test . -run 'TestHubEvidence$' -v -timeout 1h
+//	LASSODE_HUB=full LASSODE_OUT=OUT go test . -run 'TestHubEvidence$' -v -timeout 1h
 func TestHubEvidence(t *testing.T) {
-	kind, out := os.Getenv("LASSODE_HUB"), os.Getenv("LASSODE_EVIDENCE")
+	kind, out := os.Getenv("LASSODE_HUB"), os.Getenv("LASSODE_OUT")
 	perFamily := 15
 	switch kind {
 	case "":
@@ -535,7 +535,7 @@ func TestHubEvidence(t *testing.T) {
 	default:
 		t.Fatalf("LASSODE_HUB is %q, want quick or full", kind)
 	}
-	require.NotEmpty(t, out, "LASSODE_EVIDENCE names no folder")
+	require.NotEmpty(t, out, "LASSODE_OUT names no folder")
 	require.NoError(t, os.MkdirAll(out, 0o777))
 	model, err := pretrained.Model()
 	require.NoError(t, err)

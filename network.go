@@ -483,10 +483,16 @@ func (n *network) mix(t *tensor.Tape, in *inputs) (weights, candidates *tensor.T
 // s]. It returns, per token and site after the edges, the state, the mixture
 // of guides alone and the log scale of the error, each [tokens, s-2].
 func (n *network) decodeSites(t *tensor.Tape, in *inputs, enc *encoded, guides, tau []float32, s int) (state, mixture, logScale *tensor.Tensor) {
+	own := linode.PairsReadout(t, enc.growth, enc.freq, enc.start, enc.drive, t.Param(n.readout), t.Input(tau, in.rows*in.windows, s))
+	return combineSites(t, in, enc, own, guides, tau, s)
+}
+
+// combineSites is decodeSites for tokens whose own values at the sites are own
+// [tokens, s].
+func combineSites(t *tensor.Tape, in *inputs, enc *encoded, own *tensor.Tensor, guides, tau []float32, s int) (state, mixture, logScale *tensor.Tensor) {
 	tokens := in.rows * in.windows
 	first := mixGuides(t, enc.first, guides, tau, s)
 	mixed := mixGuides(t, enc.weights, guides, tau, s)
-	own := linode.PairsReadout(t, enc.growth, enc.freq, enc.start, enc.drive, t.Param(n.readout), t.Input(tau, tokens, s))
 	y := t.Add(mixed, t.Mul(own, enc.gate))
 	q := s - 2
 	state = t.Reshape(join(t, t.Reshape(y, in.rows, in.windows, s), tau), tokens, q)

@@ -506,6 +506,12 @@ func (t *tasks) learn(n *network, tape *tensor.Tape, enc *encoded, share float32
 	tape.Reset()
 	n.forward(tape, &t.in, enc, false)
 	state, mixture, logScale := n.decodeSites(tape, &t.in, enc, t.guides, t.tau, sitesPerWindow)
+	return t.score(tape, state, mixture, logScale, share)
+}
+
+// score compares what decodeSites returns with the targets and runs the tape
+// backward; gradients add up in it.
+func (t *tasks) score(tape *tensor.Tape, state, mixture, logScale *tensor.Tensor, share float32) losses {
 	tokens := t.in.rows * t.in.windows
 	target := tape.Input(t.target, tokens, targetsPerWindow)
 	weight := tape.Input(t.weight, tokens, targetsPerWindow)

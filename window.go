@@ -230,8 +230,9 @@ func (s *system) prepare(geo geometry, times, values []float64, channels int, si
 		}
 	}
 	if s.bare {
-		clear(s.noise)
-		clear(s.best)
+		for c := range channels {
+			s.noise[c], s.best[c] = -4, 0 // no estimate of the noise: none
+		}
 		return
 	}
 	if s.fleet != nil {

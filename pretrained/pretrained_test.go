@@ -96,7 +96,10 @@ func TestWeights(t *testing.T) {
 func TestUnforeseeable(t *testing.T) {
 	m, err := pretrained.Model()
 	require.NoError(t, err)
-	const draws = 40
+	draws := 400
+	if testing.Short() {
+		draws = 100
+	}
 	kinds := map[string]struct {
 		rows  int
 		least float64 // share of values that the 80 % band must hold
@@ -155,9 +158,9 @@ func TestUnforeseeable(t *testing.T) {
 						inside++
 					}
 				}
-				model += math.Sqrt(e[0]) / draws
-				last += math.Sqrt(e[1]) / draws
-				mean += math.Sqrt(e[2]) / draws
+				model += math.Sqrt(e[0]) / float64(draws)
+				last += math.Sqrt(e[1]) / float64(draws)
+				mean += math.Sqrt(e[2]) / float64(draws)
 			}
 			t.Logf("error %.3f, of persistence %.3f, of the mean %.3f; the 80 %% band is ±%.2f wide and holds %.0f %%", model, last, mean, wide/all, 100*inside/all)
 			require.Less(t, model, 1.2*min(last, mean))

@@ -277,9 +277,9 @@ type lossLog struct {
 // openLossLog starts a log, or with resume goes on with one.
 func openLossLog(path string, resume bool) (*lossLog, error) {
 	l := &lossLog{worst: math.Inf(-1)}
-	mode := os.O_WRONLY | os.O_CREATE | os.O_TRUNC
+	mode := os.O_RDWR | os.O_CREATE | os.O_TRUNC
 	if resume {
-		mode = os.O_WRONLY | os.O_CREATE | os.O_APPEND
+		mode = os.O_RDWR | os.O_CREATE | os.O_APPEND
 		old, err := os.Open(path)
 		if err == nil {
 			l.entries = readLossLog(old)
@@ -289,11 +289,17 @@ func openLossLog(path string, resume bool) (*lossLog, error) {
 		}
 	}
 	var err error
-	l.file, err = os.OpenFile(path, mode, 0o666)
-	if err == nil && resume {
-		_, err = l.file.WriteString("\n") // a line cut off by a kill ends here
+	if l.file, err = os.OpenFile(path, mode, 0o666); err != nil {
+		return nil, err
 	}
-	return l, err
+	if end, err := l.file.Seek(0, io.SeekEnd); err == nil && end > 0 {
+		var last [1]byte
+		if _, err := l.file.ReadAt(last[:], end-1); err == nil && last[0] != '\n' {
+			_, err = l.file.WriteString("\n") // a line cut off by a kill ends here
+			return l, err
+		}
+	}
+	return l, nil
 }
 
 // step notes a step: every so many of them, the last one, and each that was left

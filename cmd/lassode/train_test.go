@@ -52,7 +52,7 @@ func TestLossLog(t *testing.T) {
 	// A kill in the middle of a line, then a run resumed from step 30.
 	f, err := os.OpenFile(path, os.O_APPEND|os.O_WRONLY, 0)
 	require.NoError(t, err)
-	_, err = f.WriteString("{\"step\":60,\"lo\n")
+	_, err = f.WriteString("{\"step\":60,\"lo")
 	require.NoError(t, err)
 	require.NoError(t, f.Close())
 	l, err = openLossLog(path, true)
@@ -66,6 +66,7 @@ func TestLossLog(t *testing.T) {
 	again := readLossLog(bytes.NewReader(b))
 	require.Equal(t, l.entries, again)
 	require.Equal(t, number(0.5), again[3].RunLoss)
+	require.NotContains(t, string(b), "\n\n")
 	var svg bytes.Buffer
 	require.NoError(t, lossFigure(again, "w").draw(&svg, "svg"))
 	require.Contains(t, svg.String(), "mixture of the guides")

@@ -296,22 +296,18 @@ func newChecks(series, train, held []Series, all bool) checks {
 		}
 	}
 	if len(series) == 1 {
-		// Contexts that reach into the part trained on, up to several moments
-		// behind it; and parts as if they were runs of their own.
-		for _, lo := range []float64{0, .33} {
-			for _, cut := range []float64{singleShare, .75, .85} {
-				add(series[0], 1, lo, cut)
+		// The parts as if they were runs of their own: each is a library for the
+		// other. A context that reaches from one into the other would know what is
+		// in the library itself; it judges weights alone.
+		for _, cut := range []float64{.3, .4, .5, .6, .7} {
+			add(held[0], 1, 0, cut)
+			if all {
+				add(train[0], 0, 0, cut)
+			} else {
+				add(series[0], 1, 0, singleShare+(cut-.3)/2)
 			}
 		}
-		pieces := held
-		if all {
-			pieces = slices.Concat(held, train)
-		}
-		for i, s := range pieces {
-			for _, cut := range []float64{.4, .6} {
-				add(s, 1-i, 0, cut)
-			}
-		}
+		slices.SortStableFunc(out, func(a, b check) int { return a.own - b.own })
 		return out
 	}
 	judged, first := held, len(train)
@@ -333,35 +329,53 @@ func newChecks(series, train, held []Series, all bool) checks {
 }
 
 // better reports whether errors are less than before by more than chance makes of
-// so few checks: by 2 %, and by more than their standard error times a margin.
-// Checks of one series have much in common, so that the series count as soon as
-// there are several; before that the margin is wider.
+// so few checks: their mean by 2 % and by its standard error, and the ratios, which
+// a few large errors do not rule, by more than theirs times a margin. Checks of one
+// series have much in common, so that the series count as soon as there are several;
+// before that the margin is wider, and the gain must be 15 % and a twentieth of the
+// standard deviation: a run that is forecast well already tells nothing of others.
 func (list checks) better(before, errors []float64) bool {
-	var gains []float64 // per series
-	for i := 0; i < len(list); {
-		sum, n := 0., 0
-		for own := list[i].own; i < len(list) && list[i].own == own; i++ {
-			sum += before[i] - errors[i]
-			n++
-		}
-		gains = append(gains, sum/float64(n))
+	const small = .02 // below, ratios say little
+	n := len(list)
+	gains, ratios := make([]float64, n), make([]float64, n)
+	for i, e := range errors {
+		gains[i] = before[i] - e
+		ratios[i] = math.Log((before[i] + small) / (e + small))
 	}
-	margin := 1.5
-	if len(gains) < severalSeries {
-		gains, margin = gains[:0], 2.5
-		for i, e := range errors {
-			gains = append(gains, before[i]-e)
-		}
+	least, margin := max(.15*mean(before), .05), 2.5
+	if perSeries := list.perSeries(ratios); len(perSeries) >= severalSeries {
+		gains, ratios, least, margin = list.perSeries(gains), perSeries, .02*mean(before), 1.5
 	}
-	n := float64(len(gains))
-	if n < 2 {
+	if len(gains) < 2 {
 		return false
 	}
-	gain, square := mean(gains), 0.
-	for _, g := range gains {
-		square += (g - gain) * (g - gain)
+	gain, doubt := meanError(gains)
+	ratio, ratioDoubt := meanError(ratios)
+	return gain > least && gain > doubt && ratio > margin*ratioDoubt
+}
+
+// perSeries are the means of values over the checks of each series.
+func (list checks) perSeries(values []float64) []float64 {
+	var out []float64
+	for i := 0; i < len(list); {
+		from := i
+		for i < len(list) && list[i].own == list[from].own {
+			i++
+		}
+		out = append(out, mean(values[from:i]))
 	}
-	return gain > .02*mean(before) && gain > margin*math.Sqrt(square/(n-1)/n)
+	return out
+}
+
+// meanError is the mean of two or more numbers and its standard error.
+func meanError(list []float64) (m, doubt float64) {
+	m = mean(list)
+	square := 0.
+	for _, v := range list {
+		square += (v - m) * (v - m)
+	}
+	n := float64(len(list))
+	return m, math.Sqrt(square / (n - 1) / n)
 }
 
 // mean of any numbers; 0 for none.

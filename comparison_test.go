@@ -167,6 +167,9 @@ func TestAblationReport(t *testing.T) {
 	if os.Getenv("LASSODE_ABLATION") != "report" {
 		t.Skip("LASSODE_ABLATION is not report")
 	}
+	if base := os.Getenv("LASSODE_BASE"); base != "" {
+		defaultName = base
+	}
 	c := newComparison(ablationResults(t, out))
 	require.NotEmpty(t, c.seeds, "no results in %s", out)
 	require.NoError(t, os.WriteFile(filepath.Join(out, "ablation.md"), []byte(c.markdown()), 0o666))
@@ -183,7 +186,9 @@ type comparison struct {
 	of     map[string]map[uint64]lassode.AblationResult
 }
 
-const defaultName = "default"
+// defaultName is what the others are compared with; TestAblationReport takes
+// another one from LASSODE_BASE.
+var defaultName = "default"
 
 func newComparison(all []lassode.AblationResult) *comparison {
 	c := &comparison{of: map[string]map[uint64]lassode.AblationResult{}, suites: []string{"in-domain", "in-domain, noisy", "zero-shot", "zero-shot, noisy", "unseen"}}
@@ -322,7 +327,7 @@ func (c *comparison) relative(name string) float64 {
 	return mean(x)
 }
 
-var ablationParts = []string{"default", "hub", "generator", "encoder", "parts", "alternatives"}
+var ablationParts = []string{"default", "hub", "generator", "encoder", "parts", "tokens alone", "alternatives"}
 
 func (c *comparison) markdown() string {
 	var b strings.Builder

@@ -579,6 +579,9 @@ func contenders(base Config) []*contender {
 
 // TestContendersLearn trains every contender for some steps on oscillations.
 func TestContendersLearn(t *testing.T) {
+	if testing.Short() || raceEnabled {
+		t.Skip("takes a quarter of a minute, in one goroutine")
+	}
 	all := contenders(smallConfig())
 	const steps = 80
 	src := oscillators(24)

@@ -502,6 +502,13 @@ func contenders(base Config) []*contender {
 	hubOf := func(m int) func(cfg *Config) { return func(cfg *Config) { cfg.HubTokens = m } }
 	phaseOff := func(n *network) []tensor.ParamID { return []tensor.ParamID{n.phaseOut} }
 
+	channelOff := func(n *network) (ids []tensor.ParamID) {
+		for _, b := range n.blocks {
+			ids = append(ids, b.channelQKV, b.channelOut)
+		}
+		return ids
+	}
+
 	add(contender{name: "default", part: "default", about: "the shipped design: a hub of 32 tokens, read and written"}, nil)
 	add(contender{name: "default again", part: "default", about: "the same from other starting weights: the size of chance", salt: 1000}, nil)
 
@@ -523,13 +530,7 @@ func contenders(base Config) []*contender {
 	add(contender{name: "plain decoder", part: "generator", about: "no ODE: a small network in local time, its weights from the token; as many numbers a token", form: &plainForm{}}, nil)
 
 	add(contender{name: "no recurrent encoder", part: "encoder", about: "window features only (Legendre fit, ends, count)", view: view{noPoints: true}}, nil)
-	add(contender{name: "no channel attention", part: "encoder", about: "every channel on its own", view: view{noChannels: true},
-		idle: func(n *network) (ids []tensor.ParamID) {
-			for _, b := range n.blocks {
-				ids = append(ids, b.channelQKV, b.channelOut)
-			}
-			return ids
-		}}, nil)
+	add(contender{name: "no channel attention", part: "encoder", about: "every channel on its own", view: view{noChannels: true}, idle: channelOff}, nil)
 	add(contender{name: "32 windows", part: "encoder", about: "always 32 windows", view: view{windows: min(32, base.MaxWindows)}}, nil)
 	add(contender{name: "no time encoding", part: "encoder", about: "only whether a window is seen", view: view{noStart: true, noEnd: true}}, nil)
 	add(contender{name: "time from the start", part: "encoder", about: "no place from the end of the context", view: view{noEnd: true}}, nil)
@@ -540,6 +541,26 @@ func contenders(base Config) []*contender {
 	add(contender{name: "no refinement", part: "parts", about: "tokens do not change the mixture's weights",
 		idle: func(n *network) []tensor.ParamID { return []tensor.ParamID{n.refine} }}, nil)
 	add(contender{name: "no phase", part: "parts", about: "no modes carried from the last seen window", idle: phaseOff}, nil)
+
+	// The guides may hide what the rest is worth: the main questions without them.
+	alone := func(c contender, change func(cfg *Config)) {
+		c.part, c.about, c.view.noGuides = "tokens alone", "as without the first words, beside no guides", true
+		idle := c.idle
+		c.idle = func(n *network) []tensor.ParamID {
+			ids := []tensor.ParamID{n.refine}
+			if idle != nil {
+				ids = append(ids, idle(n)...)
+			}
+			return ids
+		}
+		add(c, change)
+	}
+	alone(contender{name: "no guides, again", salt: 1000}, nil)
+	alone(contender{name: "no guides, no hub"}, noHub)
+	alone(contender{name: "no guides, diagonal", form: &diagonalForm{}}, nil)
+	alone(contender{name: "no guides, plain decoder", form: &plainForm{}}, nil)
+	alone(contender{name: "no guides, no channel attention", view: view{noChannels: true}, idle: channelOff}, nil)
+	alone(contender{name: "no guides, no phase", idle: phaseOff}, nil)
 
 	for _, guides := range []bool{false, true} {
 		v, suffix := view{noGuides: !guides}, ""
@@ -558,6 +579,9 @@ func contenders(base Config) []*contender {
 
 // TestContendersLearn trains every contender for some steps on oscillations.
 func TestContendersLearn(t *testing.T) {
+	if testing.Short() || raceEnabled {
+		t.Skip("takes a quarter of a minute, in one goroutine")
+	}
 	all := contenders(smallConfig())
 	const steps = 80
 	src := oscillators(24)

@@ -167,6 +167,9 @@ func TestAblationReport(t *testing.T) {
 	if os.Getenv("LASSODE_ABLATION") != "report" {
 		t.Skip("LASSODE_ABLATION is not report")
 	}
+	if base := os.Getenv("LASSODE_BASE"); base != "" {
+		defaultName = base
+	}
 	c := newComparison(ablationResults(t, out))
 	require.NotEmpty(t, c.seeds, "no results in %s", out)
 	require.NoError(t, os.WriteFile(filepath.Join(out, "ablation.md"), []byte(c.markdown()), 0o666))
@@ -183,7 +186,9 @@ type comparison struct {
 	of     map[string]map[uint64]lassode.AblationResult
 }
 
-const defaultName = "default"
+// defaultName is what the others are compared with; TestAblationReport takes
+// another one from LASSODE_BASE.
+var defaultName = "default"
 
 func newComparison(all []lassode.AblationResult) *comparison {
 	c := &comparison{of: map[string]map[uint64]lassode.AblationResult{}, suites: []string{"in-domain", "in-domain, noisy", "zero-shot", "zero-shot, noisy", "unseen"}}
@@ -322,7 +327,7 @@ func (c *comparison) relative(name string) float64 {
 	return mean(x)
 }
 
-var ablationParts = []string{"default", "hub", "generator", "encoder", "parts", "alternatives"}
+var ablationParts = []string{"default", "hub", "generator", "encoder", "parts", "tokens alone", "alternatives"}
 
 func (c *comparison) markdown() string {
 	var b strings.Builder
@@ -422,12 +427,12 @@ func (c *comparison) curves() string {
 	const left, width, top, height, lo, hi = 50., 560., 20., 340., .25, .75
 	steps := float64(c.of[defaultName][c.seeds[0]].Steps)
 	var b strings.Builder
-	fmt.Fprintf(&b, "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 %.0f %.0f\" font-family=\"sans-serif\" font-size=\"12\">\n<rect width=\"100%%\" height=\"100%%\" fill=\"white\"/>\n", left+width+190, top+height+50)
+	fmt.Fprintf(&b, "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 %.0f %.0f\" font-family=\"sans-serif\" font-size=\"12\">\n<rect width=\"100%%\" height=\"100%%\" fill=\"white\"/>\n", left+width+230, top+height+50)
 	y := func(v float64) float64 { return top + height*(1-(min(max(v, lo), hi)-lo)/(hi-lo)) }
 	for v := lo; v <= hi+1e-9; v += .1 {
 		fmt.Fprintf(&b, "<line x1=\"%.0f\" x2=\"%.0f\" y1=\"%.1f\" y2=\"%.1f\" stroke=\"#ddd\"/><text x=\"%.0f\" y=\"%.1f\" text-anchor=\"end\">%.2f</text>\n", left, left+width, y(v), y(v), left-6, y(v)+4, v)
 	}
-	fmt.Fprintf(&b, "<text x=\"%.0f\" y=\"%.0f\" text-anchor=\"middle\">training time, in steps of the default; %.0f at the right edge</text>\n", left+width/2, top+height+30, 1.2*steps)
+	fmt.Fprintf(&b, "<text x=\"%.0f\" y=\"%.0f\" text-anchor=\"middle\">state loss in training over the time taken, in steps of the default; %.0f at the right edge</text>\n", left+width/2, top+height+30, 1.2*steps)
 	line := 0
 	for _, name := range c.names {
 		colour, ok := colours[name]
@@ -442,7 +447,7 @@ func (c *comparison) curves() string {
 			}
 		}
 		dash := ""
-		if strings.HasSuffix(name, "guides") {
+		if strings.HasSuffix(name, "+ guides") {
 			dash = " stroke-dasharray=\"5 3\""
 		}
 		var path strings.Builder

@@ -676,15 +676,15 @@ func TestPretrainCalibration(t *testing.T) {
 	all := oscillators(60).(sliceSource)
 	src, other := all[:40], all[40:]
 	run := func(ctx context.Context, opt TrainOptions) (*Model, error) {
-		opt.Steps, opt.Batch, opt.Seed = 8, 256, 4
+		opt.Steps, opt.Batch, opt.Seed = 8, 64, 4
 		return Pretrain(ctx, smallConfig(), src, opt)
 	}
 	m, err := run(context.Background(), TrainOptions{Calibration: other})
 	require.NoError(t, err)
 	want := m.copy()
-	require.NoError(t, want.calibrate(other, newTaskOptions(other, 0, 20), TrainOptions{Batch: 256, Seed: 4}))
+	require.NoError(t, want.calibrate(other, newTaskOptions(other, 0, 20), TrainOptions{Batch: 64, Seed: 4}))
 	require.Equal(t, want.calibration, m.calibration)
-	require.NoError(t, want.calibrate(src, newTaskOptions(src, 0, 40), TrainOptions{Batch: 256, Seed: 4}))
+	require.NoError(t, want.calibrate(src, newTaskOptions(src, 0, 40), TrainOptions{Batch: 64, Seed: 4}))
 	require.NotEqual(t, want.calibration, m.calibration)
 
 	// Weights do not depend on it, but for the tail that nil keeps apart.

@@ -394,6 +394,9 @@ func TestHostileState(t *testing.T) {
 // nothing and are counted and reported; a few are survived, many in a row end
 // the run; what was saved before stays.
 func TestSickSteps(t *testing.T) {
+	if testing.Short() {
+		t.Skip("some dozen training steps")
+	}
 	src := oscillators(12)
 	for _, run := range []struct {
 		name     string
@@ -465,6 +468,9 @@ func TestSickSteps(t *testing.T) {
 
 // A jump of the loss is in the log.
 func TestLossSpike(t *testing.T) {
+	if testing.Short() {
+		t.Skip("some dozen training steps")
+	}
 	var log bytes.Buffer
 	tr, held, err := newPretrainer(smallConfig(), oscillators(12), TrainOptions{Steps: 130, Batch: 128, Seed: 4, Log: slog.New(slog.NewTextHandler(&log, nil))})
 	require.NoError(t, err)

@@ -141,48 +141,14 @@ func TestRungeReadout(t *testing.T) {
 	}
 }
 
-// learnRunge is tasks.learn with the token ODE integrated; the parts after the
-// readout are those of network.decodeSites and tasks.learn.
+// learnRunge is tasks.learn with the token ODE integrated.
 func (t *tasks) learnRunge(n *network, tape *tensor.Tape, enc *encoded, share float32, steps int) losses {
 	const s = sitesPerWindow
 	tape.Reset()
 	n.forward(tape, &t.in, enc, false)
-	tokens := t.in.rows * t.in.windows
-	first := mixGuides(tape, enc.first, t.guides, t.tau, s)
-	mixed := mixGuides(tape, enc.weights, t.guides, t.tau, s)
 	own := rungeReadout(tape, enc.growth, enc.freq, enc.start, enc.drive, tape.Param(n.readout), t.tau, s, steps)
-	y := tape.Add(mixed, tape.Mul(own, enc.gate))
-	joined := func(x *tensor.Tensor) *tensor.Tensor {
-		return tape.Reshape(join(tape, tape.Reshape(x, t.in.rows, t.in.windows, s), t.tau), tokens, s-2)
-	}
-	state, mixture := joined(y), joined(first)
-	left, right := tape.New(tokens, s), tape.New(tokens, s)
-	for i, u := range t.tau {
-		left.Data[i], right.Data[i] = 1-u, u
-	}
-	logScale := joined(tape.Add(tape.Mul(left, tape.Slice(enc.scale, 1, 0, 1)), tape.Mul(right, tape.Slice(enc.scale, 1, 1, 2))))
-
-	target := tape.Input(t.target, tokens, targetsPerWindow)
-	weight := tape.Input(t.weight, tokens, targetsPerWindow)
-	norm := 1 / float32(tokens*targetsPerWindow)
-	unit := tape.Input(t.unit, tokens, 1)
-	scaled := tape.Mul(target, unit)
-	fit := tape.SmoothL1(tape.Mul(state, unit), scaled, weight, lossBeta)
-	mix := tape.SmoothL1(tape.Mul(mixture, unit), scaled, weight, lossBeta)
-	err, mask := tape.New(tokens, targetsPerWindow), tape.New(tokens, targetsPerWindow)
-	for i, v := range state.Data {
-		err.Data[i] = min(max(v-t.target[i], -50), 50)
-		if t.weight[i] > 0 {
-			mask.Data[i] = 1
-		}
-	}
-	scale := tape.LaplaceNLL(err, logScale, mask)
-	loss := tape.Add(tape.Add(tape.Scale(fit, norm), tape.Scale(mix, norm*mixtureShare)), tape.Scale(scale, norm*scaleShare))
-	tape.Backward(tape.Scale(loss, share))
-	return losses{
-		total: float64(loss.Data[0]), state: float64(fit.Data[0] * norm),
-		mixture: float64(mix.Data[0] * norm), scale: float64(scale.Data[0] * norm),
-	}
+	state, mixture, logScale := combineSites(tape, &t.in, enc, own, t.guides, t.tau, s)
+	return t.score(tape, state, mixture, logScale, share)
 }
 
 // OdeTraining is what RunOdeTraining measures of one way to solve the token ODE.

@@ -454,7 +454,7 @@ func (n *network) fineTuneGroups(scope string, rate float64) []optim.Group {
 	case "head":
 		return []optim.Group{{Name: "head", LR: 1e-3 * rate, Params: []tensor.ParamID{
 			n.headNorm, n.head, n.headBias, n.growth, n.frequency, n.readout,
-			n.mixCandidate, n.mixIn, n.mixInBias, n.mixLayer[0], n.mixLayer[1], n.mixLayerBias[0], n.mixLayerBias[1],
+			n.mixCandidate, n.mixIn, n.mixInBias, n.mixLayer[0], n.mixLayer[1], n.mixLayerBias[0], n.mixLayerBias[1], n.mixJoint, n.mixJointBias,
 			n.mixOut, n.mixOutBias, n.insideOut, n.insideBias}}}
 	}
 	groups := n.groups(.25 * rate)

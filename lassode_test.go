@@ -105,6 +105,15 @@ func TestGradients(t *testing.T) {
 	}
 	guides, tau := random(rows*windows*q*guideSlots), unit(rows*windows*q)
 	joinTau := unit(rows * windows * (q + 2))
+	// Three systems of two channels: the channels of the second have seen all, one
+	// channel of the third has no target.
+	task := tasks{in: inputs{channels: 2, windows: windows, rows: 6, seen: []int32{1, 1, 4, 4, 2, 2}}}
+	task.target, task.weight, task.unit = random(6*windows*targetsPerWindow), unit(6*windows*targetsPerWindow), unit(6*windows)
+	for i := range task.weight {
+		if i%3 == 0 || i >= 5*windows*targetsPerWindow {
+			task.weight[i] = 0
+		}
+	}
 	cases := map[string]struct {
 		inputs    [][]float32
 		shapes    [][]int
@@ -184,6 +193,37 @@ func TestGradients(t *testing.T) {
 					}
 				}
 				return out
+			},
+		},
+		"lassode.Unsolved": {
+			inputs: [][]float32{random(6 * windows * targetsPerWindow)},
+			shapes: [][]int{{6 * windows, targetsPerWindow}},
+			run: func(tp *tensor.Tape, x []*tensor.Tensor) *tensor.Tensor {
+				return tp.Reshape(unsolved(tp, x[0], &task), 1)
+			},
+			reference: func(x [][]float64) []float64 {
+				share := func(errors ...float64) float64 {
+					sum := 0.
+					for _, e := range errors {
+						sum += e
+					}
+					sum /= float64(len(errors))
+					return sum / (sum + solvedError)
+				}
+				var e [5]float64
+				for r, from := range []int{1, 1, 0, 0, 2} {
+					n := 0.
+					for i := (r*windows + from) * targetsPerWindow; i < (r+1)*windows*targetsPerWindow; i++ {
+						if task.weight[i] > 0 {
+							e[r] += math.Pow((x[0][i]-float64(task.target[i]))*float64(task.unit[i/targetsPerWindow]), 2)
+							n++
+						}
+					}
+					e[r] /= n
+				}
+				whole := share(e[0], e[1]) + share(e[2], e[3]) + share(e[4])
+				single := share(e[0]) + share(e[1]) + share(e[2]) + share(e[3]) + share(e[4])
+				return []float64{whole/3 + channelShare*single/5}
 			},
 		},
 		"lassode.Join": {

@@ -37,6 +37,7 @@ type network struct {
 
 	mixCandidate, mixIn, mixInBias  tensor.ParamID
 	mixLayer, mixLayerBias          [2]tensor.ParamID
+	mixJoint, mixJointBias          tensor.ParamID
 	mixOut, mixOutBias, insideOut   tensor.ParamID
 	insideBias, insideError, mixRow tensor.ParamID
 
@@ -109,6 +110,8 @@ func newNetwork(cfg Config) *network {
 		n.mixLayer[i] = p.Add(fmt.Sprintf("mixer.layer.%d", i), 2*m, m)
 		n.mixLayerBias[i] = p.Add(fmt.Sprintf("mixer.layer_bias.%d", i), m)
 	}
+	n.mixJoint = p.Add("mixer.joint", 2*m, m)
+	n.mixJointBias = p.Add("mixer.joint_bias", m)
 	n.mixOut = p.Add("mixer.out", m, 3)
 	n.mixOutBias = p.Add("mixer.out_bias", 3)
 	n.mixRow = p.Add("mixer.row", m, d)
@@ -178,7 +181,7 @@ func (n *network) initialise(seed uint64) {
 	normal(n.mixCandidate, .1)
 	normal(n.guides, .05)
 	normal(n.mixRow, .05)
-	for _, id := range n.mixLayer {
+	for _, id := range []tensor.ParamID{n.mixLayer[0], n.mixLayer[1], n.mixJoint} {
 		fanIn(id)
 	}
 	for i := range classical.NumInside {
@@ -446,8 +449,9 @@ func (n *network) carryPhase(t *tensor.Tape, x *tensor.Tensor, in *inputs) *tens
 }
 
 // mix runs the mixer: a small network over the candidates of a row, each with
-// its features, that sees the mean and the maximum over all candidates. Its
-// output starts as the softmax of minus three times the log validation error,
+// its features, that sees the mean and the maximum over all candidates, and the
+// mean of the same candidate over the channels of a system: a model of it is
+// right for all of them or for none. Its output starts as the softmax of minus three times the log validation error,
 // that of the interpolants as minus six times the log error on observations left
 // out.
 //
@@ -466,6 +470,12 @@ func (n *network) mix(t *tensor.Tape, in *inputs) (weights, candidates *tensor.T
 		}
 		y := t.Linear(t.Concat(2, x, t.Expand(all, 1, g)), t.Param(n.mixLayer[i]), t.Param(n.mixLayerBias[i]), tensor.Gelu)
 		x = t.Add(x, y)
+		if i == 0 {
+			systems, m := in.rows/in.channels, n.cfg.Mixer
+			all = t.MeanAxis(t.Reshape(x, systems, in.channels, g*m), 1)
+			all = t.Reshape(t.Expand(all, 1, in.channels), in.rows, g, m)
+			x = t.Add(x, t.Linear(t.Concat(2, x, all), t.Param(n.mixJoint), t.Param(n.mixJointBias), tensor.Gelu))
+		}
 	}
 	logits := t.Linear(x, t.Param(n.mixOut), t.Param(n.mixOutBias), tensor.None)
 	prior := t.New(in.rows, g, 1)

@@ -5,6 +5,7 @@ import (
 	"math"
 	"math/rand/v2"
 
+	"github.com/lassode/lassode/asm"
 	"github.com/lassode/lassode/tensor"
 )
 
@@ -487,11 +488,14 @@ func (t *tasks) drawTargets(r *rand.Rand, geo geometry, s Series) {
 	}
 }
 
-// Weights of the parts of the loss.
+// Weights of the parts of the loss, and its constants.
 const (
 	lossBeta     = .1 // where smooth L1 turns from square to absolute
+	fitShare     = .3 // of smooth L1
 	mixtureShare = .5 // of the loss of the guides' mixture alone
 	scaleShare   = .1 // of the negative log likelihood of the error's scale
+	solvedError  = .1 // mean square error, relative to the variance of a curve, that counts half
+	channelShare = .5 // of the single channels in the count of what is not solved
 )
 
 // losses are the parts of a training loss, summed over a micro-batch and
@@ -531,12 +535,126 @@ func (t *tasks) score(tape *tensor.Tape, state, mixture, logScale *tensor.Tensor
 		}
 	}
 	scale := tape.LaplaceNLL(err, logScale, mask)
-	loss := tape.Add(tape.Add(tape.Scale(fit, norm), tape.Scale(mix, norm*mixtureShare)), tape.Scale(scale, norm*scaleShare))
+	fit, mix = tape.Scale(fit, norm), tape.Scale(mix, norm)
+	loss := tape.Add(tape.Scale(fit, fitShare), unsolved(tape, state, t))
+	guides := tape.Add(tape.Scale(mix, fitShare), unsolved(tape, mixture, t))
+	loss = tape.Add(tape.Add(loss, tape.Scale(guides, mixtureShare)), tape.Scale(scale, norm*scaleShare))
 	if tape.Recording() {
 		tape.Backward(tape.Scale(loss, share))
 	}
 	return losses{
-		total: float64(loss.Data[0]), state: float64(fit.Data[0] * norm),
-		mixture: float64(mix.Data[0] * norm), scale: float64(scale.Data[0] * norm),
+		total: float64(loss.Data[0]), state: float64(fit.Data[0]),
+		mixture: float64(mix.Data[0]), scale: float64(scale.Data[0] * norm),
 	}
+}
+
+var opUnsolved = tensor.Register("lassode.Unsolved", unsolvedBackward)
+
+// unsolved returns a smooth share of the systems that the states y [tokens,
+// targetsPerWindow] of a micro-batch fail to forecast: the mean over systems of
+// e / (e + solvedError), with e the mean square error of all their channels, each
+// relative to the variance of its targets, after the context (of all windows, if
+// there is nothing after it), and channelShare of the same over single channels.
+// A forecast is used whole: being right at some times about a curve that is lost
+// is worth little, and a curve that cannot be forecast should cost no other.
+func unsolved(tape *tensor.Tape, y *tensor.Tensor, t *tasks) *tensor.Tensor {
+	windows, channels := t.in.windows, t.in.channels
+	if y.Size() != len(t.target) || len(t.unit)*targetsPerWindow != len(t.target) {
+		panic(fmt.Sprintf("lassode: unsolved: states %v for %d targets of %d tokens", y.Shape, len(t.target), len(t.unit)))
+	}
+	out := tape.Output(tensor.MakeShape(), y)
+	rows := len(t.unit) / windows
+	// Per row: the mean square error, NaN without targets, and how much of it one
+	// more squared difference is.
+	square, share := make([]float64, rows), make([]float64, rows)
+	span := func(r int) (lo, hi int) {
+		lo, hi = r*windows, (r+1)*windows
+		if seen := int(t.in.seen[r]); seen < windows {
+			lo += seen
+		}
+		return lo * targetsPerWindow, hi * targetsPerWindow
+	}
+	known, systems := 0, 0
+	for r := range rows {
+		lo, hi := span(r)
+		sum, count := 0., 0
+		for i := lo; i < hi; i++ {
+			if t.weight[i] > 0 {
+				d := float64(y.Data[i]-t.target[i]) * float64(t.unit[i/targetsPerWindow])
+				sum += d * d
+				count++
+			}
+		}
+		square[r] = math.NaN()
+		if count > 0 {
+			share[r] = 1 / float64(count)
+			square[r] = sum * share[r]
+			known++
+		}
+	}
+	mean := make([]float64, rows/channels) // over the known channels of a system
+	for s := range mean {
+		sum, count := 0., 0
+		for _, e := range square[s*channels:][:channels] {
+			if e == e {
+				sum += e
+				count++
+			}
+		}
+		mean[s] = math.NaN()
+		if count > 0 {
+			mean[s] = sum / float64(count)
+			systems++
+			for r := s * channels; r < (s+1)*channels; r++ {
+				share[r] /= float64(count) // of the system's error
+			}
+		}
+	}
+	if systems == 0 {
+		return out
+	}
+	total := 0.
+	for _, e := range mean {
+		if e == e {
+			total += e / (e + solvedError) / float64(systems)
+		}
+	}
+	slope := func(e float64) float64 { return solvedError / ((e + solvedError) * (e + solvedError)) }
+	var grad []float32
+	if out.Grad != nil {
+		grad = tape.Scratch(len(y.Data))
+		clear(grad)
+	}
+	for r, e := range square {
+		if e != e {
+			continue
+		}
+		total += channelShare * e / (e + solvedError) / float64(known)
+		if grad == nil {
+			continue
+		}
+		lo, hi := span(r)
+		count := 0.
+		for _, e := range square[r/channels*channels:][:channels] {
+			if e == e {
+				count++
+			}
+		}
+		g := 2 * share[r] * (slope(mean[r/channels])/float64(systems) + channelShare*slope(e)*count/float64(known))
+		for i := lo; i < hi; i++ {
+			if t.weight[i] > 0 {
+				u := float64(t.unit[i/targetsPerWindow])
+				grad[i] = float32(g * u * u * float64(y.Data[i]-t.target[i]))
+			}
+		}
+	}
+	out.Data[0] = float32(total)
+	if node := tape.Record(opUnsolved, out, y); node != nil {
+		node.Saved[0] = grad
+	}
+	return out
+}
+
+func unsolvedBackward(_ *tensor.Tape, node *tensor.Node) {
+	asm.Axpy(node.Out.Grad[0], node.Saved[0], node.In[0].Grad)
 }

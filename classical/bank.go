@@ -27,9 +27,13 @@ const NumGuides = 33
 //	31..36  the same for all candidates: noise, number of rows, channels,
 //	        horizon over context, share of gap rows, whether the context
 //	        counts as free of noise
+//	37..39  log10 rms distance of the forecast, as a state of all channels and
+//	        their slopes, from the nearest state of the context: first, second,
+//	        last third of the horizon
+//	40..42  the same minus the least of all candidates
 //
 // Logarithms are halved, so that all entries are of order one.
-const NumFeatures = 37
+const NumFeatures = 43
 
 // NumInside is the number of interpolants inside the context: the cubic
 // spline through the observed points, the cubic smoothing spline, the posterior

@@ -10,6 +10,8 @@ const (
 	baseFeatures = 15
 	agreeNear    = 4  // common forecast times in the first third
 	agreeTimes   = 12 // all of them
+	strayParts   = 3  // parts of the horizon whose distance from the context counts
+	strayStates  = 256
 	logFloor     = 1e-5
 )
 
@@ -22,6 +24,8 @@ type scorer struct {
 	span    float64   // horizon minus context end
 	base    []float64 // [c][NumGuides][baseFeatures]
 	samples []float64 // [c][NumGuides][agreeTimes] forecasts at common times
+	slopes  []float64 // their time derivatives
+	stray   [NumGuides][strayParts]float64
 	std     []float64
 	avg     []float64
 	lo, hi  []float64        // bounds of four lanes
@@ -48,6 +52,7 @@ func (s *scorer) init(mem *arena, g *group, span float64) {
 	s.c, s.span, s.known = c, span, 0
 	s.base = mem.zeros(c * NumGuides * baseFeatures)
 	s.samples = mem.zeros(c * NumGuides * agreeTimes)
+	s.slopes = mem.zeros(c * NumGuides * agreeTimes)
 	s.std, s.avg = mem.raw(c), mem.raw(c)
 	s.lo, s.hi = limits(mem, c)
 	n := g.smooth.n
@@ -106,6 +111,7 @@ func (s *scorer) copied(g *group, gr *grid, f form, ridge float64, id int) bool 
 				o := j * NumGuides
 				copy(s.base[(o+id)*baseFeatures:][:baseFeatures], s.base[(o+d.id)*baseFeatures:])
 				copy(s.samples[(o+id)*agreeTimes:][:agreeTimes], s.samples[(o+d.id)*agreeTimes:])
+				copy(s.slopes[(o+id)*agreeTimes:][:agreeTimes], s.slopes[(o+d.id)*agreeTimes:])
 				g.logErr[o+id] = g.logErr[o+d.id]
 			}
 			return true
@@ -308,12 +314,14 @@ func (s *scorer) score(g *group, gr *grid, id int, r *result) {
 		b[13] = lg(math.Sqrt(math.Max(q3/nt-m3*m3/nt/nt, 0)) / s.std[j])
 		b[14] = lg(math.Sqrt(math.Max(q/ns-m*m/ns/ns, 0)) / s.std[j])
 		o := s.samples[(j*NumGuides+id)*agreeTimes:][:agreeTimes]
+		slope := s.slopes[(j*NumGuides+id)*agreeTimes:][:agreeTimes]
 		x := p.x[j*p.column+pathHistory-1:]
 		for k := range o {
 			u := s.span * float64(k+1) / agreeTimes / gr.dt
 			i := min(int(u), steps-1)
 			fr := clamp(u-float64(i), 0, 1)
 			o[k] = (1-fr)*x[i] + fr*x[i+1]
+			slope[k] = (x[i+1] - x[i]) / gr.dt
 		}
 	}
 	joint = lg(math.Sqrt(joint / float64(c)))
@@ -552,8 +560,92 @@ func analogue(gr *grid, end, m int, dst []float64, row, column, rows int) float6
 	return math.Sqrt(best / float64(m*c))
 }
 
+// strays measures how far each forecast leads from where the context has been:
+// the distance of its states, values and slopes of all channels at the common
+// times, from the nearest state of the context. A forecast that a right model
+// makes of a system on its attractor, or of one that returns, stays near.
+func (s *scorer) strays(mem *arena, g *group) {
+	blk, off := mem.mark()
+	defer mem.release(blk, off)
+	gr, c := &g.smooth, s.c
+	n := gr.n
+	step := (n + strayStates - 1) / strayStates
+	states := (n - 1) / step
+	wide, dims := ceil4(states), 2*c
+	b, half := mem.zeros(dims*wide+1), mem.zeros(wide)
+	scale := mem.raw(dims) // one over the spread of each coordinate
+	for j := range c {
+		x := gr.xt[j*n:][:n]
+		sum := 0.0
+		for i := 1; i < n; i++ {
+			d := (x[i] - x[i-1]) / gr.dt
+			sum += d * d
+		}
+		slope := math.Sqrt(sum / math.Max(float64(n-1), 1))
+		scale[2*j], scale[2*j+1] = 1/s.std[j], 1/math.Max(slope, 1e-6*s.std[j]/gr.dt)
+		for k := range states {
+			i := n - 1 - k*step
+			b[2*j*wide+k] = x[i] * scale[2*j]
+			b[(2*j+1)*wide+k] = (x[i] - x[i-1]) / gr.dt * scale[2*j+1]
+		}
+	}
+	known := false
+	for k := range wide {
+		i := n - 1 - k*step
+		if k >= states || gr.gaps && !(gr.ok[i] && gr.ok[i-1]) {
+			half[k] = math.Inf(-1)
+			continue
+		}
+		known = true
+		for q := range dims {
+			half[k] -= 0.5 * b[q*wide+k] * b[q*wide+k]
+		}
+	}
+	// The squared distance of a from b is |a|^2 - 2 (a.b - |b|^2 / 2).
+	a, product := mem.raw(agreeTimes*dims), mem.raw(agreeTimes*wide+1)
+	for id := range NumGuides {
+		s.stray[id] = [strayParts]float64{}
+		if !known {
+			continue
+		}
+		for t := range agreeTimes {
+			for j := range c {
+				o := (j*NumGuides+id)*agreeTimes + t
+				a[t*dims+2*j] = s.samples[o] * scale[2*j]
+				a[t*dims+2*j+1] = s.slopes[o] * scale[2*j+1]
+			}
+			copy(product[t*wide:], half)
+		}
+		asm.Gemm64(product, wide, a, dims, 1, b, wide, agreeTimes, wide, dims)
+		for t := range agreeTimes {
+			top := math.Inf(-1)
+			for _, v := range product[t*wide:][:wide] {
+				if v > top {
+					top = v
+				}
+			}
+			size := 0.0
+			for _, v := range a[t*dims:][:dims] {
+				size += v * v
+			}
+			s.stray[id][t*strayParts/agreeTimes] += math.Max(size-2*top, 0)
+		}
+		for k, v := range s.stray[id] {
+			s.stray[id][k] = lg(math.Sqrt(v * strayParts / float64(agreeTimes*c)))
+		}
+	}
+}
+
 // finish derives the features that compare candidates.
 func (s *scorer) finish(mem *arena, g *group) {
+	s.strays(mem, g)
+	var closest [strayParts]float64
+	for k := range closest {
+		closest[k] = math.Inf(1)
+		for i := range s.stray {
+			closest[k] = math.Min(closest[k], s.stray[i][k])
+		}
+	}
 	ranks := [4]int{0, 1, 3, 6}
 	for j := 0; j < s.c; j++ {
 		base := s.base[j*NumGuides*baseFeatures:]
@@ -623,6 +715,9 @@ func (s *scorer) finish(mem *arena, g *group) {
 			f[36] = 0
 			if g.clean {
 				f[36] = 1
+			}
+			for k, v := range s.stray[i] {
+				f[37+k], f[40+k] = float32(v), float32(v-closest[k])
 			}
 		}
 	}

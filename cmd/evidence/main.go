@@ -5,6 +5,7 @@
 //	go run ./cmd/evidence windows           windows to a tolerance: adaptive against uniform
 //	go run ./cmd/evidence cost              closed form against integrators; growth of cost
 //	go run ./cmd/evidence stability         growth of generators, far horizons, stiffness
+//	go run ./cmd/evidence scaling -runs DIR error against parameters, data and steps
 //
 // -quick takes fewer systems, -out DIR is where figures go, -model W takes other
 // weights. Everything but times is the same in every run.
@@ -31,6 +32,7 @@ type options struct {
 	quick   bool
 	out     string
 	weights string
+	runs    string
 }
 
 // model loads the weights that the flags name.
@@ -48,6 +50,7 @@ func (o options) model() (*lassode.Model, error) {
 
 var commands = map[string]func(io.Writer, options) error{
 	"fidelity": runFidelity, "windows": runWindows, "cost": runCost, "stability": runStability,
+	"scaling": runScaling,
 }
 
 func main() {
@@ -61,7 +64,7 @@ func main() {
 
 // run executes one subcommand.
 func run(args []string, stdout, stderr io.Writer) error {
-	const usage = "usage: evidence fidelity|windows|cost|stability [-quick] [-out DIR] [-model FILE]"
+	const usage = "usage: evidence fidelity|windows|cost|stability|scaling [-quick] [-out DIR] [-model FILE] [-runs DIR]"
 	if len(args) == 0 {
 		return errors.New(usage)
 	}
@@ -75,6 +78,7 @@ func run(args []string, stdout, stderr io.Writer) error {
 	fs.BoolVar(&o.quick, "quick", false, "fewer systems")
 	fs.StringVar(&o.out, "out", ".", "folder for the figures")
 	fs.StringVar(&o.weights, "model", "", "weights to measure; the built-in ones if empty")
+	fs.StringVar(&o.runs, "runs", "", "scaling: folder of the trained weights")
 	if err := fs.Parse(args[1:]); err != nil {
 		return err
 	}

@@ -76,6 +76,6 @@ func (c Config) Validate() error {
 func (c Config) parameterBound() int {
 	block := 4*c.Width*c.Width*3 + 3*c.Width*c.Feed + 16*c.Width
 	rest := c.Width*(6*c.Pairs+8*c.PhaseModes+c.Encoder+c.Mixer+128+(guideSamples+2)*guideSlots) + 2*c.HubTokens*c.Width + 3*c.Encoder*(c.Encoder+8) +
-		c.Mixer*(classical.NumFeatures+classical.NumGuides+5*c.Mixer+16)
+		c.Mixer*(classical.NumFeatures+classical.NumGuides+7*c.Mixer+16)
 	return c.Blocks*block + rest
 }

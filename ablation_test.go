@@ -365,15 +365,15 @@ type AblationTask struct {
 	Whole, Context Series
 }
 
-// newProbes prepares tasks, with so many windows or, for 0, as a forecast would
+// newProbes prepares tasks, with the runs that a model knows of them and with so many windows or, for 0, as a forecast would
 // choose.
-func newProbes(cfg Config, windows int, suite []AblationTask) []*probe {
+func newProbes(cfg Config, windows int, suite []AblationTask, known *fleet) []*probe {
 	if windows > 0 {
 		cfg.MinWindows, cfg.MaxWindows = windows, windows
 	}
 	open := map[[2]int]*probe{}
 	var out []*probe
-	sys := &system{own: -1}
+	sys := &system{own: -1, fleet: known}
 	for i := range suite {
 		task := &suite[i]
 		channels := task.Context.Channels()
@@ -767,7 +767,7 @@ func RunAblation(src Source, suites []AblationSuite, opt AblationOptions) error 
 			if w := c.view.windows; probes[w] == nil {
 				probes[w] = map[string][]*probe{}
 				for _, suite := range suites {
-					probes[w][suite.Name] = newProbes(opt.Config, w, suite.Tasks)
+					probes[w][suite.Name] = newProbes(opt.Config, w, suite.Tasks, nil)
 				}
 			}
 		}
@@ -875,7 +875,7 @@ type Probed struct {
 
 // Probe prepares tasks for a model.
 func Probe(m *Model, tasks []AblationTask) Probed {
-	return Probed{len(tasks), newProbes(m.net.cfg, 0, tasks)}
+	return Probed{len(tasks), newProbes(m.net.cfg, 0, tasks, m.fleet)}
 }
 
 // Errors returns the error of each task, as measure does.

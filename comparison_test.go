@@ -655,7 +655,7 @@ func TestHubEvidence(t *testing.T) {
 			}
 			fleetOf[x.Family] = append(fleetOf[x.Family], x.Series)
 		}
-		probes := map[string]lassode.Probed{}
+		tasksOf := map[string][]lassode.AblationTask{}
 		var before []float64
 		for _, f := range names {
 			var tasks []lassode.AblationTask
@@ -664,18 +664,18 @@ func TestHubEvidence(t *testing.T) {
 					tasks = append(tasks, firstHalf(f, x.Series, 0, 4, uint64(i)))
 				}
 			}
-			probes[f] = lassode.Probe(model, tasks)
-			before = append(before, probes[f].Errors(model)...)
+			tasksOf[f] = tasks
+			before = append(before, lassode.Probe(model, tasks).Errors(model)...)
 		}
 		for _, rate := range []float64{.03, .3, 1} {
 			var own, other []float64
 			for i, f := range names {
 				adapted, err := model.Adapt(fleetOf[f], rate)
 				require.NoError(t, err)
-				own = append(own, probes[f].Errors(adapted)...)
+				own = append(own, lassode.Probe(adapted, tasksOf[f]).Errors(adapted)...)
 				adapted, err = model.Adapt(fleetOf[names[(i+1)%len(names)]], rate)
 				require.NoError(t, err)
-				other = append(other, probes[f].Errors(adapted)...)
+				other = append(other, lassode.Probe(adapted, tasksOf[f]).Errors(adapted)...)
 			}
 			base, _, _ := meanInterval(before, 1)
 			d, lo, hi := meanInterval(minus(own, before), 2)

@@ -74,6 +74,9 @@ type FineTuneReport struct {
 	ValidationTrajectories int
 }
 
+// heldShare is the default of FineTuneOptions.ValidationShare.
+const heldShare = .25
+
 // libraryWeights are the weights of the library that are tried.
 var libraryWeights = []float64{.01, .1, 1, 10}
 
@@ -167,7 +170,7 @@ func (m *Model) FineTune(ctx context.Context, series []Series, opt FineTuneOptio
 		opt.Steps = 100
 	}
 	if opt.ValidationShare == 0 {
-		opt.ValidationShare = .25
+		opt.ValidationShare = heldShare
 	}
 	if opt.LearningRate == 0 {
 		opt.LearningRate = 1
@@ -184,18 +187,12 @@ func (m *Model) FineTune(ctx context.Context, series []Series, opt FineTuneOptio
 	report.Before = mean(before)
 	report.After, report.Kept = report.Before, "original"
 	best := m
-	var least []float64 // errors of the best library
-	library := newFleet(slices.Concat(train, held))
-	for _, weight := range libraryWeights {
-		if library == nil || opt.Scope == "hub" {
-			break
-		}
-		candidate := &Model{net: m.net, calibration: m.calibration, provenance: m.provenance, fleet: library.weighted(weight)}
-		e := candidate.validationErrors(all, opt.Workers)
-		if all.better(before, e) && (least == nil || mean(e) < mean(least)) {
-			report.After, report.Kept, report.LibraryWeight = mean(e), "tuned", weight
-			best, least = candidate, e
-		}
+	var least []float64
+	if opt.Scope != "hub" {
+		best, least, report.LibraryWeight = m.adopt(newFleet(slices.Concat(train, held)), all, before, opt.Workers)
+	}
+	if best != m {
+		report.After, report.Kept = mean(least), "tuned"
 	}
 
 	// Then the weights.
@@ -240,6 +237,24 @@ func (m *Model) FineTune(ctx context.Context, series []Series, opt FineTuneOptio
 		best.provenance.Note = "fine-tuned"
 	}
 	return best, report, nil
+}
+
+// adopt returns m with library for its guides, at that of libraryWeights which
+// forecasts its own runs best, each without itself, and the errors of list; or m
+// itself where none is clearly better than before.
+func (m *Model) adopt(library *fleet, list checks, before []float64, workers int) (best *Model, least []float64, weight float64) {
+	best = m
+	for _, w := range libraryWeights {
+		if library == nil {
+			break
+		}
+		candidate := &Model{net: m.net, calibration: m.calibration, provenance: m.provenance, fleet: library.weighted(w)}
+		e := candidate.validationErrors(list, workers)
+		if list.better(before, e) && (least == nil || mean(e) < mean(least)) {
+			best, least, weight = candidate, e, w
+		}
+	}
+	return best, least, weight
 }
 
 // singleShare is the part of a single series that is trained on.
@@ -464,11 +479,16 @@ func (n *network) fineTuneGroups(scope string, rate float64) []optim.Group {
 	return groups
 }
 
-// Adapt returns a model whose hub has been written to by the tokens of series,
-// with all weights as they were: what a fleet of systems has in common becomes
-// readable for each of them. rate in (0, 1] is the share of the hub's memory
-// that may be replaced. m is unchanged. A bad rate or series, or a model without a
-// hub, is an [InputError].
+// Adapt returns a model whose hub has been written to by series, a fleet of like
+// systems, with all weights as they were: what they have in common becomes readable
+// for each of them. Two things are written. Their tokens go to the hub's memory, of
+// which rate in (0, 1] is the share that may be replaced. And the runs themselves
+// stand beside it, if all have the same channels and it helps them: what a context
+// leaves open of the models that are fitted to it is taken from the fleet, as the
+// prior of a ridge regression is. How far that goes is chosen by forecasting each
+// run without itself. m is unchanged, and so is a library that it had where the new
+// one does not help. A bad rate or series, or a model without a hub, is an
+// [InputError].
 func (m *Model) Adapt(series []Series, rate float64) (*Model, error) {
 	if m.net.hub == nil {
 		return nil, inputError("model", "a model with hub tokens", "one without")
@@ -495,5 +515,8 @@ func (m *Model) Adapt(series []Series, rate float64) (*Model, error) {
 	h := out.net.hub
 	copy(out.net.params.Slice(h.Memory), h.Adapt(m.net.params, tokens, float32(rate), 1))
 	out.provenance.Note = "adapted hub"
+	train, held := splitSeries(series, FineTuneOptions{ValidationShare: heldShare})
+	list := newChecks(series, train, held, true)
+	out, _, _ = out.adopt(newFleet(slices.Concat(train, held)), list, out.validationErrors(list, 0), 0)
 	return out, nil
 }

@@ -928,10 +928,58 @@ func TestAdaptChangesOnlyTheHub(t *testing.T) {
 		}
 	}
 	require.NotEqual(t, before[at:at+size], out.net.params.Slice(out.net.hub.Memory))
+	require.Nil(t, out.fleet, "the series differ in their channels")
 	_, err = m.Adapt(nil, .5)
 	require.Error(t, err)
 	_, err = m.Adapt([]Series{{}}, .5)
 	require.Error(t, err)
+}
+
+// TestAdaptTeachesFromTheFleet: what a short context leaves open, the runs of the
+// fleet tell; a fleet of something else must not.
+func TestAdaptTeachesFromTheFleet(t *testing.T) {
+	m := smallModel(t)
+	// A hardening spring with friction, by small steps, about three periods.
+	run := func(x, v float64) Series {
+		var s Series
+		for i := range 80 {
+			s.Times = append(s.Times, .12*float64(i))
+			s.Values = append(s.Values, []float64{x, v})
+			for range 60 {
+				v += .002 * (-x*x*x - .3*v)
+				x += .002 * v
+			}
+		}
+		return s
+	}
+	var fleet, others []Series
+	r := rand.New(rand.NewPCG(5, 6))
+	for i := range 6 {
+		fleet = append(fleet, run(1+.4*float64(i), 1-.3*float64(i)))
+		noise := run(1, 2)
+		for _, row := range noise.Values {
+			row[0], row[1] = r.NormFloat64(), r.NormFloat64()
+		}
+		others = append(others, noise)
+	}
+	whole := run(1.9, .3)
+	context := Series{Times: whole.Times[:20], Values: whole.Values[:20]}
+	missed := func(m *Model) float64 {
+		f, err := m.Forecast(context, whole.Times[20:])
+		require.NoError(t, err)
+		sum := 0.
+		for i, row := range f.Mean {
+			sum += math.Abs(row[0] - whole.Values[20+i][0])
+		}
+		return sum / float64(len(f.Mean))
+	}
+	adapted, err := m.Adapt(fleet, .2)
+	require.NoError(t, err)
+	require.NotNil(t, adapted.fleet)
+	require.Less(t, missed(adapted), .5*missed(m))
+	stranger, err := m.Adapt(others, .2)
+	require.NoError(t, err)
+	require.Nil(t, stranger.fleet, "runs that do not help each other")
 }
 
 func TestConfigValidate(t *testing.T) {

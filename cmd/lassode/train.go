@@ -413,7 +413,8 @@ of the series is kept apart, and the original weights are written where the
 tuned ones are no better on it.
 
 -scope chooses what may change. -adapt RATE instead writes the series into the
-model's common structure hub, without any training.`,
+model's common structure hub, without any training: their tokens at that rate, and
+the runs themselves where they help to forecast each other.`,
 		examples: `
 lassode finetune -data pumps/ -out pump.safetensors
 lassode finetune -data log.csv -out tuned.safetensors -scope head -steps 200

@@ -163,3 +163,25 @@ func int8TileVNNI(args *int8Args)
 
 //go:noescape
 func int8RowVNNI(q *int8, x *float32, n int, scale *float32, bias *int32)
+
+// hasStepLanes says that the kernels of steps have bodies, which useSIMD or useAVX512
+// select. Those of AVX2 do four lanes of eight: the caller points them at either half.
+const hasStepLanes = true
+
+//go:noescape
+func cubicSIMD(dx, coef, x, work *float64, links *cubicLink, count, n int)
+
+//go:noescape
+func combineSIMD(dst, base, scale, k *float64, stride int, w *float64, count, n int)
+
+//go:noescape
+func sumLanesSIMD(a *stepSumArgs)
+
+//go:noescape
+func cubicAVX512(dx, coef, x, work *float64, links *cubicLink, count, n int)
+
+//go:noescape
+func combineAVX512(dst, base, scale, k *float64, stride int, w *float64, count, n int)
+
+//go:noescape
+func sumLanesAVX512(a *stepSumArgs)

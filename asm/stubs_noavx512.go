@@ -58,3 +58,16 @@ func int8TileVNNI(args *int8Args) { panic(unreachable) }
 func int8RowVNNI(q *int8, x *float32, n int, scale *float32, bias *int32) {
 	panic(unreachable)
 }
+
+const hasStepLanes = false
+
+func cubicSIMD(dx, coef, x, work *float64, links *cubicLink, count, n int)   { panic(unreachable) }
+func cubicAVX512(dx, coef, x, work *float64, links *cubicLink, count, n int) { panic(unreachable) }
+func combineSIMD(dst, base, scale, k *float64, stride int, w *float64, count, n int) {
+	panic(unreachable)
+}
+func combineAVX512(dst, base, scale, k *float64, stride int, w *float64, count, n int) {
+	panic(unreachable)
+}
+func sumLanesSIMD(a *stepSumArgs)   { panic(unreachable) }
+func sumLanesAVX512(a *stepSumArgs) { panic(unreachable) }

@@ -116,6 +116,9 @@ func withInput(r *rand.Rand, s System, period float64) System {
 		rhs(t, x, dx)
 		dx[c] += gain * u(t)
 	}
+	if s.cubic != nil {
+		s.cubic.input, s.cubic.row, s.cubic.gain = u, c, gain
+	}
 	s.free = false
 	return s
 }
@@ -226,9 +229,8 @@ func randomPolynomial(r *rand.Rand, n int) System {
 			}
 		}
 	}
-	p.sort()
-	s := System{Family: "random-polynomial", Names: plainNames(n), Dim: n, X0: normals(r, n), Span: 10 / math.Sqrt(scale), free: true}
-	s.RHS = func(_ float64, x, dx []float64) { p.eval(coef, x, dx) }
+	f := newCubicField(&p, coef)
+	s := System{Family: "random-polynomial", Names: plainNames(n), Dim: n, RHS: f.eval, X0: normals(r, n), Span: 10 / math.Sqrt(scale), free: true, cubic: f}
 	if n == 1 || r.IntN(5) == 0 {
 		s = withInput(r, s, logUniform(r, 0.5, 12))
 	}

@@ -47,12 +47,14 @@ var cubicLists = func() (l [asm.MaxCubic + 1]*asm.Cubic) {
 	return l
 }()
 
-// newCubicField takes the terms of a polynomial before they are sorted. Equal
-// monomials of a component are added.
+// newCubicField takes the terms of a polynomial before they are sorted, at most 64.
+// Equal monomials of a component are added.
 func newCubicField(p *polynomial, coef []float64) *cubicField {
-	f := &cubicField{n: p.n, list: cubicLists[p.n], terms: make([]cubicTerm, 0, len(p.terms))}
+	f := &cubicField{n: p.n, list: cubicLists[p.n]}
+	var terms [64]cubicTerm
+	n := 0
 	for row := range p.n {
-		from := len(f.terms)
+		from := n
 		for i, t := range p.terms {
 			if p.rows[i] != uint8(row) {
 				continue
@@ -60,20 +62,23 @@ func newCubicField(p *polynomial, coef []float64) *cubicField {
 			a, b, c := min(t.i, t.j), max(t.i, t.j), t.k
 			a, b, c = min(a, c), max(a, min(b, c)), max(b, c)
 			m := uint8(f.list.Index(int(a), int(b), int(c)))
-			at := len(f.terms)
-			for at > from && f.terms[at-1].m >= m {
+			at := n
+			for at > from && terms[at-1].m >= m {
 				at--
 			}
-			if at < len(f.terms) && f.terms[at].m == m {
-				f.terms[at].c += coef[t.coef]
+			if at < n && terms[at].m == m {
+				terms[at].c += coef[t.coef]
 				continue
 			}
-			f.terms = append(f.terms, cubicTerm{})
-			copy(f.terms[at+1:], f.terms[at:])
-			f.terms[at] = cubicTerm{coef[t.coef], m, a, b, c}
+			for k := n; k > at; k-- {
+				terms[k] = terms[k-1]
+			}
+			terms[at] = cubicTerm{coef[t.coef], m, a, b, c}
+			n++
 		}
-		f.ends[row] = uint8(len(f.terms))
+		f.ends[row] = uint8(n)
 	}
+	f.terms = append([]cubicTerm(nil), terms[:n]...)
 	return f
 }
 
@@ -109,6 +114,8 @@ type laneJob struct {
 	h, tn, logOld       float64
 	last, rejected      bool
 	stiffSteps, notMany int
+
+	push float64 // of the input, at the last stage
 
 	flight *flight
 }
@@ -222,7 +229,10 @@ func (g *laneGroup) field(s int, x []float64) {
 		case 5:
 			t = j.w.t + j.h*(8.0/9)
 		}
-		k[j.field.row*asm.StepLanes+l] += j.field.gain * j.field.input(t)
+		if s < 7 { // which is at the time of stage 6
+			j.push = j.field.gain * j.field.input(t)
+		}
+		k[j.field.row*asm.StepLanes+l] += j.push
 	}
 }
 
@@ -335,34 +345,29 @@ func (g *laneGroup) step(done []*laneJob) []*laneJob {
 
 // write gives the rows of job j that lie in the step of lane l.
 func (g *laneGroup) write(l int, j *laneJob) {
-	var c [asm.MaxCubic][5]float64
 	n, w := g.n, j.w
-	k7 := g.k[6*n*asm.StepLanes:]
+	to := w.next
+	for to < len(w.times) && w.times[to] <= j.tn {
+		to++
+	}
+	times, dst := w.times[w.next:to], w.dst[w.next*n:to*n]
+	w.next = to
+	k1, k7 := g.k, g.k[6*n*asm.StepLanes:]
+	inv := 1 / j.h
 	for i := range n {
 		at := i*asm.StepLanes + l
-		hk1 := j.h * g.k[at]
-		diff := g.xn[at] - g.x[at]
-		b := hk1 - diff
-		c[i] = [5]float64{g.x[at], diff, b, diff - j.h*k7[at] - b, g.c4[at]}
-	}
-	inv := 1 / j.h
-	for ; w.next < len(w.times); w.next++ {
-		at := w.times[w.next]
-		if at > j.tn {
-			break
-		}
-		row := w.dst[w.next*n:][:n]
-		if at == j.tn {
-			for i := range row {
-				row[i] = g.xn[i*asm.StepLanes+l]
+		x, xn, c4 := g.x[at], g.xn[at], g.c4[at]
+		c1 := xn - x
+		c2 := j.h*k1[at] - c1
+		c3 := c1 - j.h*k7[at] - c2
+		for k, t := range times {
+			v := xn
+			if t != j.tn {
+				s := (t - w.t) * inv
+				r := 1 - s
+				v = x + s*(c1+r*(c2+s*(c3+r*c4)))
 			}
-			continue
-		}
-		s := (at - w.t) * inv
-		r := 1 - s
-		for i := range row {
-			p := &c[i]
-			row[i] = p[0] + s*(p[1]+r*(p[2]+s*(p[3]+r*p[4])))
+			dst[k*n+i] = v
 		}
 	}
 }

@@ -112,9 +112,14 @@ func withInput(r *rand.Rand, s System, period float64) System {
 	u, c := randomInput(r, period), r.IntN(s.Dim)
 	gain := logUniform(r, 0.2, 3) * sign(r)
 	rhs := s.RHS
+	// The last two stages of a step are at the same time.
+	at, push := math.NaN(), 0.0
 	s.RHS = func(t float64, x, dx []float64) {
 		rhs(t, x, dx)
-		dx[c] += gain * u(t)
+		if t != at {
+			at, push = t, gain*u(t)
+		}
+		dx[c] += push
 	}
 	if s.cubic != nil {
 		s.cubic.input, s.cubic.row, s.cubic.gain = u, c, gain
@@ -189,8 +194,10 @@ func (p *polynomial) eval(coef, x, dx []float64) {
 // coefficients N(0,1) times U(0,2). Most such fields blow up, so half of the
 // draws get damping of each component by its own first or third power.
 func randomPolynomial(r *rand.Rand, n int) System {
-	p := polynomial{n: n, terms: make([]monomial, 0, 64), rows: make([]uint8, 0, 64)}
-	coef := make([]float64, 0, 64)
+	var terms [64]monomial // a component has at most ten terms and its damping
+	var rows [64]uint8
+	var factors [64]float64
+	p, coef := polynomial{n: n, terms: terms[:0], rows: rows[:0]}, factors[:0]
 	scale := uniform(r, 0.05, 2)
 	for linear := true; linear; {
 		p.terms, p.rows, coef = p.terms[:0], p.rows[:0], coef[:0]

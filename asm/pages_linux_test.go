@@ -251,6 +251,9 @@ func TestFloat64PageEnd(t *testing.T) {
 			run("SquaredDistance", func() { SquaredDistance(x[0], x[1]) })
 			run("Moments", func() { Moments(x[0], 1) })
 			run("Slide64", func() { Slide64(x[0], x[1], 1, x[2], 2, x[3]) })
+			run("Affine64", func() { Affine64(at(8*vars), at(8*vars), at(8*vars*n), x[0]) })
+			run("Tanh64", func() { Tanh64(at(8 * vars)) })
+			run("Sin64", func() { Sin64(at(8 * vars)) })
 			rows8, lane := cubic.Len()*vars*StepLanes, vars*StepLanes
 			run("Cubic.Lanes", func() { cubic.Lanes(step[0][:lane:lane], at(rows8), step[1], at(cubic.Len()*StepLanes)) })
 			run("CombineLanes", func() { CombineLanes(step[0], step[1], at(StepLanes), at(3*lane), lane, at(3), vars) })

@@ -185,3 +185,27 @@ func combineAVX512(dst, base, scale, k *float64, stride int, w *float64, count, 
 
 //go:noescape
 func sumLanesAVX512(a *stepSumArgs)
+
+//go:noescape
+func affineSIMD(y, b, w, x *float64, rows, cols int)
+
+//go:noescape
+func tanh64SIMD(x *float64, n int, t *neuralTable)
+
+// Returns the number of elements done: n, or the index of a group of eight that holds
+// an argument beyond the reduction or NaN.
+//
+//go:noescape
+func sin64SIMD(x *float64, n int, t *neuralTable) int
+
+//go:noescape
+func affineAVX512(y, b, w, x *float64, rows, cols int)
+
+//go:noescape
+func tanh64AVX512(x *float64, n int, t *neuralTable)
+
+// Returns the number of elements done: n, or the index of a group of eight that holds
+// an argument beyond the reduction or NaN.
+//
+//go:noescape
+func sin64AVX512(x *float64, n int, t *neuralTable) int

@@ -71,3 +71,10 @@ func combineAVX512(dst, base, scale, k *float64, stride int, w *float64, count, 
 }
 func sumLanesSIMD(a *stepSumArgs)   { panic(unreachable) }
 func sumLanesAVX512(a *stepSumArgs) { panic(unreachable) }
+
+func affineSIMD(y, b, w, x *float64, rows, cols int)    { panic(unreachable) }
+func tanh64SIMD(x *float64, n int, t *neuralTable)      { panic(unreachable) }
+func sin64SIMD(x *float64, n int, t *neuralTable) int   { panic(unreachable) }
+func affineAVX512(y, b, w, x *float64, rows, cols int)  { panic(unreachable) }
+func tanh64AVX512(x *float64, n int, t *neuralTable)    { panic(unreachable) }
+func sin64AVX512(x *float64, n int, t *neuralTable) int { panic(unreachable) }

@@ -11,10 +11,11 @@ import (
 
 // Affine64 writes y = b + W x: w[j*len(y)+i] is the weight of x[j] in y[i], and
 // each sum goes on from b[i] in the order of x. len(y) must be a multiple of
-// StepLanes. y may be b; it must not overlap w or x. It panics on other lengths.
+// StepLanes. y may be b; it must not overlap w or x. It panics on other lengths, and
+// when W has more than 131072 elements, the most for one assembly call.
 func Affine64(y, b, w, x []float64) {
 	rows := len(y)
-	if rows%StepLanes != 0 || len(b) != rows || len(w) < rows*len(x) {
+	if rows%StepLanes != 0 || len(b) != rows || len(w) < rows*len(x) || rows*len(x) > gemm64Call {
 		panic(fmt.Sprintf("asm: Affine64: %d rows, len(b) = %d, len(w) = %d for %d columns", rows, len(b), len(w), len(x)))
 	}
 	if rows == 0 {

@@ -115,9 +115,9 @@ func (c *Cubic) Lanes(dx, coef, x, work []float64) {
 // CombineLanes writes dst = base + scale (w_0 k_0 + w_1 k_1 + ...), each n rows of
 // lanes: k_s lies at k[s*stride:], scale has one element per lane, and the sum is
 // made from left to right. dst may be base; it must not overlap the rest. It panics
-// when a slice is too short or w is empty.
+// when a slice is too short, w is empty or n len(w) is above 4096.
 func CombineLanes(dst, base, scale, k []float64, stride int, w []float64, n int) {
-	if len(w) == 0 || stride < n*StepLanes || n < 1 {
+	if len(w) == 0 || stride < n*StepLanes || n < 1 || n*len(w) > call64 {
 		panic(fmt.Sprintf("asm: CombineLanes: %d weights, stride %d for %d rows", len(w), stride, n))
 	}
 	need64("CombineLanes", "dst", dst, n*StepLanes)
@@ -161,8 +161,12 @@ type StepSums struct {
 // SumLanes sums over the n components of each lane, in their order from zero:
 // out[0] the squares of Error/(ATol + RTol max(|Old|, |New|)), out[1] those of
 // NewSlope - Slope, out[2] those of New - Last; out[3] is the largest |New|, of
-// no meaning where a value is NaN. It panics when a slice is too short.
+// no meaning where a value is NaN. It panics when a slice is too short or n is not
+// in 1 to 512.
 func SumLanes(out *[4][StepLanes]float64, s *StepSums, n int) {
+	if n < 1 || n > call64/StepLanes {
+		panic(fmt.Sprintf("asm: SumLanes: n = %d, want 1 to %d", n, call64/StepLanes))
+	}
 	for _, x := range [...][]float64{s.Old, s.New, s.Last, s.Error, s.ATol, s.Slope, s.NewSlope} {
 		need64("SumLanes", "rows", x, n*StepLanes)
 		if HasStepLanes() {
@@ -170,9 +174,6 @@ func SumLanes(out *[4][StepLanes]float64, s *StepSums, n int) {
 		}
 	}
 	need64("SumLanes", "RTol", s.RTol, StepLanes)
-	if n < 1 {
-		panic(fmt.Sprintf("asm: SumLanes: n = %d", n))
-	}
 	if HasStepLanes() {
 		raceRead64(s.RTol[:StepLanes])
 		a := stepSumArgs{&s.Old[0], &s.New[0], &s.Last[0], &s.Error[0], &s.ATol[0], &s.RTol[0], &s.Slope[0], &s.NewSlope[0], &out[0][0], n}

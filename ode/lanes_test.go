@@ -78,54 +78,54 @@ func TestLanesAgainstIntegrator(t *testing.T) {
 	r := rand.New(rand.NewPCG(5, 29))
 	var ended [6]int
 	same, stiff, forced := 0, 0, 0
-	times := make([]float64, 41)
+	type run struct {
+		s     System
+		times []float64
+		opt   Options
+		w     Integrator
+		dst   []float64
+		err   error
+		job   laneJob
+		lane  bool
+	}
 	for n := 1; n <= asm.MaxCubic; n++ {
 		group := newLaneGroup(n)
-		type run struct {
-			s    System
-			opt  Options
-			w    Integrator
-			dst  []float64
-			err  error
-			job  laneJob
-			left bool
-		}
-		var runs []*run
-		for k := range 60 {
+		runs := make([]*run, 60)
+		for k := range runs {
 			s := randomPolynomial(r, n)
-			for i := range times {
-				times[i] = s.Span * float64(i) / float64(len(times)-1)
-			}
-			if k%10 == 9 { // a fast decay makes it stiff
-				at := s.cubic.terms[:s.cubic.ends[0]]
-				for i := range at {
-					at[i].c *= 3e3
+			if k%10 == 9 { // a fast component makes it stiff
+				fast := s.cubic.terms[:s.cubic.ends[0]]
+				for i := range fast {
+					fast[i].c *= 3e3
 				}
 			}
-			q := &run{s: s, dst: make([]float64, n*len(times)), opt: Options{RTol: 1e-5, ATol: 1e-6, Bound: 100, MaxSteps: 400}}
 			if s.cubic.input != nil {
 				forced++
 			}
-			h, more, err := q.w.begin(q.dst, s.RHS, s.X0, 0, times, q.opt)
-			q.err = err
-			if more {
-				q.job = laneJob{w: &q.w, field: s.cubic, h: h}
-				q.left = true
+			q := &run{s: s, times: make([]float64, 41), opt: Options{RTol: 1e-5, ATol: 1e-6, Bound: 100, MaxSteps: 400}}
+			for i := range q.times {
+				q.times[i] = s.Span * float64(i) / float64(len(q.times)-1)
+			}
+			q.dst = make([]float64, n*len(q.times))
+			q.job = laneJob{w: &q.w, field: s.cubic}
+			q.job.h, q.lane, q.err = q.w.begin(q.dst, s.RHS, s.X0, 0, q.times, q.opt)
+			if q.lane {
 				group.waiting = append(group.waiting, &q.job)
 			}
-			runs = append(runs, q)
-			// The times are shared: all of a round end before the next ones.
-			var done []*laneJob
-			for k%20 == 19 && (group.used != 0 || len(group.waiting) > 0) || group.used != 0 || len(group.waiting) > 0 {
-				for l := 0; l < asm.StepLanes && len(group.waiting) > 0; l++ {
-					if group.jobs[l] == nil {
-						group.load(l, group.waiting[0])
-						group.waiting = group.waiting[1:]
-					}
+			runs[k] = q
+		}
+		var done []*laneJob
+		for group.used != 0 || len(group.waiting) > 0 {
+			for l := range group.jobs {
+				if group.jobs[l] == nil && len(group.waiting) > 0 {
+					group.load(l, group.waiting[0])
+					group.waiting = group.waiting[1:]
 				}
-				done = group.step(done[:0])
 			}
-			if q.left {
+			done = group.step(done)
+		}
+		for _, q := range runs {
+			if q.lane {
 				if q.err = q.job.err; q.job.stiff {
 					stiff++
 					q.err = q.w.stiffly(q.job.h)
@@ -133,7 +133,7 @@ func TestLanesAgainstIntegrator(t *testing.T) {
 			}
 			want := make([]float64, len(q.dst))
 			var alone Integrator
-			st, wantErr := alone.Solve(want, s.RHS, s.X0, 0, times, q.opt)
+			st, wantErr := alone.Solve(want, q.s.RHS, q.s.X0, 0, q.times, q.opt)
 			for i, e := range []error{nil, ErrSteps, ErrStepSize, ErrBound} {
 				if wantErr == e {
 					ended[i]++
@@ -176,7 +176,7 @@ func TestLaneStepAllocatesNothing(t *testing.T) {
 		group.load(l, &laneJob{w: w, field: s.cubic, h: h})
 	}
 	var done []*laneJob
-	require.Zero(t, testing.AllocsPerRun(100, func() { done = group.step(done) }))
+	requireNoAllocs(t, 100, func() { done = group.step(done) })
 	require.Empty(t, done)
 }
 

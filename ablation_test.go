@@ -626,6 +626,9 @@ func TestContendersLearn(t *testing.T) {
 // TestContendersGradients compares the derivative of every contender's loss
 // along its own gradient, one parameter at a time, with a central difference.
 func TestContendersGradients(t *testing.T) {
+	if raceEnabled {
+		t.Skip("takes minutes, in one goroutine")
+	}
 	src := oscillators(24)
 	for _, c := range contenders(smallConfig()) {
 		t.Run(c.name, func(t *testing.T) {

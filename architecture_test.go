@@ -29,7 +29,7 @@ var imports = map[string][]string{
 	"optim":      {"tensor", "asm"},
 	"classical":  {"asm"},
 	".":          {"classical", "hub", "attn", "linode", "optim", "tensor", "asm", "internal/layers"},
-	"ode":        {"."},
+	"ode":        {".", "asm"}, // asm for the steps of many systems at once
 	"pretrained": {"."},
 	// What the evaluation sees of the inside of a model.
 	"internal/layers": {},

@@ -658,12 +658,16 @@ func FuzzForecast(f *testing.F) {
 // the same bits.
 func TestPretrain(t *testing.T) {
 	src := oscillators(40)
+	steps, batch := 12, 512
+	if testing.Short() {
+		steps, batch = 6, 256
+	}
 	dir := t.TempDir()
 	run := func(workers int, path string, stop int) (*Model, []float64, error) {
 		ctx, cancel := context.WithCancel(context.Background())
 		defer cancel()
 		var loss []float64
-		m, err := Pretrain(ctx, smallConfig(), src, TrainOptions{Steps: 12, Batch: 512, Seed: 4, Workers: workers, Checkpoint: path, SaveEvery: 4, Resume: path != "",
+		m, err := Pretrain(ctx, smallConfig(), src, TrainOptions{Steps: steps, Batch: batch, Seed: 4, Workers: workers, Checkpoint: path, SaveEvery: steps / 3, Resume: path != "",
 			Progress: func(p Progress) {
 				loss = append(loss, p.Loss)
 				if p.Step == stop {
@@ -674,7 +678,7 @@ func TestPretrain(t *testing.T) {
 	}
 	one, loss, err := run(1, "", 0)
 	require.NoError(t, err)
-	require.Len(t, loss, 12)
+	require.Len(t, loss, steps)
 	// Losses of steps are of different tasks: the same ones tell.
 	held := func(net *network) float64 {
 		var tk tasks
@@ -691,11 +695,11 @@ func TestPretrain(t *testing.T) {
 	require.Equal(t, one.calibration, two.calibration)
 
 	path := filepath.Join(dir, "w.safetensors")
-	_, _, err = run(2, path, 6)
+	_, _, err = run(2, path, steps/2)
 	require.ErrorIs(t, err, context.Canceled)
 	resumed, rest, err := run(1, path, 0)
 	require.NoError(t, err)
-	require.Len(t, rest, 6)
+	require.Len(t, rest, steps/2)
 	require.Equal(t, one.net.params.Data(), resumed.net.params.Data())
 	f, err := os.Open(path)
 	require.NoError(t, err)
@@ -706,7 +710,7 @@ func TestPretrain(t *testing.T) {
 	names, err := os.ReadDir(dir)
 	require.NoError(t, err)
 	require.Len(t, names, 2, "temporary files are left")
-	_, err = Pretrain(context.Background(), smallConfig(), src, TrainOptions{Steps: 13, Batch: 512, Seed: 4, Checkpoint: path, Resume: true})
+	_, err = Pretrain(context.Background(), smallConfig(), src, TrainOptions{Steps: steps + 1, Batch: batch, Seed: 4, Checkpoint: path, Resume: true})
 	require.ErrorContains(t, err, "those of the run to resume")
 }
 

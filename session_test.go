@@ -220,8 +220,8 @@ func TestSessionAllocatesNothing(t *testing.T) {
 		for range 40 { // all that a session grows to
 			step()
 		}
-		require.Zero(t, testing.AllocsPerRun(40, step), "a new row, %d channels", channels)
-		require.Zero(t, testing.AllocsPerRun(20, func() {
+		require.Zero(t, testing.AllocsPerRun(10, step), "a new row, %d channels", channels)
+		require.Zero(t, testing.AllocsPerRun(5, func() {
 			if err := sess.ForecastInto(&f, at); err != nil {
 				panic(err)
 			}

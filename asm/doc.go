@@ -39,7 +39,8 @@
 // allows dx to be x or dy. GluRows and AddColumnSums take no operand twice. The
 // outputs and the scratch of attention, of the closed form, of the stacked matrices and
 // of the float64 kernels must not overlap anything, except that Slide64 allows dst to be
-// src (CholeskyLanes and BackLanes replace what they are given). Only SinCos has two
+// src, CombineLanes dst to be base and Affine64 y to be b (CholeskyLanes, BackLanes,
+// Tanh64 and Sin64 replace what they are given). Only SinCos has two
 // outputs of which one may be x. Inputs may always coincide.
 //
 // # Rounding
@@ -62,8 +63,9 @@
 //     old value, k and the tier: not on m, n, the strides or the modes.
 //     Multiply-adds may be fused. GemmInt8 has exact sums and the same bits everywhere.
 //   - composed: Attention and its gradient, the Pairs kernels, the Stack kernels
-//     and the float64 kernels. Fused multiply-adds (but in SquaredDistance, Moments
-//     and Slide64, which have the same bits everywhere), sums in an order that is
+//     and the float64 kernels. Fused multiply-adds (but in SquaredDistance, Moments,
+//     Slide64 and the kernels of Runge-Kutta steps, which have the same bits everywhere,
+//     and in those of small networks on amd64), sums in an order that is
 //     fixed on each tier; tiers differ in the last bits. One sequence, token, matrix
 //     or lane never depends on the others of a call, nor on their number.
 //

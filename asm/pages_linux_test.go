@@ -233,6 +233,12 @@ func TestFloat64PageEnd(t *testing.T) {
 		f.WStride = 1 + k
 		f.Buf, f.W, f.Phi = at((f.Order*f.Stride+n)*f.C*Lanes), at(f.C*(1+k)*Lanes), at(k*Lanes)
 		f.S1, f.S2, f.Lo, f.Hi = at(f.C), at(f.C), at(f.C*Lanes), at(f.C*Lanes)
+		vars := 1 + n%MaxCubic
+		cubic := NewCubic(vars)
+		var step [7][]float64
+		for i := range step {
+			step[i] = at(vars * StepLanes)
+		}
 		eachTier(t, func(tier string) {
 			run := func(name string, f func()) { what = fmt.Sprintf("%s %s n=%d", tier, name, n); f() }
 			run("Gemm64", func() { Gemm64(gemm, c, deep, n, 1, right, c, n, c, n) })
@@ -245,6 +251,15 @@ func TestFloat64PageEnd(t *testing.T) {
 			run("SquaredDistance", func() { SquaredDistance(x[0], x[1]) })
 			run("Moments", func() { Moments(x[0], 1) })
 			run("Slide64", func() { Slide64(x[0], x[1], 1, x[2], 2, x[3]) })
+			run("Affine64", func() { Affine64(at(8*vars), at(8*vars), at(8*vars*n), x[0]) })
+			run("Tanh64", func() { Tanh64(at(8 * vars)) })
+			run("Sin64", func() { Sin64(at(8 * vars)) })
+			rows8, lane := cubic.Len()*vars*StepLanes, vars*StepLanes
+			run("Cubic.Lanes", func() { cubic.Lanes(step[0][:lane:lane], at(rows8), step[1], at(cubic.Len()*StepLanes)) })
+			run("CombineLanes", func() { CombineLanes(step[0], step[1], at(StepLanes), at(3*lane), lane, at(3), vars) })
+			run("SumLanes", func() {
+				SumLanes(new([4][StepLanes]float64), &StepSums{step[0], step[1], step[2], step[3], step[4], at(StepLanes), step[5], step[6]}, vars)
+			})
 			run("Pentadiagonal", func() { Pentadiagonal(x[0], x[1], x[2], x[3], x[4], x[5], &[Lanes]float64{1, 2, 3, 4}) })
 		})
 	}

@@ -163,3 +163,49 @@ func int8TileVNNI(args *int8Args)
 
 //go:noescape
 func int8RowVNNI(q *int8, x *float32, n int, scale *float32, bias *int32)
+
+// hasStepLanes says that the kernels of steps have bodies, which useSIMD or useAVX512
+// select. Those of AVX2 do four lanes of eight: the caller points them at either half.
+const hasStepLanes = true
+
+//go:noescape
+func cubicSIMD(dx, coef, x, work *float64, links *cubicLink, count, n int)
+
+//go:noescape
+func combineSIMD(dst, base, scale, k *float64, stride int, w *float64, count, n int)
+
+//go:noescape
+func sumLanesSIMD(a *stepSumArgs)
+
+//go:noescape
+func cubicAVX512(dx, coef, x, work *float64, links *cubicLink, count, n int)
+
+//go:noescape
+func combineAVX512(dst, base, scale, k *float64, stride int, w *float64, count, n int)
+
+//go:noescape
+func sumLanesAVX512(a *stepSumArgs)
+
+//go:noescape
+func affineSIMD(y, b, w, x *float64, rows, cols int)
+
+//go:noescape
+func tanh64SIMD(x *float64, n int, t *neuralTable)
+
+// Returns the number of elements done: n, or the index of a group of eight that holds
+// an argument beyond the reduction or NaN.
+//
+//go:noescape
+func sin64SIMD(x *float64, n int, t *neuralTable) int
+
+//go:noescape
+func affineAVX512(y, b, w, x *float64, rows, cols int)
+
+//go:noescape
+func tanh64AVX512(x *float64, n int, t *neuralTable)
+
+// Returns the number of elements done: n, or the index of a group of eight that holds
+// an argument beyond the reduction or NaN.
+//
+//go:noescape
+func sin64AVX512(x *float64, n int, t *neuralTable) int

@@ -58,3 +58,23 @@ func int8TileVNNI(args *int8Args) { panic(unreachable) }
 func int8RowVNNI(q *int8, x *float32, n int, scale *float32, bias *int32) {
 	panic(unreachable)
 }
+
+const hasStepLanes = false
+
+func cubicSIMD(dx, coef, x, work *float64, links *cubicLink, count, n int)   { panic(unreachable) }
+func cubicAVX512(dx, coef, x, work *float64, links *cubicLink, count, n int) { panic(unreachable) }
+func combineSIMD(dst, base, scale, k *float64, stride int, w *float64, count, n int) {
+	panic(unreachable)
+}
+func combineAVX512(dst, base, scale, k *float64, stride int, w *float64, count, n int) {
+	panic(unreachable)
+}
+func sumLanesSIMD(a *stepSumArgs)   { panic(unreachable) }
+func sumLanesAVX512(a *stepSumArgs) { panic(unreachable) }
+
+func affineSIMD(y, b, w, x *float64, rows, cols int)    { panic(unreachable) }
+func tanh64SIMD(x *float64, n int, t *neuralTable)      { panic(unreachable) }
+func sin64SIMD(x *float64, n int, t *neuralTable) int   { panic(unreachable) }
+func affineAVX512(y, b, w, x *float64, rows, cols int)  { panic(unreachable) }
+func tanh64AVX512(x *float64, n int, t *neuralTable)    { panic(unreachable) }
+func sin64AVX512(x *float64, n int, t *neuralTable) int { panic(unreachable) }

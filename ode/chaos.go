@@ -180,6 +180,8 @@ type chaosField struct {
 	p   []float64 // parameters
 	x0  []float64
 	rhs func(x, dx []float64) // reads p
+	// packed says that rhs has laid out p for itself; a change of p resets it.
+	packed bool
 	// span is a guess of the time scale, a few periods.
 	span float64
 }
@@ -301,7 +303,6 @@ func neuralField(r *rand.Rand, n int) *chaosField {
 			p = append(p, gain/math.Sqrt(float64(n))*r.NormFloat64())
 		}
 	}
-	out := len(p)
 	for range n * hidden {
 		p = append(p, amp/math.Sqrt(float64(hidden))*r.NormFloat64())
 	}
@@ -317,50 +318,43 @@ func neuralField(r *rand.Rand, n int) *chaosField {
 	}
 	p = append(p, logUniform(r, 0.002, 0.08)) // confinement
 	f := &chaosField{dim: n, p: p, x0: normals(r, n), span: 8}
-	h := make([]float64, hidden)
-	f.rhs = func(x, dx []float64) {
-		n := len(x)
+	net := newSmallNetwork(n, hidden, sine)
+	turn := make([]float64, n)
+	pack := func() {
 		w := f.p
-		for i := range h {
-			z := w[0]
-			row := w[1:][:len(x)]
-			for j, v := range x {
-				z += row[j] * v
-			}
+		for i := range hidden {
+			net.unit(i, w[0], w[1:n+1])
 			w = w[n+1:]
-			h[i] = z
 		}
-		if sine {
-			sinEach(h)
-		} else {
-			for i, z := range h {
-				h[i] = tanhFast(z)
+		for i := range n {
+			// The rotation: a triangle of parameters, row by row.
+			for j := range turn {
+				turn[j] = 0
+				if j < i {
+					turn[j] = f.p[rot+i*(i-1)/2+j]
+				} else if j > i {
+					turn[j] = -f.p[rot+j*(j-1)/2+i]
+				}
 			}
+			net.component(i, w[:hidden], turn)
+			w = w[hidden:]
 		}
-		w = f.p[out:]
+	}
+	f.rhs = func(x, dx []float64) {
+		if !f.packed {
+			pack()
+			f.packed = true
+		}
+		n := len(x)
 		var norm float64
 		for _, v := range x {
 			norm += v * v
 		}
 		norm *= f.p[own+n]
 		for i, v := range x {
-			z := (f.p[own+i] - norm) * v
-			row := w[:len(h)]
-			for j, u := range h {
-				z += row[j] * u
-			}
-			w = w[len(h):]
-			dx[i] = z
+			dx[i] = (f.p[own+i] - norm) * v
 		}
-		k := rot
-		for i := 1; i < n; i++ {
-			for j := range i {
-				v := f.p[k]
-				k++
-				dx[i] += v * x[j]
-				dx[j] -= v * x[i]
-			}
-		}
+		net.add(x, dx)
 	}
 	return f
 }
@@ -434,7 +428,11 @@ func coupledField(r *rand.Rand, known *[2]half) (*chaosField, [2]half) {
 	}
 	ya, yb := make([]float64, na), make([]float64, n-na)
 	f.rhs = func(x, dx []float64) {
-		a.p, b.p = f.p[:pa], f.p[pa:pb]
+		if !f.packed {
+			a.p, b.p = f.p[:pa], f.p[pa:pb]
+			a.packed, b.packed = false, false
+			f.packed = true
+		}
 		for i := range ya {
 			ya[i] = size[0] * x[i]
 		}
@@ -809,6 +807,7 @@ func (g *generator) chaotic(r *rand.Rand, founder *Founder, spread float64, rows
 		for i := range f.p {
 			f.p[i] *= 1 + spread*r.NormFloat64()
 		}
+		f.packed = false
 	}
 	for i := range f.x0 {
 		f.x0[i] += 0.1 * (math.Abs(f.x0[i]) + 0.3) * r.NormFloat64()

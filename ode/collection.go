@@ -280,23 +280,21 @@ func generateRecords(ctx context.Context, seed uint64, first, count, workers int
 	var wg sync.WaitGroup
 	for range min(workers, count) {
 		wg.Go(func() {
-			for ctx.Err() == nil {
+			generateAll(seed, func() (int, bool) {
 				i := int(next.Add(1)) - 1
-				if i >= count {
-					return
-				}
-				s, p := Generate(seed, first+i)
-				r := record{times: s.Times, channels: s.Channels(), family: p.Family, index: first + i}
+				return first + i, i < count && ctx.Err() == nil
+			}, func(s lassode.Series, p Provenance) {
+				r := record{times: s.Times, channels: s.Channels(), family: p.Family, index: p.Index}
 				r.values = make([]float32, len(s.Times)*r.channels)
 				for k, row := range s.Values {
 					for c, v := range row {
 						r.values[k*r.channels+c] = float32(v)
 					}
 				}
-				records[i] = r
+				records[p.Index-first] = r
 				done.Add(1)
 				bytes.Add(4 * int64(len(r.times)+len(r.values)))
-			}
+			})
 		})
 	}
 	finished := make(chan struct{})

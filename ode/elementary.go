@@ -61,21 +61,6 @@ func sinFast(x float64) float64 {
 	return math.Float64frombits(math.Float64bits(sinCore(x-k*piHi-k*piMid-k*piLo)) ^ odd)
 }
 
-// sinEach replaces the elements of x by their sines, as sinFast does, which is
-// too large to be inlined.
-func sinEach(x []float64) {
-	for i, v := range x {
-		if !(math.Abs(v) < 1e5) {
-			x[i] = math.Sin(v)
-			continue
-		}
-		m := v*(1/math.Pi) + roundMagic
-		odd := math.Float64bits(m) << 63
-		k := m - roundMagic
-		x[i] = math.Float64frombits(math.Float64bits(sinCore(v-k*piHi-k*piMid-k*piLo)) ^ odd)
-	}
-}
-
 // cosFast is cos(x) with an absolute error below 1e-11 for |x| < 1e5.
 func cosFast(x float64) float64 {
 	if !(math.Abs(x) < 1e5) {

@@ -6,6 +6,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/lassode/lassode/asm"
 )
 
 func TestElementaryFunctions(t *testing.T) {
@@ -18,9 +20,16 @@ func TestElementaryFunctions(t *testing.T) {
 		s, c := sincosFast(x)
 		worstSin = max(worstSin, math.Abs(s-math.Sin(x)))
 		worstCos = max(worstCos, math.Abs(c-math.Cos(x)))
-		each := [1]float64{x}
-		sinEach(each[:])
-		require.Equal(t, sinFast(x), each[0])
+		// The kernels of networks are these functions.
+		sine, tanh := [asm.StepLanes]float64{x}, [asm.StepLanes]float64{x}
+		asm.Sin64(sine[:])
+		asm.Tanh64(tanh[:])
+		if !fusing {
+			require.Equal(t, sinFast(x), sine[0])
+			require.Equal(t, tanhFast(x), tanh[0])
+		}
+		worstSin = max(worstSin, math.Abs(sine[0]-math.Sin(x)))
+		worstTanh = max(worstTanh, math.Abs(tanh[0]-math.Tanh(x)))
 		worstTanh = max(worstTanh, math.Abs(tanhFast(x)-math.Tanh(x)))
 		if math.Abs(x) < 690 {
 			worstExp = max(worstExp, math.Abs(expFast(x)/math.Exp(x)-1))

@@ -132,9 +132,21 @@ func (w *Integrator) Solve(dst []float64, rhs func(t float64, x, dx []float64), 
 			panic(fmt.Sprintf("ode: Solve: times[%d] = %v is out of order", i, t))
 		}
 	}
+	h, more, err := w.begin(dst, rhs, x0, t0, times, opt)
+	if more {
+		err = w.run(h)
+	}
+	w.release()
+	return w.st, err
+}
+
+// begin prepares an integration and writes the rows at t0. It returns the first
+// step, and whether there is something to integrate.
+func (w *Integrator) begin(dst []float64, rhs func(t float64, x, dx []float64), x0 []float64, t0 float64, times []float64, opt Options) (h float64, more bool, err error) {
+	n := len(x0)
 	w.st = Stats{}
 	if len(times) == 0 || n == 0 {
-		return w.st, nil
+		return 0, false, nil
 	}
 	w.grow(n)
 	w.rhs, w.opt, w.dst, w.times = rhs, opt, dst, times
@@ -161,17 +173,23 @@ func (w *Integrator) Solve(dst []float64, rhs func(t float64, x, dx []float64), 
 		copy(dst[w.next*n:], x0)
 		w.next++
 	}
-	var err error
-	if w.next < len(times) {
-		w.hmax = w.end - t0
-		if opt.MaxStep > 0 && opt.MaxStep < w.hmax {
-			w.hmax = opt.MaxStep
-		}
-		err = w.run()
+	if w.next == len(times) {
+		return 0, false, nil
 	}
-	// Keep no reference to the caller's memory.
+	w.hmax = w.end - t0
+	if opt.MaxStep > 0 && opt.MaxStep < w.hmax {
+		w.hmax = opt.MaxStep
+	}
+	w.eval(w.t, w.x, w.k[0])
+	if !finite(w.k[0]) || !finite(w.x) {
+		return 0, false, ErrBound
+	}
+	return w.firstStep(), true, nil
+}
+
+// release keeps no reference to the caller's memory.
+func (w *Integrator) release() {
 	w.rhs, w.dst, w.times, w.opt.Scale = nil, nil, nil, nil
-	return w.st, err
 }
 
 // Integrate is [Integrator.Solve] with memory of its own: it returns one row
@@ -196,12 +214,8 @@ func (w *Integrator) eval(t float64, x, dx []float64) {
 	w.rhs(t, x, dx)
 }
 
-func (w *Integrator) run() error {
-	w.eval(w.t, w.x, w.k[0])
-	if !finite(w.k[0]) || !finite(w.x) {
-		return ErrBound
-	}
-	h := w.firstStep()
+// run integrates with the method that the options ask for, from the first step h.
+func (w *Integrator) run(h float64) error {
 	if w.opt.Method != Implicit {
 		var stiff bool
 		var err error
@@ -214,6 +228,11 @@ func (w *Integrator) run() error {
 			return err
 		}
 	}
+	return w.stiffly(h)
+}
+
+// stiffly goes on with the implicit method.
+func (w *Integrator) stiffly(h float64) error {
 	w.st.Implicit = true
 	w.growMatrix()
 	return w.implicit(h)

@@ -5,6 +5,8 @@ import (
 	"math"
 	"math/rand/v2"
 	"sync"
+
+	"github.com/lassode/lassode/asm"
 )
 
 // This file holds the random systems, ZOO.md part B. A random form may coincide
@@ -112,9 +114,17 @@ func withInput(r *rand.Rand, s System, period float64) System {
 	u, c := randomInput(r, period), r.IntN(s.Dim)
 	gain := logUniform(r, 0.2, 3) * sign(r)
 	rhs := s.RHS
+	// The last two stages of a step are at the same time.
+	at, push := math.NaN(), 0.0
 	s.RHS = func(t float64, x, dx []float64) {
 		rhs(t, x, dx)
-		dx[c] += gain * u(t)
+		if t != at {
+			at, push = t, gain*u(t)
+		}
+		dx[c] += push
+	}
+	if s.cubic != nil {
+		s.cubic.input, s.cubic.row, s.cubic.gain = u, c, gain
 	}
 	s.free = false
 	return s
@@ -186,8 +196,10 @@ func (p *polynomial) eval(coef, x, dx []float64) {
 // coefficients N(0,1) times U(0,2). Most such fields blow up, so half of the
 // draws get damping of each component by its own first or third power.
 func randomPolynomial(r *rand.Rand, n int) System {
-	p := polynomial{n: n, terms: make([]monomial, 0, 64), rows: make([]uint8, 0, 64)}
-	coef := make([]float64, 0, 64)
+	var terms [64]monomial // a component has at most ten terms and its damping
+	var rows [64]uint8
+	var factors [64]float64
+	p, coef := polynomial{n: n, terms: terms[:0], rows: rows[:0]}, factors[:0]
 	scale := uniform(r, 0.05, 2)
 	for linear := true; linear; {
 		p.terms, p.rows, coef = p.terms[:0], p.rows[:0], coef[:0]
@@ -226,9 +238,8 @@ func randomPolynomial(r *rand.Rand, n int) System {
 			}
 		}
 	}
-	p.sort()
-	s := System{Family: "random-polynomial", Names: plainNames(n), Dim: n, X0: normals(r, n), Span: 10 / math.Sqrt(scale), free: true}
-	s.RHS = func(_ float64, x, dx []float64) { p.eval(coef, x, dx) }
+	f := newCubicField(&p, coef)
+	s := System{Family: "random-polynomial", Names: plainNames(n), Dim: n, RHS: f.eval, X0: normals(r, n), Span: 10 / math.Sqrt(scale), free: true, cubic: f}
 	if n == 1 || r.IntN(5) == 0 {
 		s = withInput(r, s, logUniform(r, 0.5, 12))
 	}
@@ -410,48 +421,91 @@ func randomNeural(r *rand.Rand, n int) System {
 		rate[i] = logUniform(r, 0.3, 3)
 	}
 	confine := logUniform(r, 0.03, 0.6)
-	h := make([]float64, hidden)
+	f := newSmallNetwork(n, hidden, sine)
+	for i := range hidden {
+		f.unit(i, b1[i], w1[i*n:][:n])
+	}
+	for i := range n {
+		f.component(i, w2[i*hidden:][:hidden], skew[i*n:][:n])
+	}
 	s := System{Family: "random-neural", Names: plainNames(n), Dim: n, X0: normals(r, n), Span: 10, free: true}
 	for i := range s.X0 {
 		s.X0[i] *= 1.5
 	}
 	s.RHS = func(_ float64, x, dx []float64) {
-		for i := range h {
-			z := b1[i]
-			row := w1[i*n:][:len(x)]
-			for j, v := range x {
-				z += row[j] * v
-			}
-			h[i] = z
-		}
-		if sine {
-			sinEach(h)
-		} else {
-			for i, z := range h {
-				h[i] = tanhFast(z)
-			}
-		}
 		var norm float64
 		for _, v := range x {
 			norm += v * v
 		}
 		for i, v := range x {
-			z := (lin - confine*norm) * v
-			row := w2[i*hidden:][:len(h)]
-			for j, u := range h {
-				z += row[j] * u
-			}
-			row = skew[i*n:][:len(x)]
-			for j, u := range x {
-				z += row[j] * u
-			}
-			dx[i] = rate[i] * z
+			dx[i] = (lin - confine*norm) * v
+		}
+		f.add(x, dx)
+		for i, v := range rate {
+			dx[i] *= v
 		}
 	}
 	if r.IntN(4) == 0 {
 		s = withInput(r, s, logUniform(r, 0.5, 8))
 	}
 	return s
+}
+
+// smallNetwork is the field of a layer of tanh or sine units and a linear map, for
+// up to eight variables, laid out for the kernels.
+type smallNetwork struct {
+	n, hidden int
+	sine      bool
+	// bias and first make the units, padded to whole groups; columns of second
+	// belong to the units and then to the variables.
+	bias, first, second []float64
+	h, y                []float64
+}
+
+func newSmallNetwork(n, hidden int, sine bool) *smallNetwork {
+	if n > asm.StepLanes {
+		panic(fmt.Sprintf("ode: a network of %d variables, at most %d", n, asm.StepLanes))
+	}
+	rows := (hidden + asm.StepLanes - 1) / asm.StepLanes * asm.StepLanes
+	f := &smallNetwork{n: n, hidden: hidden, sine: sine}
+	block := make([]float64, rows*(n+2)+asm.StepLanes*(hidden+n+1)+n)
+	cut := func(n int) []float64 { s := block[:n:n]; block = block[n:]; return s }
+	f.bias, f.first, f.second = cut(rows), cut(rows*n), cut(asm.StepLanes*(hidden+n))
+	f.y, f.h = cut(asm.StepLanes), cut(rows + n)[:rows]
+	return f
+}
+
+// unit sets the bias and the weights of unit i.
+func (f *smallNetwork) unit(i int, bias float64, weights []float64) {
+	f.bias[i] = bias
+	for j, v := range weights {
+		f.first[j*len(f.bias)+i] = v
+	}
+}
+
+// component sets what component i of the field takes of the units and, after them,
+// of the variables.
+func (f *smallNetwork) component(i int, units, variables []float64) {
+	for j, v := range units {
+		f.second[j*asm.StepLanes+i] = v
+	}
+	for j, v := range variables {
+		f.second[(f.hidden+j)*asm.StepLanes+i] = v
+	}
+}
+
+// add adds the field at x to dx.
+func (f *smallNetwork) add(x, dx []float64) {
+	asm.Affine64(f.h, f.bias, f.first, x)
+	if f.sine {
+		asm.Sin64(f.h)
+	} else {
+		asm.Tanh64(f.h)
+	}
+	u := append(f.h[:f.hidden], x...) // the padding is no more needed
+	copy(f.y, dx)
+	asm.Affine64(f.y, f.y, f.second, u)
+	copy(dx, f.y)
 }
 
 // unitFlow is a system rescaled so that along its own trajectory every state

@@ -48,6 +48,9 @@ type System struct {
 	// free says that RHS does not depend on time, so that no step can miss a
 	// pulse.
 	free bool
+	// cubic is what RHS computes where that is a random polynomial, with its input,
+	// for the lanes.
+	cubic *cubicField
 }
 
 // Family is a distribution over systems of one form.

@@ -240,6 +240,9 @@ type generator struct {
 	state         []float64 // where a chaotic run starts
 	rows, dim     int       // size of the last run in values
 	tolerance     float64   // of the runs that are kept
+	// yield, when not nil, lets a job run in a lane and returns when that has ended.
+	yield func(*laneJob) bool
+	job   laneJob
 }
 
 var generators = sync.Pool{New: func() any { return new(generator) }}
@@ -270,19 +273,31 @@ var bigDim = sync.OnceValue(func() []int {
 // generate makes one trajectory, of the part with the given place in mixture or,
 // when that is negative, of a part drawn by weight.
 func generate(seed uint64, index int, stream uint64, rows, part int) (lassode.Series, Provenance) {
-	r, channels := drawChannels(seed, index, stream)
 	g := generators.Get().(*generator)
 	defer generators.Put(g)
+	return g.generate(seed, index, stream, rows, part)
+}
+
+// drawPart draws a part of the mixture by weight.
+func drawPart(r *rand.Rand) int {
+	u := r.Float64()
+	for i := range mixture {
+		if u -= mixture[i].weight; u < 0 {
+			return i
+		}
+	}
+	return len(mixture) - 1
+}
+
+func (g *generator) generate(seed uint64, index int, stream uint64, rows, part int) (lassode.Series, Provenance) {
+	r, channels := drawChannels(seed, index, stream)
 	g.tolerance = evalTolerance
 	if stream == trainStream {
 		g.tolerance = trainTolerance
 	}
 	p := Provenance{Seed: seed, Index: index}
-	u := r.Float64()
-	for i := 0; part < 0; i++ {
-		if u -= mixture[i].weight; u < 0 || i == len(mixture)-1 {
-			part = i
-		}
+	if drawn := drawPart(r); part < 0 {
+		part = drawn
 	}
 	if part == calibrationPart {
 		channels = min(channels, calibrationChannels)
@@ -488,7 +503,7 @@ func (g *generator) coarse(s *System, end float64, rows int) bool {
 	if s.Stiff {
 		opt.Method, opt.MaxSteps = Implicit, opt.MaxSteps/3
 	}
-	if _, err := g.w.Solve(g.values, s.RHS, s.X0, 0, g.times, opt); err != nil {
+	if g.solve(s, opt) != nil {
 		return false
 	}
 	return g.measureScale(s.Dim, rows)
@@ -561,8 +576,7 @@ func (g *generator) fine(s *System, start, span float64, rows int) bool {
 	if s.Stiff {
 		opt.Method, opt.MaxSteps = Implicit, 4000
 	}
-	_, err := g.w.Solve(g.values, s.RHS, s.X0, 0, g.times, opt)
-	return err == nil
+	return g.solve(s, opt) == nil
 }
 
 // schedule chooses the start and the span of the sampled interval from coarse

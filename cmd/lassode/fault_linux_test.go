@@ -56,6 +56,9 @@ func temporary(t *testing.T, dir string) []string {
 // was good, and, once the cause is gone, end with the files of a run that nobody
 // disturbed.
 func TestFaults(t *testing.T) {
+	if testing.Short() {
+		t.Skip("nine jobs, each disturbed, then run to its end")
+	}
 	const nobody = 65534
 	root := os.Getuid() == 0
 	calm := map[string]map[string]string{} // files of each job undisturbed

@@ -1000,6 +1000,48 @@ func TestConfigValidate(t *testing.T) {
 	require.Greater(t, 4*n, DefaultConfig().parameterBound())
 }
 
+// Chance has nothing to forecast but its last value or its mean.
+func TestUnforeseeableTasks(t *testing.T) {
+	src := oscillators(3)
+	s, err := src.At(2)
+	require.NoError(t, err)
+	var tk tasks
+	walks, noises, stands := 0, 0, 0
+	for i := range 200 {
+		r := rand.New(rand.NewPCG(1, uint64(i)))
+		x := tk.unforeseeable(r, s)
+		require.NoError(t, x.Validate())
+		require.Equal(t, s.Times, x.Times)
+		require.Equal(t, s.Channels(), x.Channels())
+		again := new(tasks).unforeseeable(rand.New(rand.NewPCG(1, uint64(i))), s)
+		require.Equal(t, again.Values, x.Values)
+		var step, size float64
+		still := 0
+		for j, row := range x.Values {
+			size += row[0] * row[0] / float64(len(x.Values))
+			if j > 0 {
+				d := row[0] - x.Values[j-1][0]
+				step += d * d / float64(len(x.Values)-1)
+				if d == 0 {
+					still++
+				}
+			}
+		}
+		switch {
+		case still > len(x.Values)/2:
+			stands++
+		case step > 1.5*size:
+			noises++
+		case step < .3*size:
+			walks++
+		}
+	}
+	require.Greater(t, walks, 60)
+	require.Greater(t, noises, 20)
+	require.Greater(t, stands, 30)
+	require.Less(t, walks+noises+stands, 195)
+}
+
 // TestTrainingAllocatesNothing holds from the second step on, for the part of
 // a step that runs on the tape.
 func TestTrainingAllocatesNothing(t *testing.T) {

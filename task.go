@@ -51,6 +51,9 @@ type tasks struct {
 	values  []float64
 	missing []float64
 	columns []int
+
+	chance     []float64 // values of unforeseeable
+	chanceRows [][]float64
 }
 
 // channelChoice are the shares of micro-batches with 1, 2, ... channels.
@@ -106,6 +109,9 @@ func (t *tasks) draw(r *rand.Rand, cfg Config, src Source, opt taskOptions, budg
 		if err != nil {
 			return fmt.Errorf("lassode: trajectory %d: %w", i, err)
 		}
+		if !opt.whole && r.Float64() < chanceShare {
+			s = t.unforeseeable(r, s)
+		}
 		// Another part of the same trajectory is cheaper than another trajectory.
 		found, asked := false, 0
 		for try := 0; try < 3 && !found; try++ {
@@ -135,6 +141,48 @@ func (t *tasks) draw(r *rand.Rand, cfg Config, src Source, opt taskOptions, budg
 		}
 	}
 	return nil
+}
+
+// chanceShare is the share of trajectories whose values are replaced by chance.
+const chanceShare = .05
+
+// unforeseeable returns a series with the times of s whose channels are chance
+// from end to end: noise, random walks, what lies between, and steps. Of these
+// nothing but the mean or the last value can be forecast, and how far it strays.
+// The series is valid until the next call.
+func (t *tasks) unforeseeable(r *rand.Rand, s Series) Series {
+	memory, jump := 0., 1. // of the last value, and how often there is a new one
+	switch u := r.Float64(); {
+	case u < .35:
+		memory = 1
+	case u < .6:
+		memory = 1 - logUniform(r, .003, 1)
+	case u < .85:
+		jump = logUniform(r, .003, .3)
+		if r.IntN(2) == 0 {
+			memory = 1
+		}
+	}
+	n, channels := len(s.Times), s.Channels()
+	t.chance = resize(t.chance, n*channels)
+	t.chanceRows = resize(t.chanceRows, n)
+	for i := range n {
+		row := t.chance[i*channels : (i+1)*channels]
+		for c := range row {
+			row[c] = r.NormFloat64()
+			if i == 0 {
+				continue
+			}
+			before := t.chance[(i-1)*channels+c]
+			if jump < 1 && r.Float64() >= jump {
+				row[c] = before
+			} else {
+				row[c] += memory * before
+			}
+		}
+		t.chanceRows[i] = row
+	}
+	return Series{Times: s.Times, Values: t.chanceRows}
 }
 
 // crop is the part of a trajectory that a task is made of, and what of it is

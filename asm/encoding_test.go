@@ -135,16 +135,27 @@ func TestNeonMacros(t *testing.T) {
 	source, object := filepath.Join(dir, "all_arm64.s"), filepath.Join(dir, "all.o")
 	require.NoError(t, os.WriteFile(source, []byte(text+"\tRET\n"), 0o600))
 	run("tool", "asm", "-p", "all", "-I", here, "-I", filepath.Join(strings.TrimSpace(root), "pkg", "include"), "-o", object, source)
+	// The disassembler of Go 1.26 does not know this one: the encodings of LLVM's assembler.
+	newer := map[string]string{
+		"sdot v21.4s, v10.16b, v31.4b[0]": "4f9fe155", "sdot v10.4s, v21.16b, v0.4b[0]": "4f80e2aa",
+		"sdot v21.4s, v10.16b, v31.4b[1]": "4fbfe155", "sdot v10.4s, v21.16b, v0.4b[1]": "4fa0e2aa",
+		"sdot v21.4s, v10.16b, v31.4b[2]": "4f9fe955", "sdot v10.4s, v21.16b, v0.4b[2]": "4f80eaaa",
+		"sdot v21.4s, v10.16b, v31.4b[3]": "4fbfe955", "sdot v10.4s, v21.16b, v0.4b[3]": "4fa0eaaa",
+	}
 	// Lines of words hold: place, address, word, Go's syntax // the manual's syntax.
-	code := regexp.MustCompile(`(?m)^\s+all_arm64\.s:(\d+)\s+0x[0-9a-f]+\s+[0-9a-f]{8}\s.*// (.*?)\s*$`)
+	code := regexp.MustCompile(`(?m)^\s+all_arm64\.s:(\d+)\s+0x[0-9a-f]+\s+([0-9a-f]{8})\s+(?:\?|.*// (.*?))\s*$`)
 	found := code.FindAllStringSubmatch(run("tool", "objdump", "-gnu", object), -1)
 	require.GreaterOrEqual(t, len(found), len(calls), "instructions disassembled")
 	for i, c := range calls {
 		var got []string
 		for _, f := range found {
-			if f[1] == strconv.Itoa(i+4) {
-				got = append(got, f[2])
+			if f[1] != strconv.Itoa(i+4) {
+				continue
 			}
+			if newer[want[i]] == f[2] {
+				f[3] = want[i]
+			}
+			got = append(got, f[3])
 		}
 		require.Equal(t, []string{want[i]}, got, c)
 	}

@@ -163,3 +163,14 @@ func int8TileVNNI(args *int8Args)
 
 //go:noescape
 func int8RowVNNI(q *int8, x *float32, n int, scale *float32, bias *int32)
+
+// The product with integers by AVX2: tiles of up to 6 rows, elements of A in 16 bits.
+
+const int8Bytes = 2
+
+func int8Tall() int { return 6 }
+
+func (*int8Scratch) tile(args *int8Args) { int8TileSIMD(args) }
+
+//go:noescape
+func int8TileSIMD(args *int8Args)

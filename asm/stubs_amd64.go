@@ -166,7 +166,10 @@ func int8RowVNNI(q *int8, x *float32, n int, scale *float32, bias *int32)
 
 // The product with integers by AVX2: tiles of up to 6 rows, elements of A in 16 bits.
 
-const int8Bytes = 2
+const (
+	int8Bytes = 2
+	hasDot    = false
+)
 
 func int8Tall() int { return 6 }
 

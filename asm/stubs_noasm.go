@@ -6,6 +6,7 @@ const (
 	useSIMD   = false
 	useAVX512 = false
 	hasVNNI   = false
+	hasDot    = false
 	simdTier  = ""
 )
 

@@ -30,15 +30,37 @@ func (s *cycle) series(t float64) (v, r float64) {
 	if s.theta == 0 {
 		return v, 0
 	}
-	sin, cos := math.Sincos(s.theta * (t - s.centre))
-	one, at := [2]float64{cos, sin}, [2]float64{1, 0}
+	var x, z [2*harmonics + 1]float64
+	z[1], x[1] = math.Sincos(s.theta * (t - s.centre))
+	multiples(&x, &z)
 	for k := 1; k <= harmonics; k++ {
-		at = rotate(at, one)
 		a, b := s.coef[k], s.coef[harmonics+k]
-		v += a*at[0] + b*at[1]
-		r += float64(k) * (b*at[0] - a*at[1])
+		v += a*x[k] + b*z[k]
+		r += float64(k) * (b*x[k] - a*z[k])
 	}
 	return v, r * s.theta
+}
+
+// multiples fills cosines x and sines z of the multiples 2 to 6 of an angle, from those of the
+// angle itself in x[1], z[1]. Each is a product of two of about half its order, so that they
+// do not wait for one another.
+func multiples(x, z *[2*harmonics + 1]float64) {
+	x1, z1 := x[1], z[1]
+	x2, z2 := x1*x1-z1*z1, 2*x1*z1
+	x3, z3 := x2*x1-z2*z1, x2*z1+z2*x1
+	x[2], z[2] = x2, z2
+	x[3], z[3] = x3, z3
+	x[4], z[4] = x2*x2-z2*z2, 2*x2*z2
+	x[5], z[5] = x3*x2-z3*z2, x3*z2+z3*x2
+	x[6], z[6] = x3*x3-z3*z3, 2*x3*z3
+}
+
+// furtherMultiples goes on with 7 to 12.
+func furtherMultiples(x, z *[2*harmonics + 1]float64) {
+	x6, z6 := x[6], z[6]
+	for k := 1; k <= harmonics; k++ {
+		x[6+k], z[6+k] = x6*x[k]-z6*z[k], x6*z[k]+z6*x[k]
+	}
 }
 
 // at returns value and rate at time t.
@@ -55,23 +77,21 @@ func (s *cycle) products(t, y []float64, mean float64, gram *seriesFactor, rhs *
 	var c, d [2*harmonics + 1]float64 // sums of cosines and sines of the multiples of the angle
 	*rhs = [2*harmonics + 1]float64{}
 	sum := 0.0
+	var x, z [2*harmonics + 1]float64
 	for i, u := range t {
-		sin, cos := math.Sincos(s.theta * (u - s.centre))
+		z[1], x[1] = math.Sincos(s.theta * (u - s.centre))
+		multiples(&x, &z)
+		furtherMultiples(&x, &z)
 		v := y[i] - mean
 		sum += v * v
 		rhs[0] += v
-		x, z := 1.0, 0.0
 		for k := 1; k <= harmonics; k++ {
-			x, z = x*cos-z*sin, x*sin+z*cos
-			c[k] += x
-			d[k] += z
-			rhs[k] += x * v
-			rhs[harmonics+k] += z * v
+			rhs[k] += x[k] * v
+			rhs[harmonics+k] += z[k] * v
 		}
-		for k := harmonics + 1; k < len(c); k++ {
-			x, z = x*cos-z*sin, x*sin+z*cos
-			c[k] += x
-			d[k] += z
+		for k := 1; k < len(c); k++ {
+			c[k] += x[k]
+			d[k] += z[k]
 		}
 	}
 	c[0] = float64(len(t))
@@ -315,17 +335,23 @@ func insideErrors(mem *arena, dst []float64, t, y []float64, matern process25, c
 		if c.theta != 0 {
 			part.posterior(mem, st[:k], sy[:k], mean, noise, &rest)
 		}
+		piece, knot, rest := 0, 0, 0 // the times rise
 		for i := 1; i < n-1; i++ {
 			if i%insideFolds != fold {
 				continue
 			}
 			v := [NumInside]float64{}
-			v[insideSpline], _ = natural.at(t[i])
-			v[insideSmooth], _ = smooth.at(t[i])
-			v[insideProcess], _ = process.at(t[i])
+			piece = advance(st[:k], piece, t[i])
+			v[insideSpline], _ = natural.on(piece, t[i])
+			v[insideSmooth], _ = smooth.on(piece, t[i])
+			knot = advance(process.t, knot, t[i])
+			v[insideProcess], _ = process.on(knot, t[i])
 			v[insideCycle] = v[insideProcess]
 			if c.theta != 0 {
-				v[insideCycle], _ = part.at(t[i])
+				rest = advance(part.rest.t, rest, t[i])
+				more, _ := part.rest.on(rest, t[i])
+				v[insideCycle], _ = part.series(t[i])
+				v[insideCycle] += more
 			}
 			for q, p := range v {
 				d := clamp(p, -4, 4) - y[i]

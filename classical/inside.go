@@ -72,27 +72,15 @@ func (s *cycle) at(t float64) (float64, float64) {
 
 // products adds up the normal equations of the series over (t, y-mean) and
 // returns the sum of squares. Products of two functions are sums of cosines and
-// sines of sums and differences of their angles.
-func (s *cycle) products(t, y []float64, mean float64, gram *seriesFactor, rhs *[2*harmonics + 1]float64) float64 {
+// sines of sums and differences of their angles. step is that of equally spaced times, else 0.
+func (s *cycle) products(t, y []float64, step, mean float64, gram *seriesFactor, rhs *[2*harmonics + 1]float64) float64 {
 	var c, d [2*harmonics + 1]float64 // sums of cosines and sines of the multiples of the angle
 	*rhs = [2*harmonics + 1]float64{}
 	sum := 0.0
-	var x, z [2*harmonics + 1]float64
-	for i, u := range t {
-		z[1], x[1] = math.Sincos(s.theta * (u - s.centre))
-		multiples(&x, &z)
-		furtherMultiples(&x, &z)
-		v := y[i] - mean
-		sum += v * v
-		rhs[0] += v
-		for k := 1; k <= harmonics; k++ {
-			rhs[k] += x[k] * v
-			rhs[harmonics+k] += z[k] * v
-		}
-		for k := 1; k < len(c); k++ {
-			c[k] += x[k]
-			d[k] += z[k]
-		}
+	if step > 0 {
+		sum = s.regularSums(t, y, step, mean, &c, &d, rhs)
+	} else {
+		sum = s.sums(t, y, mean, &c, &d, rhs)
 	}
 	c[0] = float64(len(t))
 	for i := range harmonics + 1 {
@@ -113,6 +101,96 @@ func (s *cycle) products(t, y []float64, mean float64, gram *seriesFactor, rhs *
 		}
 	}
 	return sum
+}
+
+// sums adds up cosines and sines of the multiples of the angle, to c and d from the first on, and
+// their products with y-mean, to rhs. It returns the sum of squares of y-mean.
+func (s *cycle) sums(t, y []float64, mean float64, c, d, rhs *[2*harmonics + 1]float64) float64 {
+	sum := 0.0
+	var x, z [2*harmonics + 1]float64
+	for i, u := range t {
+		z[1], x[1] = math.Sincos(s.theta * (u - s.centre))
+		multiples(&x, &z)
+		furtherMultiples(&x, &z)
+		v := y[i] - mean
+		sum += v * v
+		rhs[0] += v
+		for k := 1; k <= harmonics; k++ {
+			rhs[k] += x[k] * v
+			rhs[harmonics+k] += z[k] * v
+		}
+		for k := 1; k < len(c); k++ {
+			c[k] += x[k]
+			d[k] += z[k]
+		}
+	}
+	return sum
+}
+
+// regularSums is sums for equal steps: the sums of the angles are geometric, the products follow
+// a recurrence (Goertzel 1958).
+func (s *cycle) regularSums(t, y []float64, step, mean float64, c, d, rhs *[2*harmonics + 1]float64) float64 {
+	n := len(t)
+	first, last := s.theta*(t[0]-s.centre), s.theta*(t[n-1]-s.centre)
+	// Multiples of half a step, of half the rows and of the middle, and of the last angle.
+	var turn, half, mid [2*harmonics + 1][2]float64
+	unit := func(angle float64) [2]float64 {
+		sin, cos := math.Sincos(angle)
+		return [2]float64{cos, sin}
+	}
+	turn[1], half[1], mid[1] = unit(0.5*s.theta*step), unit(0.5*s.theta*step*float64(n)), unit(0.5*(first+last))
+	for k := 2; k < len(turn); k++ {
+		turn[k], half[k], mid[k] = rotate(turn[k-1], turn[1]), rotate(half[k-1], half[1]), rotate(mid[k-1], mid[1])
+	}
+	for k := 1; k < len(turn); k++ {
+		v := math.Copysign(float64(n), half[k][0]*turn[k][0])
+		if math.Abs(turn[k][1]) > 1e-6 {
+			v = half[k][1] / turn[k][1]
+		}
+		c[k], d[k] = v*mid[k][0], v*mid[k][1]
+	}
+	c1, c2, c3, c4, c5, c6 := 2*turn[2][0], 2*turn[4][0], 2*turn[6][0], 2*turn[8][0], 2*turn[10][0], 2*turn[12][0]
+	var a1, a2, a3, a4, a5, a6, b1, b2, b3, b4, b5, b6 float64
+	sum, total := 0.0, 0.0
+	for _, v := range y {
+		v -= mean
+		sum += v * v
+		total += v
+		a1, b1 = v+c1*a1-b1, a1
+		a2, b2 = v+c2*a2-b2, a2
+		a3, b3 = v+c3*a3-b3, a3
+		a4, b4 = v+c4*a4-b4, a4
+		a5, b5 = v+c5*a5-b5, a5
+		a6, b6 = v+c6*a6-b6, a6
+	}
+	rhs[0] = total
+	a, b := [...]float64{0, a1, a2, a3, a4, a5, a6}, [...]float64{0, b1, b2, b3, b4, b5, b6}
+	one := unit(last)
+	at := one
+	for k := 1; k <= harmonics; k++ {
+		w := turn[2*k]
+		re, im := a[k]-w[0]*b[k], w[1]*b[k]
+		rhs[k], rhs[harmonics+k] = re*at[0]+im*at[1], re*at[1]-im*at[0]
+		at = rotate(at, one)
+	}
+	return sum
+}
+
+// equalStep returns the step of times t, or 0 where they are not equally spaced but for
+// rounding.
+func equalStep(t []float64) float64 {
+	n := len(t)
+	if n < 3 {
+		return 0
+	}
+	span := t[n-1] - t[0]
+	step := span / float64(n-1)
+	for i, u := range t {
+		if !(math.Abs(u-t[0]-float64(i)*step) <= equalSteps*step) {
+			return 0
+		}
+	}
+	return step
 }
 
 // peaks writes the angles per time of the highest peaks of the periodogram of
@@ -236,12 +314,13 @@ func (s *cycle) fit(mem *arena, t, y []float64, theta float64) (float64, process
 		mean += v
 	}
 	mean /= float64(len(sy))
+	even := equalStep(st)
 	best, pick, noise := math.Inf(-1), theta, seriesNoises[1]
 	var gram, work seriesFactor
 	var rhs, coef [2*harmonics + 1]float64
 	try := func(theta float64) bool {
 		s.theta = theta
-		square := s.products(st, sy, mean, &gram, &rhs)
+		square := s.products(st, sy, even, mean, &gram, &rhs)
 		found := false
 		for _, r := range seriesNoises {
 			work, coef = gram, rhs
@@ -279,7 +358,7 @@ func (s *cycle) fit(mem *arena, t, y []float64, theta float64) (float64, process
 // ones where k is nil. It returns those.
 func (s *cycle) posterior(mem *arena, t, y []float64, mean, noise float64, k *process25) process25 {
 	var gram seriesFactor
-	s.products(t, y, mean, &gram, &s.coef)
+	s.products(t, y, equalStep(t), mean, &gram, &s.coef)
 	gram.solve(noise, &s.coef)
 	s.coef[0] += mean
 	rest := mem.raw(len(t))

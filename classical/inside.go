@@ -30,7 +30,7 @@ func (s *cycle) series(t float64) (v, r float64) {
 	if s.theta == 0 {
 		return v, 0
 	}
-	var x, z [2*harmonics + 1]float64
+	var x, z [harmonics + 1]float64
 	z[1], x[1] = math.Sincos(s.theta * (t - s.centre))
 	multiples(&x, &z)
 	for k := 1; k <= harmonics; k++ {
@@ -44,7 +44,7 @@ func (s *cycle) series(t float64) (v, r float64) {
 // multiples fills cosines x and sines z of the multiples 2 to 6 of an angle, from those of the
 // angle itself in x[1], z[1]. Each is a product of two of about half its order, so that they
 // do not wait for one another.
-func multiples(x, z *[2*harmonics + 1]float64) {
+func multiples(x, z *[harmonics + 1]float64) {
 	x1, z1 := x[1], z[1]
 	x2, z2 := x1*x1-z1*z1, 2*x1*z1
 	x3, z3 := x2*x1-z2*z1, x2*z1+z2*x1
@@ -53,14 +53,6 @@ func multiples(x, z *[2*harmonics + 1]float64) {
 	x[4], z[4] = x2*x2-z2*z2, 2*x2*z2
 	x[5], z[5] = x3*x2-z3*z2, x3*z2+z3*x2
 	x[6], z[6] = x3*x3-z3*z3, 2*x3*z3
-}
-
-// furtherMultiples goes on with 7 to 12.
-func furtherMultiples(x, z *[2*harmonics + 1]float64) {
-	x6, z6 := x[6], z[6]
-	for k := 1; k <= harmonics; k++ {
-		x[6+k], z[6+k] = x6*x[k]-z6*z[k], x6*z[k]+z6*x[k]
-	}
 }
 
 // at returns value and rate at time t.
@@ -107,21 +99,22 @@ func (s *cycle) products(t, y []float64, step, mean float64, gram *seriesFactor,
 // their products with y-mean, to rhs. It returns the sum of squares of y-mean.
 func (s *cycle) sums(t, y []float64, mean float64, c, d, rhs *[2*harmonics + 1]float64) float64 {
 	sum := 0.0
-	var x, z [2*harmonics + 1]float64
+	var x, z [harmonics + 1]float64
 	for i, u := range t {
 		z[1], x[1] = math.Sincos(s.theta * (u - s.centre))
 		multiples(&x, &z)
-		furtherMultiples(&x, &z)
 		v := y[i] - mean
 		sum += v * v
 		rhs[0] += v
+		x6, z6 := x[harmonics], z[harmonics]
 		for k := 1; k <= harmonics; k++ {
-			rhs[k] += x[k] * v
-			rhs[harmonics+k] += z[k] * v
-		}
-		for k := 1; k < len(c); k++ {
-			c[k] += x[k]
-			d[k] += z[k]
+			xk, zk := x[k], z[k]
+			c[k] += xk
+			d[k] += zk
+			c[harmonics+k] += x6*xk - z6*zk
+			d[harmonics+k] += x6*zk + z6*xk
+			rhs[k] += xk * v
+			rhs[harmonics+k] += zk * v
 		}
 	}
 	return sum

@@ -24,8 +24,8 @@ type SessionOptions struct {
 	// before them, as long as
 	//
 	//   - n is at most Hold times the number of rows that were encoded,
-	//   - the values observed in them lie within 4 predicted scales of the
-	//     forecast, as far as that is positive,
+	//   - the values observed in them lie within 4 times the root of the sum of squares of
+	//     the predicted scale and the noise found in the channel of that forecast,
 	//   - none came late, among the rows that were encoded, or at a channel that
 	//     had no observation,
 	//   - no time asked lies before the rows that were encoded, nor beyond the
@@ -42,7 +42,7 @@ type SessionOptions struct {
 }
 
 // maxHold bounds SessionOptions.Hold, and surprise is the distance from the
-// forecast, in predicted scales, at which a row makes an encoding too old.
+// forecast, in deviations expected of a row, at which it makes an encoding too old.
 const (
 	maxHold  = .25
 	surprise = 4
@@ -293,9 +293,16 @@ func (s *Session) surprises(t []float64, row []float64) bool {
 	e.order = append(e.order[:0], 0)
 	e.answer(&s.check, t, e.order)
 	for c, v := range row {
-		// A channel without an observation so far has NaN here.
-		if v == v && !(math.Abs(v-s.check.Mean[0][c]) <= surprise*s.check.Scale[0][c]) {
-			return true
+		if v == v && s.check.Mean[0][c] != s.check.Mean[0][c] {
+			return true // a channel without an observation so far
+		}
+	}
+	for j, c := range e.live {
+		if v := row[c]; v == v {
+			noise := e.sys.half[j] * math.Pow(10, e.sys.noise[j])
+			if !(math.Abs(v-s.check.Mean[0][c]) <= surprise*math.Hypot(s.check.Scale[0][c], noise)) {
+				return true
+			}
 		}
 	}
 	for j, c := range e.live {

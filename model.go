@@ -126,6 +126,7 @@ type engine struct {
 	encoded  bool    // whether enc holds the series in its present direction
 	hold     float64 // see SessionOptions
 	asked    float64 // end that the encoding was made for
+	news     []news  // per live channel, while the encoding is held over new rows
 
 	guide, guideRate  [guideSlots]float64
 	edges, scales     []float64             // [rows, windows, 2]: state and log scale of the error at the edges
@@ -199,7 +200,7 @@ func (e *engine) forecast(s Series, at []float64, f *Forecast, segments bool) er
 // load takes the rows and channels of a valid series that hold observations,
 // with the rule made of its constraints.
 func (e *engine) load(s Series, r *rule) error {
-	e.encoded, e.rule = false, r
+	e.encoded, e.rule, e.news = false, r, e.news[:0]
 	e.channels = s.Channels()
 	e.live = e.live[:0]
 	for c := range e.channels {
@@ -312,6 +313,7 @@ func (e *engine) ask(at []float64, f *Forecast, segments bool) error {
 			e.segments(f, true)
 		}
 	}
+	e.correct(f, at)
 	if e.rule != nil {
 		f.constrain()
 	}

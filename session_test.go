@@ -350,6 +350,205 @@ func TestSessionHolds(t *testing.T) {
 	})
 }
 
+// deviating is holding with rows that lie share predicted scales over or under what the
+// session expects, by turns.
+func deviating(t testing.TB, m *Model, opt SessionOptions, s Series, share float64) (*Session, func()) {
+	sess, err := m.NewSessionWith(opt)
+	require.NoError(t, err)
+	observe(t, sess, s)
+	next := s.Times[len(s.Times)-1]
+	var f Forecast
+	n := 0
+	return sess, func() {
+		n++
+		next += .1
+		require.NoError(t, sess.ForecastInto(&f, []float64{next, next + 4}))
+		row := make([]float64, len(f.Mean[0]))
+		for c, v := range f.Mean[0] {
+			row[c] = v + share*float64(1-(n+c)/3%2*2)*f.Scale[0][c]
+		}
+		row[n%7%len(row)] = math.NaN()
+		require.NoError(t, sess.Observe(next, row))
+	}
+}
+
+func TestSessionCorrects(t *testing.T) {
+	m := smallModel(t)
+	s := sine(80, 2)
+	last := s.Times[79]
+	opt := SessionOptions{Hold: .1} // 8 rows
+	horizon := []float64{last + 6}
+
+	t.Run("by the new rows", func(t *testing.T) {
+		sess, err := m.NewSessionWith(opt)
+		require.NoError(t, err)
+		observe(t, sess, s)
+		var f, plain, wide Forecast
+		require.NoError(t, sess.ForecastInto(&plain, append([]float64{last + .1, last + .2}, horizon...)))
+		miss := [2]float64{1.5 * plain.Scale[1][0], -1.2 * plain.Scale[1][1]}
+		var at []float64
+		for i := range 400 {
+			at = append(at, last-.1+.01*float64(i))
+		}
+		at = append(at, horizon...)
+		require.NoError(t, sess.ForecastInto(&plain, at))
+		for i := range 2 {
+			now := last + .1*float64(i+1)
+			require.NoError(t, sess.ForecastInto(&wide, []float64{now, horizon[0]}))
+			row := []float64{0, 0}
+			for c := range row {
+				row[c] = plain.Mean[10*(i+2)][c] + miss[c]*float64(i+1)/2
+			}
+			require.NoError(t, sess.Observe(now, row))
+		}
+		require.NoError(t, sess.ForecastInto(&f, at))
+		require.Equal(t, 2, sess.fresh)
+		for c := range 2 {
+			change := func(i int) float64 { return f.Mean[i][c] - plain.Mean[i][c] }
+			for i, at := range at {
+				if at <= last {
+					require.Equal(t, plain.Mean[i][c], f.Mean[i][c], "a time that was encoded")
+				}
+				require.Equal(t, plain.Scale[i][c], f.Scale[i][c])
+			}
+			require.InDelta(t, miss[c], change(30), .2*math.Abs(miss[c]), "at the latest row")
+			require.Less(t, math.Abs(change(len(at)-1)), .01*math.Abs(miss[c]), "far ahead")
+			for i := 1; i+2 < len(at); i++ {
+				// The change is continuous, and its rate that of the change.
+				got := f.Rate[i][c] - plain.Rate[i][c]
+				if math.Abs(at[i]-last) > .02 && math.Abs(at[i]-last-.2) > .02 {
+					require.InDelta(t, (change(i+1)-change(i-1))/.02, got, .02*math.Abs(miss[c])/.1, "at %v", at[i])
+				}
+				require.Less(t, math.Abs(change(i+1)-change(i)), .4*math.Abs(miss[c]))
+			}
+		}
+	})
+	t.Run("as a Gaussian process", func(t *testing.T) {
+		// The dense form of the same process: Matern 3/2 given that error and rate were zero
+		// at time zero.
+		cov := func(s, t float64) float64 {
+			d := math.Abs(s - t)
+			return (1+d)*math.Exp(-d) - ((1+s)*(1+t)+s*t)*math.Exp(-s-t)
+		}
+		const half, noise, scale, unit = 5., .02, .3, .75 * 2
+		e := &engine{width: 2, times: []float64{3}, live: []int{0}}
+		e.sys.half, e.sys.noise = []float64{half}, []float64{math.Log10(noise)}
+		e.startNews()
+		times, miss := []float64{3.4, 3.5, 4.9, 6}, []float64{.2, -.1, .7, .4}
+		for i, at := range times {
+			e.learn(0, at, miss[i], scale)
+		}
+		n := len(times)
+		v := newsSpread * newsSpread * scale * scale
+		a, w := make([][]float64, n), append([]float64(nil), miss...)
+		for i := range a {
+			a[i] = make([]float64, n)
+			for j := range a {
+				a[i][j] = v * cov((times[i]-3)/unit, (times[j]-3)/unit)
+			}
+			a[i][i] += noise*half*noise*half + newsFloor*newsFloor*scale*scale
+		}
+		for k := range n { // elimination
+			for i := k + 1; i < n; i++ {
+				q := a[i][k] / a[k][k]
+				for j := k; j < n; j++ {
+					a[i][j] -= q * a[k][j]
+				}
+				w[i] -= q * w[k]
+			}
+		}
+		for i := n - 1; i >= 0; i-- {
+			for j := i + 1; j < n; j++ {
+				w[i] -= a[i][j] * w[j]
+			}
+			w[i] /= a[i][i]
+		}
+		mean := func(at float64) (v0 float64) {
+			for i := range n {
+				v0 += v * cov((at-3)/unit, (times[i]-3)/unit) * w[i]
+			}
+			return v0
+		}
+		at := []float64{6, 6.01, 7, 9, 20, 1e6}
+		var f Forecast
+		f.shape(at, 1)
+		for i := range at {
+			f.Mean[i][0], f.Rate[i][0] = 1, 2
+		}
+		e.correct(&f, at)
+		for i, at := range at {
+			require.InDelta(t, mean(at), f.Mean[i][0]-1, 1e-12)
+			if i > 0 {
+				require.InDelta(t, (mean(at+1e-4)-mean(at-1e-4))/2e-4, f.Rate[i][0]-2, 1e-7)
+			}
+		}
+	})
+	t.Run("within the constraints", func(t *testing.T) {
+		s := sine(80, 2) // values -7 to 13
+		rule := Constraints{Lower: []float64{-7.5, math.Inf(-1)}, Weights: []float64{1, 1}, Total: 6, Tolerance: []float64{1e-9, 1e-9}}
+		for i := range s.Values {
+			s.Values[i][1] = 6 - s.Values[i][0]
+		}
+		sess, err := m.NewSessionWith(opt)
+		require.NoError(t, err)
+		observe(t, sess, s)
+		require.NoError(t, sess.Constrain(&rule))
+		var f Forecast
+		at := []float64{0, 0, 0, 0, horizon[0]}
+		corrected := 0
+		for i := range 60 {
+			now := last + .1*float64(i+1)
+			for k := range 4 {
+				at[k] = now + .05*float64(k)
+			}
+			at[4] = now + 6
+			require.NoError(t, sess.ForecastInto(&f, at))
+			if sess.fresh > 0 && sess.e.news[0].z0 != 0 {
+				corrected++
+			}
+			for k := range at {
+				require.InDelta(t, 6, f.Mean[k][0]+f.Mean[k][1], 1e-12)
+				require.InDelta(t, 0, f.Rate[k][0]+f.Rate[k][1], 1e-10)
+				require.GreaterOrEqual(t, f.Mean[k][0], -7.5)
+			}
+			v := max(f.Mean[0][0]+f.Scale[0][0]*float64(i%3-1), -7.5)
+			require.NoError(t, sess.Observe(now, []float64{v, 6 - v}))
+		}
+		require.Greater(t, corrected, 20)
+	})
+	t.Run("the same through a saved state and late rows", func(t *testing.T) {
+		at := []float64{0, 0, 0, 0}
+		sess, deviate := deviating(t, m, SessionOptions{Hold: .1, Rows: 80}, s, .8)
+		var f, want Forecast
+		corrected := 0
+		for i := range 40 {
+			deviate()
+			now := sess.times[len(sess.times)-1]
+			if i%3 == 2 && sess.fresh > 1 {
+				k := len(sess.times) - 2
+				require.NoError(t, sess.Observe((sess.times[k]+now)/2, sess.rows[k]))
+			}
+			state, err := sess.MarshalBinary()
+			require.NoError(t, err)
+			restored := m.NewSession()
+			require.NoError(t, restored.UnmarshalBinary(state))
+			for k, d := range []float64{-.12, .01, .5, 4} {
+				at[k] = now + d
+			}
+			require.NoError(t, restored.ForecastInto(&want, at))
+			require.NoError(t, sess.ForecastInto(&f, at))
+			requireSame(t, &want, &f)
+			require.Equal(t, want.Rate, f.Rate)
+			require.Equal(t, restored.fresh, sess.fresh)
+			if sess.fresh > 0 {
+				require.Equal(t, restored.e.news, sess.e.news)
+				corrected++
+			}
+		}
+		require.Greater(t, corrected, 20)
+	})
+}
+
 func TestSessionState(t *testing.T) {
 	m := smallModel(t)
 	for name, s := range map[string]Series{"empty": {}, "some": sine(60, 3), "full": sine(MaxSessionRows+7, 2)} {

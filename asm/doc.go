@@ -8,11 +8,10 @@
 // Every kernel has a readable Go body (the reference, compiled everywhere) and
 // assembly bodies: AVX2 with FMA on amd64, NEON on arm64, and AVX-512 where it
 // pays; the float64 kernels have AVX2 only, NEON leaves the states of the closed
-// form to Go, and the product with integers has a body for AVX-512 VNNI alone: by the
-// count of instructions AVX2 and the baseline of NEON would gain nothing over float32
-// ([HasInt8] says where it pays). The exported function checks the lengths once and picks the body. The
+// form to Go, and the product with integers has bodies for AVX-512 VNNI, AVX2, NEON and the
+// dot products of ARMv8.2 ([HasInt8] says where it pays). The exported function checks the lengths once and picks the body. The
 // build tag noasm removes the assembly; GODEBUG=cpu.avx2=off (or cpu.fma=off)
-// switches it off at start, cpu.avx512f=off its widest bodies, cpu.avx512vnni=off those for integers, cpu.asimd=off NEON (where
+// switches it off at start, cpu.avx512f=off its widest bodies, cpu.avx512vnni=off those for integers, cpu.asimddp=off dot products of NEON, cpu.asimd=off NEON (where
 // Go's runtime warns that it does not know the name). [Tier] tells which one runs. The
 // package is exported for the engine's own use and carries no promise of stability.
 //

@@ -135,63 +135,87 @@ func TestNeonMacros(t *testing.T) {
 	source, object := filepath.Join(dir, "all_arm64.s"), filepath.Join(dir, "all.o")
 	require.NoError(t, os.WriteFile(source, []byte(text+"\tRET\n"), 0o600))
 	run("tool", "asm", "-p", "all", "-I", here, "-I", filepath.Join(strings.TrimSpace(root), "pkg", "include"), "-o", object, source)
+	// The disassembler of Go 1.26 does not know this one: the encodings of LLVM's assembler.
+	newer := map[string]string{
+		"sdot v21.4s, v10.16b, v31.4b[0]": "4f9fe155", "sdot v10.4s, v21.16b, v0.4b[0]": "4f80e2aa",
+		"sdot v21.4s, v10.16b, v31.4b[1]": "4fbfe155", "sdot v10.4s, v21.16b, v0.4b[1]": "4fa0e2aa",
+		"sdot v21.4s, v10.16b, v31.4b[2]": "4f9fe955", "sdot v10.4s, v21.16b, v0.4b[2]": "4f80eaaa",
+		"sdot v21.4s, v10.16b, v31.4b[3]": "4fbfe955", "sdot v10.4s, v21.16b, v0.4b[3]": "4fa0eaaa",
+	}
 	// Lines of words hold: place, address, word, Go's syntax // the manual's syntax.
-	code := regexp.MustCompile(`(?m)^\s+all_arm64\.s:(\d+)\s+0x[0-9a-f]+\s+[0-9a-f]{8}\s.*// (.*?)\s*$`)
+	code := regexp.MustCompile(`(?m)^\s+all_arm64\.s:(\d+)\s+0x[0-9a-f]+\s+([0-9a-f]{8})\s+(?:\?|.*// (.*?))\s*$`)
 	found := code.FindAllStringSubmatch(run("tool", "objdump", "-gnu", object), -1)
 	require.GreaterOrEqual(t, len(found), len(calls), "instructions disassembled")
 	for i, c := range calls {
 		var got []string
 		for _, f := range found {
-			if f[1] == strconv.Itoa(i+4) {
-				got = append(got, f[2])
+			if f[1] != strconv.Itoa(i+4) {
+				continue
 			}
+			if newer[want[i]] == f[2] {
+				f[3] = want[i]
+			}
+			got = append(got, f[3])
 		}
 		require.Equal(t, []string{want[i]}, got, c)
 	}
 }
 
-// The inner loop of the NEON product: 82 instructions for 512 operations, 64 of them
-// multiply-adds of four lanes. What else it does is 16 loads and two of the loop.
-func TestNeonGemmInstructions(t *testing.T) {
+// The inner loops of the NEON products. In float32: 82 instructions for 256 multiply-adds,
+// 64 of them multiply-adds of four lanes; what else it does is 16 loads and two of the loop.
+// With integer weights: 66 for 256, 32 of them multiplications of eight bytes, and with dot
+// products 90 for 1024, 64 of them of 16 bytes. HasInt8 rests on these counts.
+func TestNeonLoops(t *testing.T) {
 	run := goTool(t)
-	text, err := os.ReadFile("gemm_arm64.s")
-	require.NoError(t, err)
-	// In place of the header that the compiler writes: any offsets do.
-	dir, header := t.TempDir(), ""
-	for _, field := range regexp.MustCompile(`\bgemmArgs_\w+`).FindAllString(string(text), -1) {
-		if line := "#define " + field + " 8\n"; !strings.Contains(header, line) {
-			header += line
-		}
-	}
-	require.NoError(t, os.WriteFile(filepath.Join(dir, "go_asm.h"), []byte(header), 0o600))
-	object := filepath.Join(dir, "gemm.o")
-	run("tool", "asm", "-p", "asm", "-I", ".", "-I", dir, "-I", filepath.Join(strings.TrimSpace(run("env", "GOROOT")), "pkg", "include"), "-o", object, "gemm_arm64.s")
-	line := regexp.MustCompile(`(?m)^\s+gemm_arm64\.s:\d+\s+0x[0-9a-f]+\s+([0-9a-f]{8})\s+(.*?)\s*$`)
-	loop := regexp.MustCompile(`^BGE -(\d+)\(PC\)$`) // the only one that runs while steps are left
-	var words []uint64
-	found := false
-	for _, m := range line.FindAllStringSubmatch(run("tool", "objdump", "-s", `\.gemmNEONx8$`, object), -1) {
-		w, err := strconv.ParseUint(m[1], 16, 32)
+	for _, c := range []struct {
+		file, function, branch   string
+		instructions, arithmetic int
+		mask, word               uint64
+	}{
+		{"gemm", "gemmNEONx8", "BGE", 82, 64, 0xffc0f400, 0x4f801000},   // fmla v.4s, v.4s, v.s[i]
+		{"int8", "int8TileNEON", "BNE", 66, 32, 0xbfe0b000, 0x0e208000}, // smull, smlal v.8h, v.8b, v.8b, and of the upper half
+		{"int8", "int8TileDot", "BNE", 90, 64, 0xffc0f400, 0x4f80e000},  // sdot v.4s, v.16b, v.4b[i]
+	} {
+		source := c.file + "_arm64.s"
+		text, err := os.ReadFile(source)
 		require.NoError(t, err)
-		words = append(words, w)
-		back := loop.FindStringSubmatch(m[2])
-		if back == nil {
-			continue
-		}
-		require.False(t, found, "one such loop")
-		found = true
-		n, err := strconv.Atoi(back[1])
-		require.NoError(t, err)
-		require.Equal(t, 82, n+1, "instructions of the loop")
-		multiplyAdds := 0
-		for _, w := range words[len(words)-n-1:] {
-			if w&0xffc0f400 == 0x4f801000 { // fmla v.4s, v.4s, v.s[i]
-				multiplyAdds++
+		// In place of the header that the compiler writes: any offsets do.
+		dir, header := t.TempDir(), ""
+		for _, field := range regexp.MustCompile(`\b(gemm|int8)Args_\w+`).FindAllString(string(text), -1) {
+			if line := "#define " + field + " 8\n"; !strings.Contains(header, line) {
+				header += line
 			}
 		}
-		require.Equal(t, 64, multiplyAdds)
+		require.NoError(t, os.WriteFile(filepath.Join(dir, "go_asm.h"), []byte(header), 0o600))
+		object := filepath.Join(dir, "loop.o")
+		run("tool", "asm", "-p", "asm", "-I", ".", "-I", dir, "-I", filepath.Join(strings.TrimSpace(run("env", "GOROOT")), "pkg", "include"), "-o", object, source)
+		line := regexp.MustCompile(`(?m)^\s+\w+_arm64\.s:\d+\s+0x[0-9a-f]+\s+([0-9a-f]{8})\s+(.*?)\s*$`)
+		loop := regexp.MustCompile(`^` + c.branch + ` -(\d+)\(PC\)$`) // the only one that runs while steps are left
+		var words []uint64
+		found := false
+		for _, m := range line.FindAllStringSubmatch(run("tool", "objdump", "-s", `\.`+c.function+`$`, object), -1) {
+			w, err := strconv.ParseUint(m[1], 16, 32)
+			require.NoError(t, err)
+			words = append(words, w)
+			back := loop.FindStringSubmatch(m[2])
+			if back == nil {
+				continue
+			}
+			require.False(t, found, "%s: one such loop", c.function)
+			found = true
+			n, err := strconv.Atoi(back[1])
+			require.NoError(t, err)
+			require.Equal(t, c.instructions, n+1, "instructions of the loop of %s", c.function)
+			arithmetic := 0
+			for _, w := range words[len(words)-n-1:] {
+				if w&c.mask == c.word {
+					arithmetic++
+				}
+			}
+			require.Equal(t, c.arithmetic, arithmetic, c.function)
+		}
+		require.True(t, found, "loop of %s", c.function)
 	}
-	require.True(t, found, "loop of gemmNEONx8")
 }
 
 // Encodings outside the header would escape the test above.

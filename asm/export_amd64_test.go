@@ -19,3 +19,15 @@ func eachTier(t testing.TB, f func(tier string)) {
 	f(Tier())
 	useSIMD, useAVX512 = simd, wide
 }
+
+// eachInt8 is eachTier for the product with integers, whose bodies are more.
+func eachInt8(t testing.TB, f func(tier string)) {
+	vnni := hasVNNI
+	t.Cleanup(func() { hasVNNI = vnni })
+	eachTier(t, f)
+	if vnni && useAVX512 {
+		hasVNNI = false
+		f(Tier() + " without VNNI")
+	}
+	hasVNNI = vnni
+}

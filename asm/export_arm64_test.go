@@ -15,3 +15,15 @@ func eachTier(t testing.TB, f func(tier string)) {
 	f(Tier())
 	useSIMD = simd
 }
+
+// eachInt8 is eachTier for the product with integers, whose bodies are more.
+func eachInt8(t testing.TB, f func(tier string)) {
+	dot := hasDot
+	t.Cleanup(func() { hasDot = dot })
+	if dot && useSIMD {
+		f(Tier() + " with dot products")
+	}
+	hasDot = false
+	eachTier(t, f)
+	hasDot = dot
+}

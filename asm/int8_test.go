@@ -1,6 +1,7 @@
 package asm
 
 import (
+	"encoding/binary"
 	"fmt"
 	"math"
 	"math/rand/v2"
@@ -44,10 +45,14 @@ func int8Reference(m, n, k int, a []float32, lda int, codes []int8, scale []floa
 func TestGemmInt8(t *testing.T) {
 	r := rand.New(rand.NewPCG(31, 32))
 	sizes := [][3]int{{192, 96, 96}, {5, 288, 96}, {1, 1, 1}, {13, 33, 17}, {12, 32, 16}, {25, 31, 200}, {7, 65, 15}, {30, 100, 97}, {3, 16, 1000}}
+	for n := 1; n <= 66; n++ { // every tail of a panel, every tail of a row
+		sizes = append(sizes, [3]int{1 + n%9, n, 1 + (5*n)%67})
+	}
+	sizes = append(sizes, [3]int{9, 41, 600}) // deep enough to be cut on NEON
 	for m := 1; m <= 27; m++ {
 		sizes = append(sizes, [3]int{m, 1 + r.IntN(70), 1 + r.IntN(70)})
 	}
-	eachTier(t, func(tier string) {
+	eachInt8(t, func(tier string) {
 		for _, d := range sizes {
 			m, n, k := d[0], d[1], d[2]
 			what := fmt.Sprintf("%s %v", tier, d)
@@ -56,7 +61,7 @@ func TestGemmInt8(t *testing.T) {
 			pk, pn := p.Size()
 			require.Equal(t, []int{k, n}, []int{pk, pn})
 			lda, ldc := k+r.IntN(3), n+r.IntN(3)
-			a := fill(r, make([]float32, m*lda))
+			a := fill(r, make([]float32, m*lda+3)[r.IntN(4):])
 			c, check := guarded((m-1)*ldc+n, r.IntN(4))
 			want := int8Reference(m, n, k, a, lda, codes, scale)
 			GemmInt8(m, a, lda, p, c, ldc, nil)
@@ -88,7 +93,7 @@ func TestGemmInt8Epilogue(t *testing.T) {
 	codes, scale := randomInt8(r, n, k)
 	p := PackInt8(n, k, codes, scale)
 	a, bias, residual := fill(r, make([]float32, m*k)), fill(r, make([]float32, n)), fill(r, make([]float32, m*n))
-	eachTier(t, func(tier string) {
+	eachInt8(t, func(tier string) {
 		plain, got := make([]float32, m*n), make([]float32, m*n)
 		GemmInt8(m, a, k, p, plain, n, nil)
 		GemmInt8(m, a, k, p, got, n, &Epilogue{Bias: bias, Act: ActTanh, Residual: residual, LDR: n})
@@ -107,7 +112,7 @@ func TestGemmInt8Special(t *testing.T) {
 	const n, k = 40, 24
 	codes, scale := randomInt8(r, n, k)
 	p := PackInt8(n, k, codes, scale)
-	eachTier(t, func(tier string) {
+	eachInt8(t, func(tier string) {
 		a := fill(r, make([]float32, 7*k))
 		a[1*k+23], a[2*k+3], a[3*k+9] = nan32, inf32, -inf32
 		clear(a[4*k : 5*k])
@@ -141,6 +146,75 @@ func TestGemmInt8Special(t *testing.T) {
 	require.Panics(t, func() { GemmInt8(2, make([]float32, 2*k), k, p, make([]float32, 2*n-1), n, nil) })
 }
 
+// The greatest sums that there are: every code and every rounded element at an end of its
+// range, the code -128 included.
+func TestGemmInt8Extremes(t *testing.T) {
+	const m, n = 13, 45
+	for _, k := range []int{1, 16, 96, 8192} {
+		for _, code := range []int8{-128, -127, 127} {
+			codes, scale := make([]int8, k*n), make([]float32, n)
+			a := make([]float32, m*k)
+			for i := range codes {
+				codes[i] = code
+			}
+			for i := range scale {
+				scale[i] = 1
+			}
+			for i := range a {
+				a[i] = 1 - 2*float32(i/k%2)
+			}
+			p := PackInt8(n, k, codes, scale)
+			want := int8Reference(m, n, k, a, k, codes, scale)
+			eachInt8(t, func(tier string) {
+				c := make([]float32, m*n)
+				GemmInt8(m, a, k, p, c, n, nil)
+				require.Equal(t, want, c, "%s, k = %d, code %d", tier, k, code)
+			})
+		}
+	}
+}
+
+// FuzzGemmInt8 tries shapes, strides and bit patterns: all bodies must agree with the
+// reference bit for bit, NaN apart.
+func FuzzGemmInt8(f *testing.F) {
+	f.Add(uint8(3), uint8(17), uint8(9), uint8(2), uint64(1), []byte{0, 0, 192, 127, 1, 0, 0, 0})
+	f.Add(uint8(13), uint8(70), uint8(65), uint8(0), uint64(2), []byte{255, 255, 127, 127, 0, 0, 128, 255})
+	f.Add(uint8(26), uint8(33), uint8(16), uint8(1), uint64(3), []byte(nil))
+	f.Fuzz(func(t *testing.T, mm, nn, kk, pad uint8, seed uint64, wild []byte) {
+		r := rand.New(rand.NewPCG(seed, 0))
+		m, n, k := 1+int(mm%40), 1+int(nn%100), 1+int(kk%120)
+		lda, ldc := k+int(pad%5), n+int(pad/5%5)
+		codes, scale := randomInt8(r, n, k)
+		codes[r.IntN(len(codes))] = -128
+		a := fill(r, make([]float32, m*lda))
+		for i := 0; 4*i+4 <= len(wild); i++ {
+			a[r.IntN(len(a))] = math.Float32frombits(binary.LittleEndian.Uint32(wild[4*i:]))
+		}
+		p := PackInt8(n, k, codes, scale)
+		var want []float32
+		run := func(tier string) []float32 {
+			c, check := guarded((m-1)*ldc+n, int(pad%4))
+			for i := range c {
+				c[i] = 5
+			}
+			GemmInt8(m, a, lda, p, c, ldc, nil)
+			check(t, tier)
+			for i, v := range c {
+				if v != v {
+					c[i] = -777
+				}
+			}
+			return c
+		}
+		eachInt8(t, func(tier string) {
+			if want == nil {
+				want = run(tier)
+			}
+		})
+		eachInt8(t, func(tier string) { require.Equal(t, want, run(tier), "%s %d x %d x %d", tier, m, n, k) })
+	})
+}
+
 func TestGemmInt8AllocatesNothing(t *testing.T) {
 	if raceEnabled {
 		t.Skip("the race detector drops pooled memory")
@@ -164,7 +238,7 @@ func BenchmarkInt8(b *testing.B) {
 			"float32": func() { GemmPacked(m, a, k, floats, c, n, false, nil) },
 		} {
 			b.Run(fmt.Sprintf("%dx%dx%d/%s", m, n, k, name), func(b *testing.B) {
-				if name == "int8" && !HasInt8() {
+				if name == "int8" && !useSIMD {
 					b.Skip("no kernel for this processor")
 				}
 				for b.Loop() {

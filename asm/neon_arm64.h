@@ -144,6 +144,12 @@
 // Integers.
 #define VSMAX_S4(m, n, d) WORD $(0x4EA06400 | (m)<<16 | (n)<<5 | (d))          // smax vd.4s, vn.4s, vm.4s
 #define VSMIN_S4(m, n, d) WORD $(0x4EA06C00 | (m)<<16 | (n)<<5 | (d))          // smin vd.4s, vn.4s, vm.4s
+#define VSMULL_H8(m, n, d) WORD $(0x0E20C000 | (m)<<16 | (n)<<5 | (d))         // smull vd.8h, vn.8b, vm.8b
+#define VSMULL2_H8(m, n, d) WORD $(0x4E20C000 | (m)<<16 | (n)<<5 | (d))        // smull2 vd.8h, vn.16b, vm.16b
+#define VSMLAL_H8(m, n, d) WORD $(0x0E208000 | (m)<<16 | (n)<<5 | (d))         // smlal vd.8h, vn.8b, vm.8b
+#define VSMLAL2_H8(m, n, d) WORD $(0x4E208000 | (m)<<16 | (n)<<5 | (d))        // smlal2 vd.8h, vn.16b, vm.16b
+#define VSADALP_S4(n, d) WORD $(0x4E606800 | (n)<<5 | (d))                     // sadalp vd.4s, vn.8h
+#define VSDOT_S4_LANE(m, i, n, d) WORD $(0x4F80E000 | (m)<<16 | ((i)&1)<<21 | ((i)>>1)<<11 | (n)<<5 | (d)) // sdot vd.4s, vn.16b, vm.4b[i]
 #define VMUL_S4(m, n, d) WORD $(0x4EA09C00 | (m)<<16 | (n)<<5 | (d))           // mul vd.4s, vn.4s, vm.4s
 #define VMLA_S4(m, n, d) WORD $(0x4EA09400 | (m)<<16 | (n)<<5 | (d))           // mla vd.4s, vn.4s, vm.4s
 #define VMLS_S4(m, n, d) WORD $(0x6EA09400 | (m)<<16 | (n)<<5 | (d))           // mls vd.4s, vn.4s, vm.4s

@@ -115,7 +115,7 @@ func TestInt8PageEnd(t *testing.T) {
 		codes, scale := randomInt8(r, n, k)
 		p := PackInt8(n, k, codes, scale)
 		a, c := atPageEnd(t, r, m*k), atPageEnd(t, r, m*n)
-		eachTier(t, func(tier string) {
+		eachInt8(t, func(tier string) {
 			what := fmt.Sprintf("%s %v", tier, d)
 			defer onFault(t, &what)()
 			GemmInt8(m, a, k, p, c, n, nil)

@@ -188,3 +188,13 @@ func pairsSumsSIMD(a *pairsArgs)
 
 //go:noescape
 func pairsSumsFarSIMD(a *pairsArgs)
+
+// The vector bodies of int8RowGo: the greatest magnitude of x, as its bits, and the rounding
+// of x*inv to q, in the layout of int8TileSIMD, which returns the sum. n is a positive
+// multiple of 16.
+
+//go:noescape
+func int8TopSIMD(x *float32, n int) uint32
+
+//go:noescape
+func int8RoundSIMD(q *int8, x *float32, n int, inv float32) int32

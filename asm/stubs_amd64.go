@@ -209,3 +209,16 @@ func tanh64AVX512(x *float64, n int, t *neuralTable)
 //
 //go:noescape
 func sin64AVX512(x *float64, n int, t *neuralTable) int
+// The product with integers by AVX2: tiles of up to 6 rows, elements of A in 16 bits.
+
+const (
+	int8Bytes = 2
+	hasDot    = false
+)
+
+func int8Tall() int { return 6 }
+
+func (*int8Scratch) tile(args *int8Args) { int8TileSIMD(args) }
+
+//go:noescape
+func int8TileSIMD(args *int8Args)

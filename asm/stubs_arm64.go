@@ -14,6 +14,10 @@ import (
 // tests.
 var useSIMD = cpu.ARM64.HasASIMD
 
+// hasDot selects the body with the dot products of ARMv8.2 (GODEBUG=cpu.asimddp=off). Written
+// only here and by tests.
+var hasDot = cpu.ARM64.HasASIMDDP
+
 const (
 	useAVX512 = false
 	hasVNNI   = false
@@ -75,3 +79,55 @@ func pairsStateSumsSIMD(a *pairsArgs) {
 }
 
 func pairsStateSumsFarSIMD(a *pairsArgs) { pairsStateSumsSIMD(a) }
+
+// The product with integers by NEON: tiles of up to 4 rows, or of 8 with dot products.
+
+const int8Bytes = 1
+
+func int8Tall() int {
+	if hasDot {
+		return 8
+	}
+	return 4
+}
+
+func int8TileSIMD(args *int8Args) {
+	if hasDot {
+		int8TileDot(args)
+	} else {
+		int8TileNEON(args)
+	}
+}
+
+// tile computes a tile; the bodies take whole vectors of 8 columns.
+func (s *int8Scratch) tile(args *int8Args) {
+	n, cs, c := args.n, args.cs, args.c
+	// Deep products are cut to 8 columns, for short calls.
+	step := int8Cols
+	if args.k > 128 {
+		step = 8
+	}
+	from, scale := args.b, args.scale
+	for j := 0; j < n&^7; j += step {
+		args.n = min(step, n&^7-j)
+		args.b = (*uint8)(unsafe.Add(unsafe.Pointer(from), 4*j))
+		args.scale = (*float32)(unsafe.Add(unsafe.Pointer(scale), 4*j))
+		args.c = (*float32)(unsafe.Add(unsafe.Pointer(c), 4*j))
+		int8TileSIMD(args)
+	}
+	if j := n &^ 7; j < n {
+		args.n, args.cs, args.c = 8, 4*8, &s.cut[0]
+		args.b = (*uint8)(unsafe.Add(unsafe.Pointer(from), 4*j))
+		args.scale = (*float32)(unsafe.Add(unsafe.Pointer(scale), 4*j))
+		int8TileSIMD(args)
+		for r := range args.rows {
+			copy(unsafe.Slice((*float32)(unsafe.Add(unsafe.Pointer(c), r*cs+4*j)), n-j), s.cut[8*r:])
+		}
+	}
+}
+
+//go:noescape
+func int8TileNEON(args *int8Args)
+
+//go:noescape
+func int8TileDot(args *int8Args)

@@ -6,6 +6,7 @@ const (
 	useSIMD   = false
 	useAVX512 = false
 	hasVNNI   = false
+	hasDot    = false
 	simdTier  = ""
 )
 
@@ -105,3 +106,10 @@ func pairsSumsSIMD(a *pairsArgs)         { panic(unreachable) }
 func pairsSumsFarSIMD(a *pairsArgs)      { panic(unreachable) }
 func pairsStateSumsSIMD(a *pairsArgs)    { panic(unreachable) }
 func pairsStateSumsFarSIMD(a *pairsArgs) { panic(unreachable) }
+
+const int8Bytes = 1
+
+func int8Tall() int                                               { panic(unreachable) }
+func (*int8Scratch) tile(*int8Args)                               { panic(unreachable) }
+func int8TopSIMD(x *float32, n int) uint32                        { panic(unreachable) }
+func int8RoundSIMD(q *int8, x *float32, n int, inv float32) int32 { panic(unreachable) }

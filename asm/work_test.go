@@ -58,6 +58,10 @@ func TestWorkPerCall(t *testing.T) {
 	})
 	// The product with integers: multiply-adds of a tile, elements of a row.
 	check("Int8", int8Rows*int8Cols*maxInt8Depth, 0.01)
+	check("Int8 by AVX2", 6*int8Cols*maxInt8Depth, 0.03)
+	check("Int8 by NEON, cut", 4*8*maxInt8Depth, 0.15)
+	check("Int8 by NEON", 4*int8Cols*4*128, 0.15)
+	check("Int8 by dot products, cut", 8*8*maxInt8Depth, 0.05)
 	check("Int8", maxInt8Depth, 1)
 	// Copies of a panel or a tile: elements.
 	check("Pack", 32*gemmKC, 3)

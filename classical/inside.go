@@ -30,15 +30,29 @@ func (s *cycle) series(t float64) (v, r float64) {
 	if s.theta == 0 {
 		return v, 0
 	}
-	sin, cos := math.Sincos(s.theta * (t - s.centre))
-	one, at := [2]float64{cos, sin}, [2]float64{1, 0}
+	var x, z [harmonics + 1]float64
+	z[1], x[1] = math.Sincos(s.theta * (t - s.centre))
+	multiples(&x, &z)
 	for k := 1; k <= harmonics; k++ {
-		at = rotate(at, one)
 		a, b := s.coef[k], s.coef[harmonics+k]
-		v += a*at[0] + b*at[1]
-		r += float64(k) * (b*at[0] - a*at[1])
+		v += a*x[k] + b*z[k]
+		r += float64(k) * (b*x[k] - a*z[k])
 	}
 	return v, r * s.theta
+}
+
+// multiples fills cosines x and sines z of the multiples 2 to 6 of an angle, from those of the
+// angle itself in x[1], z[1]. Each is a product of two of about half its order, so that they
+// do not wait for one another.
+func multiples(x, z *[harmonics + 1]float64) {
+	x1, z1 := x[1], z[1]
+	x2, z2 := x1*x1-z1*z1, 2*x1*z1
+	x3, z3 := x2*x1-z2*z1, x2*z1+z2*x1
+	x[2], z[2] = x2, z2
+	x[3], z[3] = x3, z3
+	x[4], z[4] = x2*x2-z2*z2, 2*x2*z2
+	x[5], z[5] = x3*x2-z3*z2, x3*z2+z3*x2
+	x[6], z[6] = x3*x3-z3*z3, 2*x3*z3
 }
 
 // at returns value and rate at time t.
@@ -50,29 +64,15 @@ func (s *cycle) at(t float64) (float64, float64) {
 
 // products adds up the normal equations of the series over (t, y-mean) and
 // returns the sum of squares. Products of two functions are sums of cosines and
-// sines of sums and differences of their angles.
-func (s *cycle) products(t, y []float64, mean float64, gram *seriesFactor, rhs *[2*harmonics + 1]float64) float64 {
+// sines of sums and differences of their angles. step is that of equally spaced times, else 0.
+func (s *cycle) products(t, y []float64, step, mean float64, gram *seriesFactor, rhs *[2*harmonics + 1]float64) float64 {
 	var c, d [2*harmonics + 1]float64 // sums of cosines and sines of the multiples of the angle
 	*rhs = [2*harmonics + 1]float64{}
 	sum := 0.0
-	for i, u := range t {
-		sin, cos := math.Sincos(s.theta * (u - s.centre))
-		v := y[i] - mean
-		sum += v * v
-		rhs[0] += v
-		x, z := 1.0, 0.0
-		for k := 1; k <= harmonics; k++ {
-			x, z = x*cos-z*sin, x*sin+z*cos
-			c[k] += x
-			d[k] += z
-			rhs[k] += x * v
-			rhs[harmonics+k] += z * v
-		}
-		for k := harmonics + 1; k < len(c); k++ {
-			x, z = x*cos-z*sin, x*sin+z*cos
-			c[k] += x
-			d[k] += z
-		}
+	if step > 0 {
+		sum = s.regularSums(t, y, step, mean, &c, &d, rhs)
+	} else {
+		sum = s.sums(t, y, mean, &c, &d, rhs)
 	}
 	c[0] = float64(len(t))
 	for i := range harmonics + 1 {
@@ -93,6 +93,97 @@ func (s *cycle) products(t, y []float64, mean float64, gram *seriesFactor, rhs *
 		}
 	}
 	return sum
+}
+
+// sums adds up cosines and sines of the multiples of the angle, to c and d from the first on, and
+// their products with y-mean, to rhs. It returns the sum of squares of y-mean.
+func (s *cycle) sums(t, y []float64, mean float64, c, d, rhs *[2*harmonics + 1]float64) float64 {
+	sum := 0.0
+	var x, z [harmonics + 1]float64
+	for i, u := range t {
+		z[1], x[1] = math.Sincos(s.theta * (u - s.centre))
+		multiples(&x, &z)
+		v := y[i] - mean
+		sum += v * v
+		rhs[0] += v
+		x6, z6 := x[harmonics], z[harmonics]
+		for k := 1; k <= harmonics; k++ {
+			xk, zk := x[k], z[k]
+			c[k] += xk
+			d[k] += zk
+			c[harmonics+k] += x6*xk - z6*zk
+			d[harmonics+k] += x6*zk + z6*xk
+			rhs[k] += xk * v
+			rhs[harmonics+k] += zk * v
+		}
+	}
+	return sum
+}
+
+// regularSums is sums for equal steps: the sums of the angles are geometric, the products follow
+// a recurrence (Goertzel 1958).
+func (s *cycle) regularSums(t, y []float64, step, mean float64, c, d, rhs *[2*harmonics + 1]float64) float64 {
+	n := len(t)
+	first, last := s.theta*(t[0]-s.centre), s.theta*(t[n-1]-s.centre)
+	// Multiples of half a step, of half the rows and of the middle, and of the last angle.
+	var turn, half, mid [2*harmonics + 1][2]float64
+	unit := func(angle float64) [2]float64 {
+		sin, cos := math.Sincos(angle)
+		return [2]float64{cos, sin}
+	}
+	turn[1], half[1], mid[1] = unit(0.5*s.theta*step), unit(0.5*s.theta*step*float64(n)), unit(0.5*(first+last))
+	for k := 2; k < len(turn); k++ {
+		turn[k], half[k], mid[k] = rotate(turn[k-1], turn[1]), rotate(half[k-1], half[1]), rotate(mid[k-1], mid[1])
+	}
+	for k := 1; k < len(turn); k++ {
+		v := math.Copysign(float64(n), half[k][0]*turn[k][0])
+		if math.Abs(turn[k][1]) > 1e-6 {
+			v = half[k][1] / turn[k][1]
+		}
+		c[k], d[k] = v*mid[k][0], v*mid[k][1]
+	}
+	c1, c2, c3, c4, c5, c6 := 2*turn[2][0], 2*turn[4][0], 2*turn[6][0], 2*turn[8][0], 2*turn[10][0], 2*turn[12][0]
+	var a1, a2, a3, a4, a5, a6, b1, b2, b3, b4, b5, b6 float64
+	sum, total := 0.0, 0.0
+	for _, v := range y {
+		v -= mean
+		sum += v * v
+		total += v
+		a1, b1 = v+c1*a1-b1, a1
+		a2, b2 = v+c2*a2-b2, a2
+		a3, b3 = v+c3*a3-b3, a3
+		a4, b4 = v+c4*a4-b4, a4
+		a5, b5 = v+c5*a5-b5, a5
+		a6, b6 = v+c6*a6-b6, a6
+	}
+	rhs[0] = total
+	a, b := [...]float64{0, a1, a2, a3, a4, a5, a6}, [...]float64{0, b1, b2, b3, b4, b5, b6}
+	one := unit(last)
+	at := one
+	for k := 1; k <= harmonics; k++ {
+		w := turn[2*k]
+		re, im := a[k]-w[0]*b[k], w[1]*b[k]
+		rhs[k], rhs[harmonics+k] = re*at[0]+im*at[1], re*at[1]-im*at[0]
+		at = rotate(at, one)
+	}
+	return sum
+}
+
+// equalStep returns the step of times t, or 0 where they are not equally spaced but for
+// rounding.
+func equalStep(t []float64) float64 {
+	n := len(t)
+	if n < 3 {
+		return 0
+	}
+	span := t[n-1] - t[0]
+	step := span / float64(n-1)
+	for i, u := range t {
+		if !(math.Abs(u-t[0]-float64(i)*step) <= equalSteps*step) {
+			return 0
+		}
+	}
+	return step
 }
 
 // peaks writes the angles per time of the highest peaks of the periodogram of
@@ -216,12 +307,13 @@ func (s *cycle) fit(mem *arena, t, y []float64, theta float64) (float64, process
 		mean += v
 	}
 	mean /= float64(len(sy))
+	even := equalStep(st)
 	best, pick, noise := math.Inf(-1), theta, seriesNoises[1]
 	var gram, work seriesFactor
 	var rhs, coef [2*harmonics + 1]float64
 	try := func(theta float64) bool {
 		s.theta = theta
-		square := s.products(st, sy, mean, &gram, &rhs)
+		square := s.products(st, sy, even, mean, &gram, &rhs)
 		found := false
 		for _, r := range seriesNoises {
 			work, coef = gram, rhs
@@ -259,7 +351,7 @@ func (s *cycle) fit(mem *arena, t, y []float64, theta float64) (float64, process
 // ones where k is nil. It returns those.
 func (s *cycle) posterior(mem *arena, t, y []float64, mean, noise float64, k *process25) process25 {
 	var gram seriesFactor
-	s.products(t, y, mean, &gram, &s.coef)
+	s.products(t, y, equalStep(t), mean, &gram, &s.coef)
 	gram.solve(noise, &s.coef)
 	s.coef[0] += mean
 	rest := mem.raw(len(t))
@@ -315,17 +407,23 @@ func insideErrors(mem *arena, dst []float64, t, y []float64, matern process25, c
 		if c.theta != 0 {
 			part.posterior(mem, st[:k], sy[:k], mean, noise, &rest)
 		}
+		piece, knot, rest := 0, 0, 0 // the times rise
 		for i := 1; i < n-1; i++ {
 			if i%insideFolds != fold {
 				continue
 			}
 			v := [NumInside]float64{}
-			v[insideSpline], _ = natural.at(t[i])
-			v[insideSmooth], _ = smooth.at(t[i])
-			v[insideProcess], _ = process.at(t[i])
+			piece = advance(st[:k], piece, t[i])
+			v[insideSpline], _ = natural.on(piece, t[i])
+			v[insideSmooth], _ = smooth.on(piece, t[i])
+			knot = advance(process.t, knot, t[i])
+			v[insideProcess], _ = process.on(knot, t[i])
 			v[insideCycle] = v[insideProcess]
 			if c.theta != 0 {
-				v[insideCycle], _ = part.at(t[i])
+				rest = advance(part.rest.t, rest, t[i])
+				more, _ := part.rest.on(rest, t[i])
+				v[insideCycle], _ = part.series(t[i])
+				v[insideCycle] += more
 			}
 			for q, p := range v {
 				d := clamp(p, -4, 4) - y[i]

@@ -22,6 +22,33 @@ func sampled(r *rand.Rand, n int, span, noise float64, f func(t float64) float64
 	return t, y
 }
 
+// Equal steps have closed forms of the same sums, angles that repeat after few rows included.
+func TestSeriesSumsOfEqualSteps(t *testing.T) {
+	r := rand.New(rand.NewPCG(3, 4))
+	for _, n := range []int{3, 10, 128, 255} {
+		at, y := make([]float64, n), make([]float64, n)
+		for i := range at {
+			at[i] = 900 + .1*float64(i)
+			y[i] = r.NormFloat64()
+		}
+		step := equalStep(at)
+		require.InDelta(t, .1, step, 1e-12)
+		for _, turns := range []float64{.003, .1, 1. / 6, .25, .5, .5 + 1e-5, .77, 1} {
+			s := cycle{theta: 2 * math.Pi * turns / .1, centre: 905}
+			var c, d, rhs, wantC, wantD, want [2*harmonics + 1]float64
+			sum := s.regularSums(at, y, step, .2, &c, &d, &rhs)
+			require.InDelta(t, s.sums(at, y, .2, &wantC, &wantD, &want), sum, 1e-9)
+			for k := range c {
+				require.InDelta(t, wantC[k], c[k], 1e-8*float64(n), "cosines %d of %d rows, %v turns a step", k, n, turns)
+				require.InDelta(t, wantD[k], d[k], 1e-8*float64(n), "sines %d of %d rows, %v turns a step", k, n, turns)
+				require.InDelta(t, want[k], rhs[k], 1e-8*float64(n), "product %d of %d rows, %v turns a step", k, n, turns)
+			}
+		}
+	}
+	require.Zero(t, equalStep([]float64{0, 1, 2.001, 3}))
+	require.Zero(t, equalStep([]float64{0, 1}))
+}
+
 // TestSeriesSolve compares coefficients and determinant of a Fourier series with
 // those of a dense solution that evaluates every function at every time.
 func TestSeriesSolve(t *testing.T) {
@@ -31,7 +58,7 @@ func TestSeriesSolve(t *testing.T) {
 	s := cycle{theta: 1.3, centre: 3.5}
 	var gram seriesFactor
 	var rhs [p]float64
-	square := s.products(at, y, .2, &gram, &rhs)
+	square := s.products(at, y, equalStep(at), .2, &gram, &rhs)
 
 	basis := func(t float64) (q [p]float64) {
 		q[0] = 1

@@ -26,28 +26,45 @@ func (k process25) dense(t, y, at []float64) (float64, []float64) {
 func TestProcessAgainstDense(t *testing.T) {
 	r := rand.New(rand.NewPCG(5, 6))
 	const n = 40
-	times, y := make([]float64, n), make([]float64, n)
-	x := 0.0
+	for name, step := range map[string]func(i int) float64{
+		"at any times":        func(int) float64 { return 0.01 + r.ExpFloat64() },
+		"equal steps":         func(int) float64 { return 0.1 },
+		"equal steps by runs": func(i int) float64 { return 0.1 * float64(1+i/13+i%20/19) },
+		"with a gap":          func(i int) float64 { return 0.1 + float64(i/20*(20/max(i, 1))*30) },
+	} {
+		t.Run(name, func(t *testing.T) { processAgainstDense(t, r, n, step) })
+	}
+}
+
+func processAgainstDense(t *testing.T, r *rand.Rand, n int, step func(i int) float64) {
+	times, y, d, repeat := make([]float64, n), make([]float64, n), make([]float64, n), make([]bool, n)
+	x := 1000.0 // where rounding makes equal steps differ
 	for i := range times {
-		x += 0.01 + r.ExpFloat64()
+		x += step(i)
 		times[i] = x
+		if i > 0 {
+			d[i] = times[i] - times[i-1]
+		}
 		y[i] = math.Sin(0.7*x) + 0.1*r.NormFloat64()
 	}
-	for _, k := range []process25{{0.3, 1e-4}, {1, 1e-2}, {4, 0.3}} {
+	repeats(repeat, d)
+	for _, k := range []process25{{0.3, 1e-4}, {1, 1e-2}, {4, 0.3}, {30, 30}} {
 		steps := make([]transition, n)
 		for i := 1; i < n; i++ {
-			steps[i].over((times[i] - times[i-1]) * k.rate)
+			if steps[i] = steps[i-1]; !repeat[i] {
+				steps[i].over(d[i] * k.rate)
+			}
 		}
 		want, _ := k.dense(times, y, nil)
 		// The dense form profiles the variance without its constant.
-		require.InDelta(t, want, likelihood(steps, y, k.noise), 1e-6*(1+math.Abs(want)))
+		require.InDelta(t, want, likelihood(steps, repeat, y, k.noise), 1e-6*(1+math.Abs(want)))
 	}
 	var mem arena
 	var s curve
 	s.process(&mem, times, y)
 	mean := 0.0
 	for _, v := range y {
-		mean += v / n
+		mean += v / float64(n)
 	}
 	z := make([]float64, n)
 	for i := range z {

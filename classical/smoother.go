@@ -33,16 +33,39 @@ func (m *transition) over(u float64) {
 	m.a20, m.a21, m.a22 = e*(h-u), e*(2*h-3*u), e*(1-2*u+h)
 }
 
+// equalSteps is how far two steps may differ, as a share, to count as equal: the rounding of
+// times moves them apart.
+const equalSteps = 1e-10
+
+// repeats tells which of the steps d, the first of which has no meaning, equal those before
+// them.
+func repeats(repeat []bool, d []float64) {
+	for i, first := 2, 1; i < len(d); i++ {
+		if repeat[i] = math.Abs(d[i]-d[first]) <= equalSteps*d[i]; !repeat[i] {
+			first = i
+		}
+	}
+}
+
+// settled reports whether the predicted covariance of the value with the state has come to
+// rest, but for rounding: it was q a step ago, s is the variance of the observation.
+func settled(c0, c1, c2, q0, q1, q2, s float64) bool {
+	tol := 4e-16 + 1e-14*s
+	return math.Abs(c0-q0) <= tol && math.Abs(c1-q1) <= tol && math.Abs(c2-q2) <= tol
+}
+
 // likelihood returns the log marginal likelihood of observations y, whose state
 // steps carries from each to the next, the variance of the process in closed
-// form, up to a constant.
-func likelihood(steps []transition, y []float64, noise float64) float64 {
+// form, up to a constant. repeat tells which steps are those before them.
+func likelihood(steps []transition, repeat []bool, y []float64, noise float64) float64 {
 	var x0, x1, x2 float64
 	// Covariance minus the stationary one, ((1,0,-1/3),(0,1/3,0),(-1/3,0,1)).
 	var p00, p01, p02, p11, p12, p22 float64
-	steps = steps[:len(y)]
+	var q0, q1, q2 float64
+	steps, repeat = steps[:len(y)], repeat[:len(y)]
 	quad, logs, prod := 0.0, 0.0, 1.0
-	for i, v := range y {
+	for i := 0; i < len(y); i++ {
+		v := y[i]
 		if i > 0 {
 			m := &steps[i]
 			x0, x1, x2 = m.a00*x0+m.a01*x1+m.a02*x2, m.a10*x0+m.a11*x1+m.a12*x2, m.a20*x0+m.a21*x1+m.a22*x2
@@ -73,6 +96,22 @@ func likelihood(steps []transition, y []float64, noise float64) float64 {
 		p11 -= c1 * c1 * inv
 		p12 -= c1 * c2 * inv
 		p22 -= c2 * c2 * inv
+		if repeat[i] && settled(c0, c1, c2, q0, q1, q2, s) {
+			// While the steps repeat, so do the gains.
+			m, first := &steps[i], i+1
+			g0, g1, g2 := c0*inv, c1*inv, c2*inv
+			sum := 0.0
+			for ; i+1 < len(y) && repeat[i+1]; i++ {
+				x0, x1, x2 = m.a00*x0+m.a01*x1+m.a02*x2, m.a10*x0+m.a11*x1+m.a12*x2, m.a20*x0+m.a21*x1+m.a22*x2
+				e := y[i+1] - x0
+				sum += e * e
+				x0, x1, x2 = x0+g0*e, x1+g1*e, x2+g2*e
+			}
+			quad += sum * inv
+			logs += math.Log(prod) + float64(i+1-first)*math.Log(s)
+			prod = 1
+		}
+		q0, q1, q2 = c0, c1, c2
 	}
 	logs += math.Log(prod)
 	n := float64(len(y))
@@ -105,14 +144,20 @@ func (s *curve) at(t float64) (float64, float64) {
 	case t >= s.t[n-1]:
 		return s.x[3*n-3] + s.x[3*n-2]*(t-s.t[n-1]), s.x[3*n-2]
 	}
-	lo, hi := 0, n-1
-	for hi-lo > 1 {
-		if k := (lo + hi) >> 1; s.t[k] <= t {
-			lo = k
-		} else {
-			hi = k
-		}
+	return s.inner(pieceAt(s.t, t), t)
+}
+
+// on is at for a time in piece lo of the knots, or outside next to it.
+func (s *curve) on(lo int, t float64) (float64, float64) {
+	if s.cubic != nil || len(s.t) < 2 || t <= s.t[0] || t >= s.t[len(s.t)-1] {
+		return s.at(t)
 	}
+	return s.inner(lo, t)
+}
+
+// inner is at for a time in piece lo.
+func (s *curve) inner(lo int, t float64) (float64, float64) {
+	hi := lo + 1
 	h := s.t[hi] - s.t[lo]
 	u := (t - s.t[lo]) / h
 	a, b := s.x[3*lo:3*lo+3], s.x[3*hi:3*hi+3]
@@ -203,21 +248,23 @@ func choose(mem *arena, t, y []float64, mean float64, noises []float64) process2
 	}
 	span := t[n-1] - t[n-1-(m-1)*k]
 	var room [processSearch + 1]transition
+	var repeat [processSearch + 1]bool
 	steps := room[:]
+	repeats(repeat[:m], d)
 	best, pick := math.Inf(-1), process25{math.Sqrt(5) / span, 0.1}
 	at := 0.0
 	try := func(rate, noise float64) bool {
 		if rate != at {
 			at = rate
 			for i := 1; i < m; i++ {
-				if i > 1 && d[i] == d[i-1] {
+				if repeat[i] {
 					steps[i] = steps[i-1]
 				} else {
 					steps[i].over(d[i] * rate)
 				}
 			}
 		}
-		if v := likelihood(steps[:m], z, noise); v > best {
+		if v := likelihood(steps[:m], repeat[:m], z, noise); v > best {
 			best, pick = v, process25{rate, noise}
 			return true
 		}
@@ -250,11 +297,28 @@ func (k process25) posterior(mem *arena, t, z, x []float64) {
 	var m transition
 	var x0, x1, x2 float64
 	var p00, p01, p02, p11, p12, p22 float64
+	step, rests := 0.0, false // of m, and whether the covariance rests
 	for i, v := range z {
 		r := keep[i*width:][:width:width]
+		repeat := false
 		if i > 0 {
-			m.over((t[i] - t[i-1]) * k.rate)
+			h := t[i] - t[i-1]
+			if repeat = math.Abs(h-step) <= equalSteps*h; !repeat {
+				m.over(h * k.rate)
+				step, rests = h, false
+			}
 			x0, x1, x2 = m.a00*x0+m.a01*x1+m.a02*x2, m.a10*x0+m.a11*x1+m.a12*x2, m.a20*x0+m.a21*x1+m.a22*x2
+		}
+		if rests && v == v {
+			copy(r, keep[(i-1)*width:i*width])
+			r[9], r[10], r[11] = x0, x1, x2
+			e := (v - x0) / (math.Max(r[12], 1e-12) + k.noise)
+			r[18] = e
+			x0, x1, x2 = x0+r[12]*e, x1+r[13]*e, x2+r[14]*e
+			continue
+		}
+		rests = false
+		if i > 0 {
 			b00, b01, b02 := m.a00*p00+m.a01*p01+m.a02*p02, m.a00*p01+m.a01*p11+m.a02*p12, m.a00*p02+m.a01*p12+m.a02*p22
 			b10, b11, b12 := m.a10*p00+m.a11*p01+m.a12*p02, m.a10*p01+m.a11*p11+m.a12*p12, m.a10*p02+m.a11*p12+m.a12*p22
 			b20, b21, b22 := m.a20*p00+m.a21*p01+m.a22*p02, m.a20*p01+m.a21*p11+m.a22*p12, m.a20*p02+m.a21*p12+m.a22*p22
@@ -273,7 +337,12 @@ func (k process25) posterior(mem *arena, t, z, x []float64) {
 			continue
 		}
 		c0, c1, c2 := r[12], r[13], r[14]
-		inv := 1 / (math.Max(c0, 1e-12) + k.noise)
+		s := math.Max(c0, 1e-12) + k.noise
+		if repeat {
+			q := keep[(i-1)*width:][:width]
+			rests = q[18] == q[18] && settled(c0, c1, c2, q[12], q[13], q[14], s)
+		}
+		inv := 1 / s
 		e := (v - x0) * inv
 		r[18] = e
 		x0, x1, x2 = x0+c0*e, x1+c1*e, x2+c2*e

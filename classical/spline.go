@@ -23,14 +23,34 @@ func (s *spline) at(t float64) (float64, float64) {
 	case 1:
 		return s.y[0], 0
 	}
-	lo, hi := 0, n-1
+	return s.on(pieceAt(s.t, t), t)
+}
+
+// pieceAt returns the piece between two of the knots, two at least, that holds t: the number
+// of the knot before it.
+func pieceAt(knots []float64, t float64) int {
+	lo, hi := 0, len(knots)-1
 	for hi-lo > 1 {
-		if k := (lo + hi) >> 1; s.t[k] <= t {
+		if k := (lo + hi) >> 1; knots[k] <= t {
 			lo = k
 		} else {
 			hi = k
 		}
 	}
+	return lo
+}
+
+// advance is pieceAt from piece lo on, which must not lie beyond t.
+func advance(knots []float64, lo int, t float64) int {
+	for lo+2 < len(knots) && knots[lo+1] <= t {
+		lo++
+	}
+	return lo
+}
+
+// on is at for a time in piece lo, or outside next to it; two knots at least.
+func (s *spline) on(lo int, t float64) (float64, float64) {
+	n, hi := len(s.t), lo+1
 	h := s.t[hi] - s.t[lo]
 	slope := (s.y[hi] - s.y[lo]) / h
 	switch {
@@ -132,30 +152,31 @@ func (s *spline) smooth(t, y, f, m, work []float64) float64 {
 	b := work[6*n : 6*n+k]                                          // Q'y
 	g := work[7*n : 7*n+k]
 	lf := work[8*n : 9*n] // reused below: l1 and l2 are folded into m and lf
+	perUnit := 1 / unit
 	for i := range h {
-		h[i] = (t[i+1] - t[i]) / unit
+		h[i] = unit / (t[i+1] - t[i]) // one over the step
 	}
 	for i := 0; i < k; i++ {
-		a0, a2 := 1/h[i], 1/h[i+1]
+		a0, a2 := h[i], h[i+1]
 		a1 := -a0 - a2
-		r0[i] = (h[i] + h[i+1]) / 3
+		r0[i] = (t[i+2] - t[i]) * perUnit * (1. / 3)
 		q0[i] = a0*a0 + a1*a1 + a2*a2
 		b[i] = a0*y[i] + a1*y[i+1] + a2*y[i+2]
 		r1[i], q1[i], q2[i] = 0, 0, 0
 		if i+1 < k {
-			r1[i] = h[i+1] / 6
+			r1[i] = (t[i+2] - t[i+1]) * perUnit * (1. / 6)
 			c0 := a2
-			c1 := -a2 - 1/h[i+2]
+			c1 := -a2 - h[i+2]
 			q1[i] = a1*c0 + a2*c1
 		}
 		if i+2 < k {
-			q2[i] = a2 / h[i+2]
+			q2[i] = a2 * h[i+2]
 		}
 	}
 	solve := func(lambda float64) float64 {
 		// LDL' of the pentadiagonal matrix, then g = its solution for b.
 		var d1, d2, l1p, l2p, l2pp, g1, g2, quad float64
-		d := lf[:k]
+		d := lf[:k] // one over the diagonal
 		l1, l2 := m[:k], f[:k]
 		for i := 0; i < k; i++ {
 			di := r0[i] + lambda*q0[i]
@@ -168,16 +189,17 @@ func (s *spline) smooth(t, y, f, m, work []float64) float64 {
 			if !(di > 1e-300) {
 				di = 1e-300
 			}
+			inv := 1 / di
 			e1, e2 := 0.0, 0.0
 			if i+1 < k {
 				e1 = r1[i] + lambda*q1[i]
 				if i >= 1 {
 					e1 -= l1p * l2p * d1
 				}
-				e1 /= di
+				e1 *= inv
 			}
 			if i+2 < k {
-				e2 = lambda * q2[i] / di
+				e2 = lambda * q2[i] * inv
 			}
 			gi := b[i]
 			if i >= 1 {
@@ -186,8 +208,8 @@ func (s *spline) smooth(t, y, f, m, work []float64) float64 {
 			if i >= 2 {
 				gi -= l2pp * g2
 			}
-			d[i], l1[i], l2[i], g[i] = di, e1, e2, gi
-			quad += gi * gi / di // b'(R+lambda Q'Q)^-1 b
+			d[i], l1[i], l2[i], g[i] = inv, e1, e2, gi
+			quad += gi * gi * inv // b'(R+lambda Q'Q)^-1 b
 			d2, d1 = d1, di
 			l2pp, l2p, l1p = l2p, e2, e1
 			g2, g1 = g1, gi
@@ -223,7 +245,7 @@ func (s *spline) smooth(t, y, f, m, work []float64) float64 {
 	quad := solve(bestLambda)
 	d, l1, l2 := lf[:k], m[:k], f[:k]
 	for i := k - 1; i >= 0; i-- {
-		v := g[i] / d[i]
+		v := g[i] * d[i]
 		if i+1 < k {
 			v -= l1[i] * g[i+1]
 		}
@@ -234,7 +256,7 @@ func (s *spline) smooth(t, y, f, m, work []float64) float64 {
 	}
 	copy(f, y)
 	for i := 0; i < k; i++ {
-		a0, a2 := 1/h[i], 1/h[i+1]
+		a0, a2 := h[i], h[i+1]
 		v := bestLambda * g[i]
 		f[i] -= a0 * v
 		f[i+1] += (a0 + a2) * v

@@ -209,6 +209,7 @@ func tanh64AVX512(x *float64, n int, t *neuralTable)
 //
 //go:noescape
 func sin64AVX512(x *float64, n int, t *neuralTable) int
+
 // The product with integers by AVX2: tiles of up to 6 rows, elements of A in 16 bits.
 
 const (

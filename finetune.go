@@ -486,7 +486,8 @@ func (n *network) fineTuneGroups(scope string, rate float64) []optim.Group {
 // stand beside it, if all have the same channels and it helps them: what a context
 // leaves open of the models that are fitted to it is taken from the fleet, as the
 // prior of a ridge regression is. How far that goes is chosen by forecasting each
-// run without itself. m is unchanged, and so is a library that it had where the new
+// run without itself, which says nothing of other systems: those are forecast worse
+// by a model adapted to a fleet that is not theirs. m is unchanged, and so is a library that it had where the new
 // one does not help. A bad rate or series, or a model without a hub, is an
 // [InputError].
 func (m *Model) Adapt(series []Series, rate float64) (*Model, error) {

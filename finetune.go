@@ -244,10 +244,10 @@ func (m *Model) FineTune(ctx context.Context, series []Series, opt FineTuneOptio
 // itself where none is clearly better than before.
 func (m *Model) adopt(library *fleet, list checks, before []float64, workers int) (best *Model, least []float64, weight float64) {
 	best = m
+	if library == nil {
+		return best, nil, 0
+	}
 	for _, w := range libraryWeights {
-		if library == nil {
-			break
-		}
 		candidate := &Model{net: m.net, calibration: m.calibration, provenance: m.provenance, fleet: library.weighted(w)}
 		e := candidate.validationErrors(list, workers)
 		if list.better(before, e) && (least == nil || mean(e) < mean(least)) {
@@ -487,9 +487,9 @@ func (n *network) fineTuneGroups(scope string, rate float64) []optim.Group {
 // leaves open of the models that are fitted to it is taken from the fleet, as the
 // prior of a ridge regression is. How far that goes is chosen by forecasting each
 // run without itself, which says nothing of other systems: those are forecast worse
-// by a model adapted to a fleet that is not theirs. m is unchanged, and so is a library that it had where the new
-// one does not help. A bad rate or series, or a model without a hub, is an
-// [InputError].
+// by a model adapted to a fleet that is not theirs. m is unchanged; a library that it
+// had stays where the new one does not help. A bad rate or series, or a model without
+// a hub, is an [InputError].
 func (m *Model) Adapt(series []Series, rate float64) (*Model, error) {
 	if m.net.hub == nil {
 		return nil, inputError("model", "a model with hub tokens", "one without")

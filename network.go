@@ -451,7 +451,8 @@ func (n *network) carryPhase(t *tensor.Tape, x *tensor.Tensor, in *inputs) *tens
 // mix runs the mixer: a small network over the candidates of a row, each with
 // its features, that sees the mean and the maximum over all candidates, and the
 // mean of the same candidate over the channels of a system: a model of it is
-// right for all of them or for none. Its output starts as the softmax of minus three times the log validation error,
+// right for all of them or for none. Its output starts as the softmax of minus
+// three times the log validation error,
 // that of the interpolants as minus six times the log error on observations left
 // out.
 //

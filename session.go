@@ -34,14 +34,9 @@ type SessionOptions struct {
 	//   - the last time asked leaves at least half of the horizon that was encoded.
 	//
 	// Else, and at the first forecast, all rows are encoded. That makes a live loop
-	// several times cheaper and less accurate, most of all just after the context.
-	// On 240 systems of the held-out kinds, the last 200 rows seen and the next 128 to
-	// forecast without noise, 1/32 raised the median error from 0.224 to 0.232, 1/16 to
-	// 0.247, the mean error, clipped at 2, from 0.378 to 0.388 and 0.397, and that of the
-	// first 8 rows from 0.017 to 0.020 and 0.023, and a quarter and a sixth of the
-	// rows asked for an encoding. With 5 % noise, on 200 systems, 1/32 raised the median
-	// from 0.408 to 0.419, the mean from 0.519 to 0.534 and that of the first 8 rows from
-	// 0.062 to 0.072. Measure it on your own runs.
+	// several times cheaper and less accurate, most of all just after the context,
+	// and the more the larger Hold is. A held forecast is corrected by the errors that
+	// the new rows show. Measure it on your own runs.
 	Hold float64
 }
 

@@ -52,6 +52,8 @@ type tasks struct {
 	missing []float64
 	columns []int
 
+	square, count []float64 // per row: mean square error of what is forecast, and its targets
+
 	chance     []float64 // values of unforeseeable
 	chanceRows [][]float64
 }
@@ -612,20 +614,18 @@ func unsolved(tape *tensor.Tape, y *tensor.Tensor, t *tasks) *tensor.Tensor {
 	}
 	out := tape.Output(tensor.MakeShape(), y)
 	rows := len(t.unit) / windows
-	// Per row: the mean square error, NaN without targets, and how much of it one
-	// more squared difference is.
-	square, share := make([]float64, rows), make([]float64, rows)
-	span := func(r int) (lo, hi int) {
+	span := func(r int) (lo, hi int) { // the targets of a row that count
 		lo, hi = r*windows, (r+1)*windows
 		if seen := int(t.in.seen[r]); seen < windows {
 			lo += seen
 		}
 		return lo * targetsPerWindow, hi * targetsPerWindow
 	}
-	known, systems := 0, 0
+	t.square, t.count = resize(t.square, rows), resize(t.count, rows)
+	known, systems := 0., 0. // rows and systems with targets
 	for r := range rows {
 		lo, hi := span(r)
-		sum, count := 0., 0
+		sum, count := 0., 0.
 		for i := lo; i < hi; i++ {
 			if t.weight[i] > 0 {
 				d := float64(y.Data[i]-t.target[i]) * float64(t.unit[i/targetsPerWindow])
@@ -633,66 +633,58 @@ func unsolved(tape *tensor.Tape, y *tensor.Tensor, t *tasks) *tensor.Tensor {
 				count++
 			}
 		}
-		square[r] = math.NaN()
+		t.square[r], t.count[r] = sum/max(count, 1), count
 		if count > 0 {
-			share[r] = 1 / float64(count)
-			square[r] = sum * share[r]
 			known++
 		}
 	}
-	mean := make([]float64, rows/channels) // over the known channels of a system
-	for s := range mean {
-		sum, count := 0., 0
-		for _, e := range square[s*channels:][:channels] {
-			if e == e {
-				sum += e
+	// system returns the mean error of the channels of a system that have targets.
+	system := func(at int) (mean, count float64) {
+		for r := at; r < at+channels; r++ {
+			if t.count[r] > 0 {
+				mean += t.square[r]
 				count++
 			}
 		}
-		mean[s] = math.NaN()
-		if count > 0 {
-			mean[s] = sum / float64(count)
+		return mean / max(count, 1), count
+	}
+	for at := 0; at < rows; at += channels {
+		if _, count := system(at); count > 0 {
 			systems++
-			for r := s * channels; r < (s+1)*channels; r++ {
-				share[r] /= float64(count) // of the system's error
-			}
 		}
 	}
-	if systems == 0 {
-		return out
-	}
-	total := 0.
-	for _, e := range mean {
-		if e == e {
-			total += e / (e + solvedError) / float64(systems)
-		}
-	}
-	slope := func(e float64) float64 { return solvedError / ((e + solvedError) * (e + solvedError)) }
 	var grad []float32
 	if out.Grad != nil {
 		grad = tape.Scratch(len(y.Data))
 		clear(grad)
 	}
-	for r, e := range square {
-		if e != e {
+	miss := func(e float64) (share, slope float64) {
+		return e / (e + solvedError), solvedError / ((e + solvedError) * (e + solvedError))
+	}
+	total := 0.
+	for at := 0; at < rows; at += channels {
+		mean, count := system(at)
+		if count == 0 {
 			continue
 		}
-		total += channelShare * e / (e + solvedError) / float64(known)
-		if grad == nil {
-			continue
-		}
-		lo, hi := span(r)
-		count := 0.
-		for _, e := range square[r/channels*channels:][:channels] {
-			if e == e {
-				count++
+		whole, wholeSlope := miss(mean)
+		total += whole / systems
+		for r := at; r < at+channels; r++ {
+			if t.count[r] == 0 {
+				continue
 			}
-		}
-		g := 2 * share[r] * (slope(mean[r/channels])/float64(systems) + channelShare*slope(e)*count/float64(known))
-		for i := lo; i < hi; i++ {
-			if t.weight[i] > 0 {
-				u := float64(t.unit[i/targetsPerWindow])
-				grad[i] = float32(g * u * u * float64(y.Data[i]-t.target[i]))
+			one, slope := miss(t.square[r])
+			total += channelShare * one / known
+			if grad == nil {
+				continue
+			}
+			g := 2 / t.count[r] * (wholeSlope/(count*systems) + channelShare*slope/known)
+			lo, hi := span(r)
+			for i := lo; i < hi; i++ {
+				if t.weight[i] > 0 {
+					u := float64(t.unit[i/targetsPerWindow])
+					grad[i] = float32(g * u * u * float64(y.Data[i]-t.target[i]))
+				}
 			}
 		}
 	}

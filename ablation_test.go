@@ -498,7 +498,7 @@ func contenders(base Config) []*contender {
 		}
 		all = append(all, &c)
 	}
-	noHub := func(cfg *Config) { cfg.HubTokens = 0 }
+	const usual = 32 // hub tokens
 	hubOf := func(m int) func(cfg *Config) { return func(cfg *Config) { cfg.HubTokens = m } }
 	phaseOff := func(n *network) []tensor.ParamID { return []tensor.ParamID{n.phaseOut} }
 
@@ -509,21 +509,19 @@ func contenders(base Config) []*contender {
 		return ids
 	}
 
-	add(contender{name: "default", part: "default", about: "the shipped design: a hub of 32 tokens, read and written"}, nil)
+	add(contender{name: "default", part: "default", about: "the shipped design, without hub tokens"}, nil)
 	add(contender{name: "default again", part: "default", about: "the same from other starting weights: the size of chance", salt: 1000}, nil)
 
-	add(contender{name: "no hub", part: "hub", about: "no hub"}, noHub)
+	for _, m := range []int{usual / 2, usual, 2 * usual, 4 * usual} {
+		add(contender{name: fmt.Sprintf("hub of %d", m), part: "hub", about: "so many hub tokens, read and written"}, hubOf(m))
+	}
+	add(contender{name: "read only", part: "hub", about: "a hub of 32, read, never written", readOnly: true}, hubOf(usual))
 	// Reading M tokens costs 2 d (d + M) products a token, a gated feed-forward
 	// of width f costs 3 d f.
-	add(contender{name: "wider feed-forward", part: "hub", about: "no hub, its cost in a wider feed-forward"}, func(cfg *Config) {
-		noHub(cfg)
-		cfg.Feed += 2 * (cfg.Width + base.HubTokens) / 3
+	add(contender{name: "wider feed-forward", part: "hub", about: "the cost of reading a hub of 32 in a wider feed-forward"}, func(cfg *Config) {
+		cfg.Feed += 2 * (cfg.Width + usual) / 3
 	})
-	add(contender{name: "registers", part: "hub", about: "no hub, its cost in learned tokens that join each channel's windows", body: &registerBody{}}, noHub)
-	add(contender{name: "read only", part: "hub", about: "hub read, never written", readOnly: true}, nil)
-	for _, m := range []int{base.HubTokens / 2, 2 * base.HubTokens, 4 * base.HubTokens} {
-		add(contender{name: fmt.Sprintf("hub of %d", m), part: "hub", about: "another number of hub tokens"}, hubOf(m))
-	}
+	add(contender{name: "registers", part: "hub", about: "that cost in learned tokens that join each channel's windows", body: &registerBody{}}, nil)
 
 	add(contender{name: "diagonal", part: "generator", about: "real decays, twice as many; as many numbers a token", form: &diagonalForm{}}, nil)
 	add(contender{name: "dense", part: "generator", about: "one full matrix; as many numbers a token", form: &denseForm{}}, nil)
@@ -556,7 +554,7 @@ func contenders(base Config) []*contender {
 		add(c, change)
 	}
 	alone(contender{name: "no guides, again", salt: 1000}, nil)
-	alone(contender{name: "no guides, no hub"}, noHub)
+	alone(contender{name: "no guides, hub of 32"}, hubOf(usual))
 	alone(contender{name: "no guides, diagonal", form: &diagonalForm{}}, nil)
 	alone(contender{name: "no guides, plain decoder", form: &plainForm{}}, nil)
 	alone(contender{name: "no guides, no channel attention", view: view{noChannels: true}, idle: channelOff}, nil)
@@ -570,9 +568,9 @@ func contenders(base Config) []*contender {
 		w := v
 		w.noPoints = true
 		add(contender{name: "patch transformer" + suffix, part: "alternatives", about: "window features, attention over windows and channels, a linear head of 8 coefficients a window",
-			view: w, form: &patchForm{}, idle: phaseOff}, noHub)
-		add(contender{name: "GRU forecaster" + suffix, part: "alternatives", about: "a GRU through all windows, coupled by the mean over channels; the same head", view: v, form: &patchForm{}, body: &gruBody{}}, noHub)
-		add(contender{name: "latent ODE" + suffix, part: "alternatives", about: "a GRU back over the context, a neural ODE integrated by dopri5 over the span, a linear readout", view: v, body: &latentBody{}}, noHub)
+			view: w, form: &patchForm{}, idle: phaseOff}, nil)
+		add(contender{name: "GRU forecaster" + suffix, part: "alternatives", about: "a GRU through all windows, coupled by the mean over channels; the same head", view: v, form: &patchForm{}, body: &gruBody{}}, nil)
+		add(contender{name: "latent ODE" + suffix, part: "alternatives", about: "a GRU back over the context, a neural ODE integrated by dopri5 over the span, a linear readout", view: v, body: &latentBody{}}, nil)
 	}
 	return all
 }
@@ -678,7 +676,7 @@ func TestContendersGradients(t *testing.T) {
 					continue
 				}
 				old := slices.Clone(w)
-				h := .002
+				h := .0005
 				shifted := func(s float64) float64 {
 					for j := range w {
 						w[j] = old[j] + float32(s*float64(g[j])/norm)

@@ -420,7 +420,7 @@ func (c *comparison) forest() string {
 // the seeds, smoothed over three points.
 func (c *comparison) curves() string {
 	colours := map[string]string{
-		defaultName: "#000000", "no hub": "#0b57d0", "no guides": "#b3261e",
+		defaultName: "#000000", "hub of 32": "#0b57d0", "no guides": "#b3261e",
 		"patch transformer": "#e37400", "GRU forecaster": "#17803d", "latent ODE": "#8430ce",
 		"patch transformer + guides": "#e37400", "GRU forecaster + guides": "#17803d", "latent ODE + guides": "#8430ce",
 	}
@@ -523,9 +523,10 @@ func TestAblationSpeed(t *testing.T) {
 	require.NoError(t, lassode.RunAblation(ode.Zoo{Seed: 1, N: 2000}, nil, opt))
 }
 
-// TestHubEvidence looks at the hub of the embedded model: what tokens its tokens
-// are read by, what is lost without single ones, and what Adapt gains. It writes
-// hub.json and hub.md to the folder LASSODE_OUT; LASSODE_HUB=quick or full.
+// TestHubEvidence looks at what Adapt gains for the embedded model, or that of the
+// file LASSODE_MODEL, and if it has hub tokens, by what they are read and what is lost
+// without single ones. It writes hub.md to the folder LASSODE_OUT; LASSODE_HUB=quick
+// or full.
 //
 //	LASSODE_HUB=full LASSODE_OUT=OUT go test . -run 'TestHubEvidence$' -v -timeout 1h
 func TestHubEvidence(t *testing.T) {
@@ -543,18 +544,87 @@ func TestHubEvidence(t *testing.T) {
 	require.NotEmpty(t, out, "LASSODE_OUT names no folder")
 	require.NoError(t, os.MkdirAll(out, 0o777))
 	model, err := pretrained.Model()
+	if file := os.Getenv("LASSODE_MODEL"); file != "" {
+		f, e := os.Open(file)
+		require.NoError(t, e)
+		defer f.Close()
+		model, err = lassode.Load(f)
+	}
 	require.NoError(t, err)
 	var md strings.Builder
 	report := func(format string, args ...any) {
 		fmt.Fprintf(&md, format, args...)
 		t.Logf(strings.TrimRight(format, "\n"), args...)
 	}
+	if model.Info().Config.HubTokens > 0 {
+		studyHubTokens(model, perFamily, report)
+	}
+	held := ode.HeldOutTrajectories(9, perFamily)
+
+	// Adapt: a fleet of other systems of the family, or of other runs of the same
+	// system, and as a control the fleet of the next family.
+	report("\n| fleet of 8 | mean error before | change | that of the next family's fleet |\n|---|---|---|---|\n")
+	const fleetSize = 8
+	for _, runs := range []bool{false, true} {
+		fleets, targets, name := ode.HeldOutTrajectories(77, fleetSize), held, "other systems of the family"
+		if runs {
+			name = "runs of the same system"
+			all := ode.HeldOutRuns(78, fleetSize+perFamily)
+			fleets, targets = nil, nil
+			seen := map[string]int{}
+			for _, x := range all {
+				if seen[x.Family]++; seen[x.Family] <= fleetSize {
+					fleets = append(fleets, x)
+				} else {
+					targets = append(targets, x)
+				}
+			}
+		}
+		fleetOf := map[string][]lassode.Series{}
+		var names []string
+		for _, x := range fleets {
+			if fleetOf[x.Family] == nil {
+				names = append(names, x.Family)
+			}
+			fleetOf[x.Family] = append(fleetOf[x.Family], x.Series)
+		}
+		tasksOf := map[string][]lassode.AblationTask{}
+		var before []float64
+		for _, f := range names {
+			var tasks []lassode.AblationTask
+			for i, x := range targets {
+				if x.Family == f {
+					tasks = append(tasks, firstHalf(f, x.Series, 0, 4, uint64(i)))
+				}
+			}
+			tasksOf[f] = tasks
+			before = append(before, lassode.Probe(model, tasks).Errors(model)...)
+		}
+		var own, other []float64
+		for i, f := range names {
+			adapted, err := model.Adapt(fleetOf[f])
+			require.NoError(t, err)
+			own = append(own, lassode.Probe(adapted, tasksOf[f]).Errors(adapted)...)
+			adapted, err = model.Adapt(fleetOf[names[(i+1)%len(names)]])
+			require.NoError(t, err)
+			other = append(other, lassode.Probe(adapted, tasksOf[f]).Errors(adapted)...)
+		}
+		base, _, _ := meanInterval(before, 1)
+		d, lo, hi := meanInterval(minus(own, before), 2)
+		e, elo, ehi := meanInterval(minus(other, before), 3)
+		report("| %s | %.4f | %+.4f [%+.4f, %+.4f] | %+.4f [%+.4f, %+.4f] |\n", name, base, d, lo, hi, e, elo, ehi)
+	}
+	require.NoError(t, os.WriteFile(filepath.Join(out, "hub.md"), []byte(md.String()), 0o666))
+}
+
+// studyHubTokens reports what the hub tokens of model are read by, and what is lost
+// without them.
+func studyHubTokens(model *lassode.Model, perFamily int, report func(format string, args ...any)) {
 	suites := []lassode.AblationSuite{{Name: "in-domain"}, {Name: "zero-shot"}}
 	for i, x := range ode.InDomain(9, 16*perFamily) {
 		suites[0].Tasks = append(suites[0].Tasks, firstHalf(x.Family, x.Series, 0, 4, uint64(i)))
 	}
-	held := ode.HeldOutTrajectories(9, perFamily)
-	for i, x := range held {
+	for i, x := range ode.HeldOutTrajectories(9, perFamily) {
 		suites[1].Tasks = append(suites[1].Tasks, firstHalf(x.Family, x.Series, 0, 4, uint64(i)))
 	}
 	studies := map[string]lassode.HubStudy{}
@@ -627,63 +697,6 @@ func TestHubEvidence(t *testing.T) {
 	}
 	report("\nWhat the families of the zero-shot suite read more of than the others:\n\n| family | hub tokens: times the mean over the families |\n|---|---|\n")
 	familyUsage(studies["zero-shot"], suites[1].Tasks, report)
-
-	// Adapt: a fleet of other systems of the family, or of other runs of the same
-	// system, and as a control the fleet of the next family.
-	report("\n| fleet of 8 | rate | mean error before | change | that of the next family's fleet |\n|---|---|---|---|---|\n")
-	const fleetSize = 8
-	for _, runs := range []bool{false, true} {
-		fleets, targets, name := ode.HeldOutTrajectories(77, fleetSize), held, "other systems of the family"
-		if runs {
-			name = "runs of the same system"
-			all := ode.HeldOutRuns(78, fleetSize+perFamily)
-			fleets, targets = nil, nil
-			seen := map[string]int{}
-			for _, x := range all {
-				if seen[x.Family]++; seen[x.Family] <= fleetSize {
-					fleets = append(fleets, x)
-				} else {
-					targets = append(targets, x)
-				}
-			}
-		}
-		fleetOf := map[string][]lassode.Series{}
-		var names []string
-		for _, x := range fleets {
-			if fleetOf[x.Family] == nil {
-				names = append(names, x.Family)
-			}
-			fleetOf[x.Family] = append(fleetOf[x.Family], x.Series)
-		}
-		tasksOf := map[string][]lassode.AblationTask{}
-		var before []float64
-		for _, f := range names {
-			var tasks []lassode.AblationTask
-			for i, x := range targets {
-				if x.Family == f {
-					tasks = append(tasks, firstHalf(f, x.Series, 0, 4, uint64(i)))
-				}
-			}
-			tasksOf[f] = tasks
-			before = append(before, lassode.Probe(model, tasks).Errors(model)...)
-		}
-		for _, rate := range []float64{.03, .3, 1} {
-			var own, other []float64
-			for i, f := range names {
-				adapted, err := model.Adapt(fleetOf[f], rate)
-				require.NoError(t, err)
-				own = append(own, lassode.Probe(adapted, tasksOf[f]).Errors(adapted)...)
-				adapted, err = model.Adapt(fleetOf[names[(i+1)%len(names)]], rate)
-				require.NoError(t, err)
-				other = append(other, lassode.Probe(adapted, tasksOf[f]).Errors(adapted)...)
-			}
-			base, _, _ := meanInterval(before, 1)
-			d, lo, hi := meanInterval(minus(own, before), 2)
-			e, elo, ehi := meanInterval(minus(other, before), 3)
-			report("| %s | %g | %.4f | %+.1e [%+.1e, %+.1e] | %+.1e [%+.1e, %+.1e] |\n", name, rate, base, d, lo, hi, e, elo, ehi)
-		}
-	}
-	require.NoError(t, os.WriteFile(filepath.Join(out, "hub.md"), []byte(md.String()), 0o666))
 }
 
 // minus returns a - b.

@@ -14,7 +14,7 @@ type Config struct {
 	Heads      int `json:"heads"`       // attention heads; divides Width
 	Feed       int `json:"feed"`        // hidden width of the gated feed-forward
 	Pairs      int `json:"pairs"`       // latent 2x2 blocks of the linear ODE of a token
-	HubTokens  int `json:"hub_tokens"`  // tokens of the common structure hub; 0 = no hub
+	HubTokens  int `json:"hub_tokens"`  // learned tokens of the common structure hub; 0 = none, the default: they did not pay
 	PhaseModes int `json:"phase_modes"` // modes carried from the last observed window into the unseen ones
 	Encoder    int `json:"encoder"`     // hidden width of the recurrent window encoder
 	Mixer      int `json:"mixer"`       // width of the network that mixes the guides
@@ -28,7 +28,7 @@ type Config struct {
 // DefaultConfig returns the configuration of the embedded model.
 func DefaultConfig() Config {
 	return Config{
-		Width: 96, Blocks: 4, Heads: 4, Feed: 192, Pairs: 8, HubTokens: 32,
+		Width: 96, Blocks: 4, Heads: 4, Feed: 192, Pairs: 8,
 		PhaseModes: 16, Encoder: 64, Mixer: 48, MinWindows: 16, MaxWindows: 128,
 	}
 }

@@ -229,13 +229,13 @@ func ExamplePretrain() {
 	// Output: 3 steps, weights of step 3
 }
 
-// Adapt writes what a fleet has in common into the hub, without training.
+// Adapt puts the runs of a fleet into the hub, without training.
 func ExampleModel_Adapt() {
 	m, err := pretrained.Model()
 	if err != nil {
 		log.Fatal(err)
 	}
-	adapted, err := m.Adapt(runs(3), 0.2)
+	adapted, err := m.Adapt(runs(3))
 	if err != nil {
 		log.Fatal(err)
 	}

@@ -18,7 +18,8 @@ type FineTuneOptions struct {
 	// Steps is the number of optimiser steps; 0 means 100.
 	Steps int
 	// Scope is what may change: "all" weights (also the meaning of ""), the
-	// "head" with the mixer of the guides, or the "hub" alone.
+	// "head" with the mixer of the guides, or the "hub" alone: the runs that the
+	// guides learn from, and the learned tokens of a network that has any.
 	Scope string
 	// ValidationShare is the part of the series kept apart to judge the
 	// result; 0 means a quarter, at least one series.
@@ -163,9 +164,6 @@ func (m *Model) FineTune(ctx context.Context, series []Series, opt FineTuneOptio
 			return nil, report, inputError(fmt.Sprintf("series[%d]", i), "at least 24 rows to learn from", "%d rows long", len(s.Times))
 		}
 	}
-	if opt.Scope == "hub" && m.net.hub == nil {
-		return nil, report, inputError("FineTuneOptions.Scope", `"all" or "head" for a model without a hub`, "%q", opt.Scope)
-	}
 	if opt.Steps == 0 {
 		opt.Steps = 100
 	}
@@ -186,13 +184,14 @@ func (m *Model) FineTune(ctx context.Context, series []Series, opt FineTuneOptio
 	before := m.validationErrors(all, opt.Workers)
 	report.Before = mean(before)
 	report.After, report.Kept = report.Before, "original"
-	best := m
-	var least []float64
-	if opt.Scope != "hub" {
-		best, least, report.LibraryWeight = m.adopt(newFleet(slices.Concat(train, held)), all, before, opt.Workers)
-	}
+	best, least, weight := m.adopt(newFleet(slices.Concat(train, held)), all, before, opt.Workers)
+	report.LibraryWeight = weight
 	if best != m {
 		report.After, report.Kept = mean(least), "tuned"
+		best.provenance.Note = "fine-tuned"
+	}
+	if opt.Scope == "hub" && m.net.hub == nil {
+		return best, report, nil
 	}
 
 	// Then the weights.
@@ -479,45 +478,26 @@ func (n *network) fineTuneGroups(scope string, rate float64) []optim.Group {
 	return groups
 }
 
-// Adapt returns a model whose hub has been written to by series, a fleet of like
-// systems, with all weights as they were: what they have in common becomes readable
-// for each of them. Two things are written. Their tokens go to the hub's memory, of
-// which rate in (0, 1] is the share that may be replaced. And the runs themselves
-// stand beside it, if all have the same channels and it helps them: what a context
-// leaves open of the models that are fitted to it is taken from the fleet, as the
-// prior of a ridge regression is. How far that goes is chosen by forecasting each
-// run without itself, which says nothing of other systems: those are forecast worse
-// by a model adapted to a fleet that is not theirs. m is unchanged; a library that it
-// had stays where the new one does not help. A bad rate or series, or a model without
-// a hub, is an [InputError].
-func (m *Model) Adapt(series []Series, rate float64) (*Model, error) {
-	if m.net.hub == nil {
-		return nil, inputError("model", "a model with hub tokens", "one without")
-	}
-	if !(rate > 0 && rate <= 1) {
-		return nil, inputError("rate", "more than 0 and at most 1", "%v", rate)
-	}
+// Adapt returns a model whose hub holds series, a fleet of like systems, with all
+// weights as they were: what they have in common becomes readable for each of them.
+// Every model that is fitted to a context takes from the fleet what the context
+// leaves open, as from the prior of a ridge regression, if all series have the same
+// channels and it helps them. How far that goes is chosen by forecasting each run
+// without itself, which says nothing of other systems: those are forecast worse by a
+// model adapted to a fleet that is not theirs. m is unchanged; a library that it had
+// stays where the new one does not help. A bad series is an [InputError].
+func (m *Model) Adapt(series []Series) (*Model, error) {
 	if len(series) == 0 {
 		return nil, inputError("series", "at least one", "none")
 	}
-	var tokens []float32
-	e := m.newEngine()
 	for i, s := range series {
 		if err := s.Validate(); err != nil {
 			return nil, fmt.Errorf("lassode: series %d: %w", i, err)
 		}
-		var f Forecast
-		if err := e.forecast(s, s.Times[len(s.Times)-1:], &f, false); err != nil {
-			return nil, fmt.Errorf("lassode: series %d: %w", i, err)
-		}
-		tokens = append(tokens, e.enc.tokens.Data...)
 	}
-	out := m.copy()
-	h := out.net.hub
-	copy(out.net.params.Slice(h.Memory), h.Adapt(m.net.params, tokens, float32(rate), 1))
-	out.provenance.Note = "adapted hub"
 	train, held := splitSeries(series, FineTuneOptions{ValidationShare: heldShare})
 	list := newChecks(series, train, held, true)
-	out, _, _ = out.adopt(newFleet(slices.Concat(train, held)), list, out.validationErrors(list, 0), 0)
+	out, _, _ := m.copy().adopt(newFleet(slices.Concat(train, held)), list, m.validationErrors(list, 0), 0)
+	out.provenance.Note = "adapted hub"
 	return out, nil
 }

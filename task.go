@@ -146,7 +146,7 @@ func (t *tasks) draw(r *rand.Rand, cfg Config, src Source, opt taskOptions, budg
 }
 
 // chanceShare is the share of trajectories whose values are replaced by chance.
-const chanceShare = .05
+const chanceShare = .08
 
 // unforeseeable returns a series with the times of s whose channels are chance
 // from end to end: noise, random walks, what lies between, and steps. Of these
@@ -541,7 +541,7 @@ func (t *tasks) drawTargets(r *rand.Rand, geo geometry, s Series) {
 // Weights of the parts of the loss, and its constants.
 const (
 	lossBeta     = .1 // where smooth L1 turns from square to absolute
-	fitShare     = .3 // of smooth L1
+	fitShare     = .4 // of smooth L1
 	mixtureShare = .5 // of the loss of the guides' mixture alone
 	scaleShare   = .1 // of the negative log likelihood of the error's scale
 	solvedError  = .1 // mean square error, relative to the variance of a curve, that counts half

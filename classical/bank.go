@@ -6,7 +6,7 @@ import (
 )
 
 // NumGuides is the number of candidates of a Bank; GuideNames lists them.
-const NumGuides = 33
+const NumGuides = 36
 
 // NumFeatures is the number of features per candidate and channel that
 // Features writes:
@@ -61,6 +61,14 @@ const (
 	fineChannels = 8
 )
 
+// The thin grid has every thinStride-th row of the native grid: under noise a
+// wider step tells more about the motion. The tail is the last tailShare of it:
+// what the context began with may be a transient.
+const (
+	thinStride = 3
+	tailShare  = 0.6
+)
+
 // maxPath is the largest number of steps a guide is rolled.
 const maxPath = 2048
 
@@ -89,7 +97,7 @@ const (
 	idARVal
 	idSolo
 	idQuadA
-	idQuadB
+	idOscillationsVal
 	idQuadC
 	idQuadS3
 	idCubicA
@@ -97,19 +105,22 @@ const (
 	idCubicC
 	idZ2
 	idZ3a
-	idZ3b
+	idOscillations
 	idZ3c
 	idZ3Box
 	idNVAR1v
 	idNVAR2v
 	idNVAR3v
-	idNVARVal
+	idThinARVal
 	idReplay
 	idReplayLong
 	idModesLow
 	idModesHigh
 	idParrot
 	idPeriodic
+	idThinAR32
+	idTailARVal
+	idTailModes
 )
 
 var guideNames = [NumGuides]string{
@@ -117,13 +128,16 @@ var guideNames = [NumGuides]string{
 	idAR8: "ar8-1e-6", idAR4: "ar4-1e-2", idAR4s3: "ar4s3-1e-2",
 	idAR8v: "ar8-native", idAR16v: "ar16-native", idAR32v: "ar32-native",
 	idARVal: "ar-validated", idSolo: "ar-single-channel",
-	idQuadA: "quad-1e-5", idQuadB: "quad-1e-2", idQuadC: "quad-1", idQuadS3: "quads3-1e-4",
+	idQuadA: "quad-1e-5", idQuadC: "quad-1", idQuadS3: "quads3-1e-4",
 	idCubicA: "cubic-1e-5", idCubicB: "cubic-1e-3", idCubicC: "cubic-1e-1",
-	idZ2: "z2-1e-4", idZ3a: "z3-1e-6", idZ3b: "z3-1e-3", idZ3c: "z3-1e-1", idZ3Box: "z3-boxed",
+	idZ2: "z2-1e-4", idZ3a: "z3-1e-6", idZ3c: "z3-1e-1", idZ3Box: "z3-boxed",
 	idNVAR1v: "nvar1-native", idNVAR2v: "nvar2-native", idNVAR3v: "nvar3-native",
-	idNVARVal: "nvar-validated", idReplay: "replay", idReplayLong: "replay-long",
+	idReplay: "replay", idReplayLong: "replay-long",
 	idModesLow: "modes-low", idModesHigh: "modes-high",
 	idParrot: "parroting", idPeriodic: "periodic",
+	idOscillations: "oscillations", idOscillationsVal: "oscillations-validated",
+	idThinARVal: "thin-ar-validated", idThinAR32: "thin-ar32",
+	idTailARVal: "tail-ar-validated", idTailModes: "tail-modes-high",
 }
 
 // sets are the guides with fixed form and ridge, on the smoothed grid.
@@ -131,16 +145,18 @@ var sets = []set{
 	{form{order: 8, stride: 1}, []float64{1e-6}, []int{idAR8}, nil},
 	{form{order: 4, stride: 1}, []float64{1e-2}, []int{idAR4}, nil},
 	{form{order: 4, stride: 3}, []float64{1e-2}, []int{idAR4s3}, nil},
-	{form{poly: true, order: 2, stride: 1}, []float64{1e-5, 1e-2, 1}, []int{idQuadA, idQuadB, idQuadC}, nil},
+	{form{poly: true, order: 2, stride: 1}, []float64{1e-5, 1}, []int{idQuadA, idQuadC}, nil},
 	{form{poly: true, order: 2, stride: 3}, []float64{1e-4}, []int{idQuadS3}, nil},
 	{form{poly: true, cubic: true, order: 2, stride: 1}, []float64{1e-5, 1e-3, 1e-1}, []int{idCubicA, idCubicB, idCubicC}, nil},
 	{form{poly: true, order: 1, stride: 1}, []float64{1e-4}, []int{idZ2}, nil},
-	{form{poly: true, cubic: true, order: 1, stride: 1}, []float64{1e-6, 1e-3, 1e-1, 1e-4}, []int{idZ3a, idZ3b, idZ3c, idZ3Box}, []bool{false, false, false, true}},
+	{form{poly: true, cubic: true, order: 1, stride: 1}, []float64{1e-6, 1e-1, 1e-4}, []int{idZ3a, idZ3c, idZ3Box}, []bool{false, false, true}},
 }
 
 // Guides that take the validated ridge of one order of their family.
 var (
 	linearIDs    = [...]int{-1, -1, idAR8v, idAR16v, idAR32v}
+	thinIDs      = [...]int{-1, -1, -1, -1, idThinAR32}
+	tailIDs      = [...]int{-1, -1, -1, -1, -1}
 	quadraticIDs = [...]int{idNVAR1v, idNVAR2v, idNVAR3v}
 )
 
@@ -180,6 +196,7 @@ type group struct {
 	noise          []float64 // in half ranges
 	clean          bool
 	native, smooth grid
+	thin, tail     grid // every third row of native, its last rows
 	gapShare       float64
 	paths          [NumGuides]path
 	feats          []float32 // [c][NumGuides][NumFeatures]
@@ -398,10 +415,15 @@ func (g *group) fit(mem *arena, pr *prep, times, values []float64, all, c0, c in
 	if g.clean {
 		pr.denseGrid(mem, &g.smooth, g.inside[0][:c])
 	}
-	g.native.setScales(mem)
-	g.smooth.setScales(mem)
-	library.blocks(mem, &g.native, g.mid, g.half, all == c)
-	library.blocks(mem, &g.smooth, g.mid, g.half, all == c)
+	n := g.native.n
+	stride := min(thinStride, max((n-1)/7, 1)) // leaves eight rows
+	pr.part(mem, &g.thin, &g.native, (n-1)%stride, stride)
+	pr.part(mem, &g.tail, &g.native, n-max(int(tailShare*float64(n)), min(n, 8)), 1)
+	for _, gr := range [...]*grid{&g.native, &g.thin, &g.tail, &g.smooth} {
+		gr.raw = gr != &g.smooth
+		gr.setScales(mem)
+		library.blocks(mem, gr, g.mid, g.half, all == c)
+	}
 	bad := 0
 	for _, ok := range g.smooth.ok {
 		if !ok {
@@ -431,12 +453,23 @@ func (g *group) fit(mem *arena, pr *prep, times, values []float64, all, c0, c in
 		}
 		run.models(mem, g, gr, shrink(f, gr), s.ridges, s.ids, s.box)
 	}
-	run.validated(mem, g, &linearFamily, 1+max(256, 2*c), linearIDs[:], idARVal)
-	run.validated(mem, g, &quadraticFamily, maxPoly, quadraticIDs[:], idNVARVal)
+	most := 1 + max(256, 2*c)
+	run.validated(mem, g, &g.native, &linearFamily, most, linearIDs[:], idARVal)
+	run.validated(mem, g, &g.thin, &linearFamily, most, thinIDs[:], idThinARVal)
+	run.validated(mem, g, &g.tail, &linearFamily, most, tailIDs[:], idTailARVal)
+	run.validated(mem, g, &g.native, &quadraticFamily, maxPoly, quadraticIDs[:], -1)
 	run.single(mem, g)
 	run.replay(mem, g, &g.smooth, idReplay, matchPoints)
 	run.replay(mem, g, &g.native, idReplayLong, longMatchPoints)
-	run.modal(mem, g, &g.native, idModesLow, idModesHigh, max(1, min(16, 64/c)))
+	delays := max(1, min(16, 64/c))
+	run.modal(mem, g, &g.native, idModesLow, idModesHigh, delays)
+	run.modal(mem, g, &g.tail, -1, idTailModes, delays)
+	if g.clean { // without noise an autoregression has no bias to avoid
+		run.repeat(g, idModesHigh, idOscillations)
+		run.repeat(g, idModesLow, idOscillationsVal)
+	} else {
+		run.oscillate(mem, g, pr, &g.smooth, idOscillations, idOscillationsVal)
+	}
 	run.parrot(mem, g, &g.native, idParrot)
 	theta := run.periodic(mem, g, &g.smooth, idPeriodic) / g.smooth.dt
 	run.finish(mem, g)

@@ -27,6 +27,7 @@ type grid struct {
 	ok   []bool    // false: row lies in a gap, not to be learnt from
 	ref  []float64 // values that forecasts are scored against (x itself when clean)
 	gaps bool      // any !ok
+	raw  bool      // rows are observations, noise included
 	// Feature scales of the first and second differences per stride 1..3:
 	// they bring differences to the size of the values, which makes one ridge
 	// fit all sampling rates.

@@ -270,7 +270,7 @@ func TestBankContainsAuto(t *testing.T) {
 		c := len(sys.x0)
 		at := []float64{times[110], times[150], times[199]}
 		b.Fit(times[:100], x[:100*c], c, at[2])
-		for _, pair := range [][2]string{{"linear-ar", "ar-validated"}, {"nvar", "nvar-validated"}} {
+		for _, pair := range [][2]string{{"linear-ar", "ar-validated"}} {
 			dst := make([]float64, len(at)*c)
 			named(t, pair[0]).Forecast(dst, times[:100], x[:100*c], c, at)
 			for j := 0; j < c; j++ {

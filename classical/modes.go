@@ -28,7 +28,7 @@ type reduced struct {
 
 // modal fits delay vectors to gr for every fold and adds two guides: with the
 // rank among the first lanes of modeRanks that forecasts the last quarter best,
-// and the same of the others.
+// and the same of the others; an id below zero is left out.
 func (s *scorer) modal(mem *arena, g *group, gr *grid, low, high, delays int) {
 	c, n := s.c, gr.n
 	nv := n / 4
@@ -39,6 +39,9 @@ func (s *scorer) modal(mem *arena, g *group, gr *grid, low, high, delays int) {
 	if n-f.order < f.features(c) || n-2*nv-f.order < 4 {
 		// Nothing to find a basis from.
 		for i, id := range [...]int{low, high} {
+			if id < 0 {
+				continue
+			}
 			s.models(mem, g, gr, shrink(form{order: 2 - i, stride: 1}, gr), []float64{1}, []int{id}, nil)
 		}
 		return
@@ -47,6 +50,9 @@ func (s *scorer) modal(mem *arena, g *group, gr *grid, low, high, delays int) {
 	far := min(steps, 2*n)
 	most := max(steps, nv+far, 2*nv)
 	for _, id := range [...]int{low, high} {
+		if id < 0 {
+			continue
+		}
 		g.paths[id] = s.newPath(mem, gr, steps, most)
 	}
 	blk, off := mem.mark()
@@ -72,6 +78,9 @@ func (s *scorer) modal(mem *arena, g *group, gr *grid, low, high, delays int) {
 		out[i] = newTrack(mem, c, most)
 	}
 	for part, id := range [...]int{low, high} {
+		if id < 0 {
+			continue
+		}
 		ranks := modeRanks[part*lanes:][:lanes]
 		best, rank := math.Inf(1), min(ranks[0], r)
 		if ranks[0] <= r {

@@ -229,6 +229,18 @@ func (p *prep) nativeGrid(mem *arena, g *grid, natural []spline, clean bool, lim
 	p.resample(mem, g, natural, clean, m, dt)
 }
 
+// part fills g with every stride-th row of src from first on.
+func (p *prep) part(mem *arena, g, src *grid, first, stride int) {
+	p.alloc(mem, g, (src.n-1-first)/stride+1, src.dt*float64(stride))
+	for i := range g.n {
+		r := first + i*stride
+		copy(g.x[i*p.c:(i+1)*p.c], src.x[r*p.c:])
+		g.ok[i] = src.ok[r]
+		g.gaps = g.gaps || !g.ok[i]
+	}
+	p.keepRows(g)
+}
+
 // resample fills g by interpolation.
 func (p *prep) resample(mem *arena, g *grid, natural []spline, cubic bool, m int, dt float64) {
 	p.alloc(mem, g, m, dt)

@@ -36,6 +36,7 @@ type scorer struct {
 	near    [NumGuides][NumGuides]float64 // squared distances of forecasts
 	farD    [NumGuides][NumGuides]float64
 	col     grid // one channel, for the guides of single channels
+	osc     oscillations
 	coarse  bool // thins every context to nativeRows, as the golden outputs were
 }
 
@@ -106,20 +107,25 @@ func (p *path) ahead() track { return track{p.x[pathHistory:], p.column} }
 func (s *scorer) copied(g *group, gr *grid, f form, ridge float64, id int) bool {
 	for _, d := range s.done[:s.known] {
 		if d.gr == gr && d.f == f && d.ridge == ridge {
-			g.paths[id] = g.paths[d.id]
-			for j := range s.c {
-				o := j * NumGuides
-				copy(s.base[(o+id)*baseFeatures:][:baseFeatures], s.base[(o+d.id)*baseFeatures:])
-				copy(s.samples[(o+id)*agreeTimes:][:agreeTimes], s.samples[(o+d.id)*agreeTimes:])
-				copy(s.slopes[(o+id)*agreeTimes:][:agreeTimes], s.slopes[(o+d.id)*agreeTimes:])
-				g.logErr[o+id] = g.logErr[o+d.id]
-			}
+			s.repeat(g, d.id, id)
 			return true
 		}
 	}
 	s.done[s.known] = done{gr, f, ridge, id}
 	s.known++
 	return false
+}
+
+// repeat makes guide to the same as guide from.
+func (s *scorer) repeat(g *group, from, to int) {
+	g.paths[to] = g.paths[from]
+	for j := range s.c {
+		o := j * NumGuides
+		copy(s.base[(o+to)*baseFeatures:][:baseFeatures], s.base[(o+from)*baseFeatures:])
+		copy(s.samples[(o+to)*agreeTimes:][:agreeTimes], s.samples[(o+from)*agreeTimes:])
+		copy(s.slopes[(o+to)*agreeTimes:][:agreeTimes], s.slopes[(o+from)*agreeTimes:])
+		g.logErr[o+to] = g.logErr[o+from]
+	}
 }
 
 // models fits form f and scores the guides ids, one per ridge.
@@ -266,7 +272,7 @@ func (s *scorer) score(g *group, gr *grid, id int, r *result) {
 		full := p.ahead().of(j, steps)
 		p75 := r.p75.of(j, nv+far)
 		bias := 0.0
-		if !g.clean && gr == &g.native {
+		if !g.clean && gr.raw {
 			bias = 0.8 * g.noise[j] * g.noise[j] // raw samples: what noise alone contributes
 		}
 		if nv >= 1 {
@@ -385,10 +391,9 @@ func (s *scorer) relax(gr *grid, id, end int, dst track, rows int) {
 	}
 }
 
-// validated adds the guides of one family on the native grid: the winner of
+// validated adds the guides of one family on gr: the winner of
 // the validated search, and for each order in ids the best of its ridges.
-func (s *scorer) validated(mem *arena, g *group, fam *family, maxP int, ids []int, winner int) {
-	gr := &g.native
+func (s *scorer) validated(mem *arena, g *group, gr *grid, fam *family, maxP int, ids []int, winner int) {
 	// Paths stay, while the search releases its scratch: they are laid out first.
 	steps := s.steps(gr)
 	most := max(steps, gr.n/4+min(steps, 2*gr.n), 2*(gr.n/4))
@@ -425,6 +430,9 @@ func (s *scorer) validated(mem *arena, g *group, fam *family, maxP int, ids []in
 		}
 		one[0], ridge[0] = id, later[i].ridge
 		s.models(mem, g, gr, f, ridge[:], one[:], nil)
+	}
+	if winner < 0 {
+		return
 	}
 	one[0], ridge[0] = winner, best.ridge
 	s.models(mem, g, gr, shrink(best.form, gr), ridge[:], one[:], nil)

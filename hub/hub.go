@@ -6,8 +6,7 @@
 // differentiable attention layer ([Hub.Read]). Write: the hub attends to the
 // tokens of a step and moves a slow memory towards what it finds, without
 // gradients ([Hub.Write]). In inference the memory is fixed, so that a forecast
-// never depends on which other systems share a call; [Hub.Adapt] writes to a
-// copy for a user who wants the hub to know a fleet of their own.
+// never depends on which other systems share a call.
 //
 // The token that is read is
 //
@@ -270,20 +269,6 @@ func unitRow(dst, x []float32) bool {
 		dst[i] = v * s
 	}
 	return true
-}
-
-// Adapt returns a memory that has been written to by tokens (n x Width) passes
-// times at the given rate, starting from a copy of the memory in p. The
-// effective tokens follow the memory from pass to pass. p is not changed.
-func (h *Hub) Adapt(p *tensor.Params, tokens []float32, rate float32, passes int) []float32 {
-	memory := append([]float32(nil), p.Slice(h.Memory)...)
-	eff := make([]float32, len(memory))
-	var scratch Scratch
-	for i := 0; i < passes; i++ {
-		h.Effective(eff, p, memory)
-		h.Write(memory, eff, tokens, rate, &scratch)
-	}
-	return memory
 }
 
 // Usage returns how much each row of x (n x Width, normalised as for Read)

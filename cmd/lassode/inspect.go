@@ -32,7 +32,7 @@ provenance, sizes and calibration. Of a folder: what the collection holds; with
 With -in, of a series: for each channel and window of time the modes of its
 locally linear dynamics, by falling amplitude, with the growth per unit of time
 (negative is decay), the period (without one for a mode that does not
-oscillate), and the hub tokens that the window read most.`,
+oscillate), and the hub tokens that the window read most, if the network has any.`,
 		examples: `
 lassode inspect
 lassode inspect w.safetensors -tensors
@@ -282,11 +282,15 @@ func inspectSeries(env *environment, path, modelFile string, h horizon, asJSON b
 	}
 	w := env.stdout
 	fmt.Fprintf(w, "%s: %s, %s from %v to %v\n", in.name, plural(len(s.Times), "row"), plural(len(names), "channel"), s.Times[0], s.Times[len(s.Times)-1])
+	columns := "modes: amplitude, growth, period"
+	if len(fc.Segments) > 0 && len(fc.Segments[0].Hub) > 0 {
+		columns += " | hub tokens read"
+	}
 	channel := -1
 	for _, g := range fc.Segments {
 		if g.Channel != channel {
 			channel = g.Channel
-			fmt.Fprintf(w, "\n%s\n  %-25s %-9s %s\n", names[channel], "window", "", "modes: amplitude, growth, period | hub tokens read")
+			fmt.Fprintf(w, "\n%s\n  %-25s %-9s %s\n", names[channel], "window", "", columns)
 		}
 		seen := "unseen"
 		if g.Observed {
@@ -303,7 +307,9 @@ func inspectSeries(env *environment, path, modelFile string, h horizon, asJSON b
 			}
 			fmt.Fprintf(w, "  %10.3g %+9.3g %9s;", m.Amplitude, m.Growth, period)
 		}
-		fmt.Fprint(w, " |")
+		if len(g.Hub) > 0 {
+			fmt.Fprint(w, " |")
+		}
 		for _, k := range largest(g.Hub, shownModes) {
 			fmt.Fprintf(w, " %d (%.0f %%)", k, 100*g.Hub[k])
 		}

@@ -412,13 +412,14 @@ t and x), a folder of CSV files, or a collection of 'lassode generate'. A part
 of the series is kept apart, and the original weights are written where the
 tuned ones are no better on it.
 
--scope chooses what may change. -adapt RATE instead writes the series into the
-model's common structure hub, without any training: their tokens at that rate, and
-the runs themselves where they help to forecast each other.`,
+-scope chooses what may change. hub leaves the weights as they are: the series
+become the model's common structure hub, from which every model that is fitted to a
+context takes what the context leaves open, where that helps to forecast each of them
+from the others.`,
 		examples: `
 lassode finetune -data pumps/ -out pump.safetensors
 lassode finetune -data log.csv -out tuned.safetensors -scope head -steps 200
-lassode finetune -data fleet.jsonl -out fleet.safetensors -adapt 0.3`,
+lassode finetune -data fleet.jsonl -out fleet.safetensors -scope hub`,
 		run: runFinetune,
 	}
 }
@@ -433,7 +434,6 @@ func runFinetune(ctx context.Context, env *environment, c *command, args []strin
 	share := fs.Float64("validation", 0, "`share` of the series kept apart (default a quarter)")
 	seed := fs.Uint64("seed", 1, "`seed` of everything random")
 	workers := fs.Int("workers", 0, "`number` of goroutines (default: all processors); does not change the result")
-	adapt := fs.Float64("adapt", 0, "write into the hub at this `rate`, more than 0 and at most 1, instead of training")
 	format := fs.String("precision", "float32", precisionUsage)
 	limit := fs.Int("n", 10000, "largest `number` of series to read")
 	positional, err := parse(fs, args)
@@ -460,9 +460,6 @@ func runFinetune(ctx context.Context, env *environment, c *command, args []strin
 	if err := opt.Validate(); err != nil {
 		return &usageError{describe("", err).Error()}
 	}
-	if given(fs, "adapt") && !(*adapt > 0 && *adapt <= 1) {
-		return usagef("-adapt is %v, want more than 0 and at most 1", *adapt)
-	}
 	model, err := loadModel(env, *modelFile)
 	if err != nil {
 		return err
@@ -476,36 +473,30 @@ func runFinetune(ctx context.Context, env *environment, c *command, args []strin
 		return err
 	}
 	defer target.Abort()
-	var tuned *lassode.Model
-	if given(fs, "adapt") {
-		if tuned, err = model.Adapt(series, *adapt); err != nil {
-			return describe(*data, err)
-		}
-		fmt.Fprintf(env.stderr, "wrote %d series into the hub\n", len(series))
-	} else {
-		bar := newProgress(env.stderr)
-		opt.Progress = func(p lassode.Progress) {
-			bar.show(float64(p.Step)/float64(p.Steps), "step %d of %d, loss %.4f", p.Step, p.Steps, p.Loss)
-		}
-		var report lassode.FineTuneReport
-		tuned, report, err = model.FineTune(ctx, series, opt)
-		bar.done()
-		if err != nil {
-			return describe(*data, err)
-		}
-		kept := fmt.Sprintf("the weights of step %d are written", report.Steps)
-		if report.Kept == "original" {
-			kept = "no improvement: the original weights are written"
-		}
-		on := fmt.Sprintf("%d series kept apart", report.ValidationTrajectories)
-		if report.ValidationTrajectories == 0 {
-			on = "the last third of the series"
-		}
-		if report.SkippedSteps > 0 {
-			fmt.Fprintf(env.stderr, "%d steps were left out: their loss or gradient was not finite\n", report.SkippedSteps)
-		}
-		fmt.Fprintf(env.stderr, "%d series; error on %s %.4g before, %.4g after; %s\n", len(series), on, report.Before, report.After, kept)
+	bar := newProgress(env.stderr)
+	opt.Progress = func(p lassode.Progress) {
+		bar.show(float64(p.Step)/float64(p.Steps), "step %d of %d, loss %.4f", p.Step, p.Steps, p.Loss)
 	}
+	tuned, report, err := model.FineTune(ctx, series, opt)
+	bar.done()
+	if err != nil {
+		return describe(*data, err)
+	}
+	kept := fmt.Sprintf("the weights of step %d are written", report.Steps)
+	switch {
+	case report.Kept == "original":
+		kept = "no improvement: the original model is written"
+	case report.Steps == 0:
+		kept = "the series are written into the hub, with the original weights"
+	}
+	on := fmt.Sprintf("%d series kept apart", report.ValidationTrajectories)
+	if report.ValidationTrajectories == 0 {
+		on = "the last third of the series"
+	}
+	if report.SkippedSteps > 0 {
+		fmt.Fprintf(env.stderr, "%d steps were left out: their loss or gradient was not finite\n", report.SkippedSteps)
+	}
+	fmt.Fprintf(env.stderr, "%d series; error on %s %.4g before, %.4g after; %s\n", len(series), on, report.Before, report.After, kept)
 	if err := tuned.Save(target, precision); err != nil {
 		return err
 	}

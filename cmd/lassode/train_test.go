@@ -239,7 +239,7 @@ func TestTrainingCommands(t *testing.T) {
 	code, out, errs = lassodeRun(t, "", "forecast", "-model", tuned, "-in", csv, "-steps", "2")
 	require.Equal(t, exitOK, code, errs)
 	require.Equal(t, 3, strings.Count(out, "\n"))
-	code, _, errs = lassodeRun(t, "", "finetune", "-model", weights, "-data", csv, "-out", tuned, "-adapt", "0.5", "-precision", "bfloat16")
+	code, _, errs = lassodeRun(t, "", "finetune", "-model", weights, "-data", csv, "-out", tuned, "-scope", "hub", "-steps", "2", "-precision", "bfloat16")
 	require.Equal(t, exitOK, code, errs)
 
 	code, _, errs = lassodeRun(t, "", "finetune", "-model", weights, "-data", csv, "-out", tuned, "-precision", "int4")

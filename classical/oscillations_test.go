@@ -1,0 +1,137 @@
+package classical
+
+import (
+	"math"
+	"math/rand/v2"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// ringing is a damped and an undamped oscillation about a decay.
+func ringing(t float64, c int) float64 {
+	return 1 + math.Exp(-.02*t) + math.Exp(-.008*t)*math.Sin(.31*t+float64(c)) + .5*math.Cos(.11*t-2*float64(c))
+}
+
+// noisyRinging observes it at random times, channels together or each at its own.
+func noisyRinging(r *rand.Rand, c int, noise float64, own bool) (times, values []float64) {
+	for i := range 150 {
+		if !own && i < 149 && r.Float64() < .5 {
+			continue
+		}
+		times = append(times, float64(i))
+		for j := range c {
+			v := ringing(float64(i), j) + noise*r.NormFloat64()
+			if own && i < 149 && r.Float64() < .5 {
+				v = math.NaN()
+			}
+			values = append(values, v)
+		}
+	}
+	return times, values
+}
+
+func TestOscillationsSeeThroughNoise(t *testing.T) {
+	ours, theirs := 0., 0.
+	for _, c := range []int{1, 2, 5, 11} {
+		for _, own := range []bool{false, true} {
+			r := rand.New(rand.NewPCG(3, uint64(c)))
+			times, values := noisyRinging(r, c, .08, own)
+			b := NewBank()
+			b.Fit(times, values, c, 250)
+			here := worst(b, idOscillations, ringing, c, 150, 250)
+			require.Less(t, here, .25, "%d channels, own times %v", c, own)
+			require.Less(t, worst(b, idOscillationsVal, ringing, c, 150, 250), .4, "%d channels, own times %v", c, own)
+			ours += here
+			theirs += worst(b, idARVal, ringing, c, 150, 250)
+		}
+	}
+	require.Less(t, ours, .4*theirs)
+}
+
+// TestOscillationsSlope compares slope and curvature of the squared error with
+// differences, but for the amplitudes' ridge, which they leave out.
+func TestOscillationsSlope(t *testing.T) {
+	r := rand.New(rand.NewPCG(5, 6))
+	for _, own := range []bool{false, true} {
+		times, values := noisyRinging(r, 3, 1e-6, own)
+		var mem arena
+		var pr prep
+		pr.scale(&mem, times, values, 3, 0, 3)
+		var o oscillations
+		ends := [folds]float64{149, 112, 75}
+		o.fitted = gather(&mem, nil, &pr, 1, &ends)
+		require.Len(t, o.fitted, map[bool]int{false: 1, true: 3}[own])
+		p := poles{pairs: 2, decays: true, rate: -2.5}
+		p.growth = [maxPairs]float64{-1.1, -.1}
+		p.angle = [maxPairs]float64{.31 * 149, .11 * 149}
+		for k := range folds {
+			o.try(&mem, k, &p)
+			slope, hess := o.slope, o.hess
+			d := p.params()
+			for q := range 2 * p.pairs { // the decay hardly tells from the constant in the later folds
+				const h = 1e-3
+				var step [2*maxPairs + 1]float64
+				step[q] = h
+				up := p.move(step[:])
+				step[q] = -h
+				down := p.move(step[:])
+				a, b, here := o.try(&mem, k, &up), o.try(&mem, k, &down), o.try(&mem, k, &p)
+				// The error is at its least here, so its curvature tells: half of it
+				// is the Gauss-Newton matrix.
+				require.InEpsilon(t, (a-2*here+b)/(h*h)/2, hess[q*d+q], .06, "unknown %d, fold %d", q, k)
+			}
+			// Away from the minimum, minus half the slope.
+			off := p
+			off.angle[0] += .05
+			off.growth[1] -= .05
+			off.rate += .1
+			o.try(&mem, k, &off)
+			slope = o.slope
+			for q := range 2 * p.pairs {
+				const h = 1e-4
+				var step [2*maxPairs + 1]float64
+				step[q] = h
+				up := off.move(step[:])
+				step[q] = -h
+				down := off.move(step[:])
+				want := -(o.try(&mem, k, &up) - o.try(&mem, k, &down)) / (4 * h)
+				require.InDelta(t, want, slope[q], .05*math.Abs(want)+2e-4, "unknown %d, fold %d", q, k)
+			}
+		}
+	}
+}
+
+// TestOscillationsOfLittle gives the fit almost nothing.
+func TestOscillationsOfLittle(t *testing.T) {
+	r := rand.New(rand.NewPCG(7, 8))
+	for _, n := range []int{1, 2, 3, 5, 9, 14, 60} {
+		for _, c := range []int{1, 3} {
+			var times, values []float64
+			for i := range n {
+				times = append(times, float64(i)+.3*r.Float64())
+				for range c {
+					v := r.NormFloat64()
+					if r.IntN(4) == 0 {
+						v = math.NaN()
+					}
+					values = append(values, v)
+				}
+			}
+			b := NewBank()
+			if c > 1 { // a channel that only the end shows
+				for i := range n - 1 {
+					values[i*c+1] = math.NaN()
+				}
+			}
+			b.Fit(times, values, c, 3*float64(n))
+			var v [NumGuides]float64
+			for j := range c {
+				b.Eval(v[:], nil, j, 2*float64(n))
+				for _, id := range []int{idOscillations, idOscillationsVal} {
+					require.Less(t, math.Abs(v[id]), 40., "%d rows", n)
+				}
+			}
+		}
+	}
+}

@@ -182,7 +182,7 @@ func gather(mem *arena, dst []together, p *prep, stride int, ends *[folds]float6
 				dst = append(dst, together{})
 			}
 			s := &dst[q]
-			*s = together{t: at, y: mem.raw(poleRows * p.c), channels: s.channels[:0], gap: s.gap, gaps: s.gaps}
+			*s = together{t: at, y: mem.raw(n * p.c), channels: s.channels[:0], gap: s.gap, gaps: s.gaps}
 			s.lattice()
 			for k, end := range ends {
 				s.rows[k], _ = slices.BinarySearch(at, (end-p.start)*scale+1e-9)
@@ -261,20 +261,20 @@ func (o *oscillations) products(mem *arena, s *together, n int, p *poles, slopes
 	// On a lattice the oscillations turn by one of few factors a row.
 	var now [maxPairs + 1][2]float64
 	var turn [mostGaps][maxPairs + 1][2]float64
-	for q, u := range s.gaps {
-		if len(s.gap) == 0 {
-			break
+	lattice := len(s.gap) > 0
+	if lattice {
+		for q, u := range s.gaps {
+			for k := range p.pairs {
+				turn[q][k] = oscillation(p.growth[k], p.angle[k], u)
+			}
+			turn[q][p.pairs][0] = math.Exp(p.rate * u)
 		}
-		for k := range p.pairs {
-			turn[q][k] = oscillation(p.growth[k], p.angle[k], u)
-		}
-		turn[q][p.pairs][0] = math.Exp(p.rate * u)
 	}
 	for k := range now {
 		now[k][0] = 1
 	}
 	for i, t := range s.t[:n] {
-		if len(s.gap) > 0 {
+		if lattice {
 			by := &turn[s.gap[i]]
 			for k := range p.pairs {
 				now[k] = rotate(now[k], by[k])

@@ -902,6 +902,27 @@ func WithoutHubReads(m *Model) *Model {
 	return out
 }
 
+// Silenced returns a model in which the parameters of whose names one of parts is
+// part are zero.
+func Silenced(m *Model, parts []string) *Model {
+	out := m.copy()
+	p := out.net.params
+	found := false
+	for i := range p.Count() {
+		id := tensor.ParamID(i)
+		for _, part := range parts {
+			if strings.Contains(p.Name(id), part) {
+				clear(p.Slice(id))
+				found = true
+			}
+		}
+	}
+	if !found {
+		panic(fmt.Sprintf("no parameter is named like %q", parts))
+	}
+	return out
+}
+
 // WithoutHubToken returns a model with one token less in its hub.
 func WithoutHubToken(m *Model, token int) *Model {
 	cfg := m.net.cfg

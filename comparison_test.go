@@ -617,6 +617,69 @@ func TestHubEvidence(t *testing.T) {
 	require.NoError(t, os.WriteFile(filepath.Join(out, "hub.md"), []byte(md.String()), 0o666))
 }
 
+// TestPartsEvidence takes parts of the embedded network out, without training it anew,
+// and writes what that changes to parts.md in the folder LASSODE_OUT; LASSODE_PARTS=quick
+// or full.
+//
+//	LASSODE_PARTS=full LASSODE_OUT=OUT go test . -run 'TestPartsEvidence$' -v -timeout 1h
+func TestPartsEvidence(t *testing.T) {
+	kind, out := os.Getenv("LASSODE_PARTS"), os.Getenv("LASSODE_OUT")
+	if kind == "" {
+		t.Skip("LASSODE_PARTS is neither quick nor full")
+	}
+	n := map[string]int{"quick": 20, "full": 300}[kind]
+	require.NotZero(t, n, "LASSODE_PARTS is %q, want quick or full", kind)
+	require.NotEmpty(t, out, "LASSODE_OUT names no folder")
+	require.NoError(t, os.MkdirAll(out, 0o777))
+	model, err := pretrained.Model()
+	require.NoError(t, err)
+	suites := []lassode.AblationSuite{{Name: "in-domain"}, {Name: "in-domain, noisy"}, {Name: "zero-shot"}, {Name: "zero-shot, noisy"}, {Name: "unseen"}}
+	const noise = .05
+	for i, x := range ode.InDomain(9, n) {
+		suites[0].Tasks = append(suites[0].Tasks, firstHalf(x.Family, x.Series, 0, 1, uint64(i)))
+		suites[1].Tasks = append(suites[1].Tasks, firstHalf(x.Family, x.Series, noise, 1, uint64(i)))
+	}
+	for i, x := range ode.HeldOutTrajectories(9, n/10) {
+		suites[2].Tasks = append(suites[2].Tasks, firstHalf(x.Family, x.Series, 0, 2, uint64(i)))
+		suites[3].Tasks = append(suites[3].Tasks, firstHalf(x.Family, x.Series, noise, 2, uint64(i)))
+	}
+	for i, x := range ode.UnseenKinds(9, n/2) {
+		suites[4].Tasks = append(suites[4].Tasks, firstHalf(x.Family, x.Series, 0, 3, uint64(i)))
+	}
+	parts := []struct {
+		name  string
+		zeros []string
+	}{
+		{"channel attention", []string{".channel.out"}},
+		{"attention over time", []string{".time.out"}},
+		{"all attention", []string{".channel.out", ".time.out"}},
+		{"recurrent encoder", []string{"token.encoder"}},
+		{"time encodings", []string{"token.time"}},
+		{"carried phase", []string{"phase.out"}},
+		{"what tokens see of the guides", []string{"token.guide"}},
+		{"refinement by the tokens", []string{"mixer.refine"}},
+		{"joint layer of the mixer", []string{"mixer.joint"}},
+	}
+	header, rule, whole := "| without |", "|---|", "| (mean error of the whole) |"
+	rows := make([]string, len(parts))
+	for _, suite := range suites {
+		p := lassode.Probe(model, suite.Tasks)
+		base := p.Errors(model)
+		m, _, _ := meanInterval(base, 1)
+		header, rule, whole = header+" "+suite.Name+" |", rule+"---|", whole+fmt.Sprintf(" %.4f |", m)
+		for i, part := range parts {
+			d, lo, hi := meanInterval(minus(p.Errors(lassode.Silenced(model, part.zeros)), base), uint64(i))
+			rows[i] += fmt.Sprintf(" %+.4f [%+.4f, %+.4f] |", d, lo, hi)
+		}
+	}
+	md := header + "\n" + rule + "\n" + whole + "\n"
+	for i, part := range parts {
+		md += "| " + part.name + " |" + rows[i] + "\n"
+	}
+	t.Log("\n" + md)
+	require.NoError(t, os.WriteFile(filepath.Join(out, "parts.md"), []byte(md), 0o666))
+}
+
 // studyHubTokens reports what the hub tokens of model are read by, and what is lost
 // without them.
 func studyHubTokens(model *lassode.Model, perFamily int, report func(format string, args ...any)) {

@@ -38,16 +38,18 @@ const NumFeatures = 43
 // NumInside is the number of interpolants inside the context: the cubic
 // spline through the observed points, the cubic smoothing spline, the posterior
 // mean of a Gaussian process with Matern 5/2 covariance, and a Fourier series of
-// unknown period with such a process through what it leaves over. When the
-// context is regular and free of noise, the last two are the first again; with
-// few observations the last is the third.
-const NumInside = 4
+// unknown period and a sum of damped oscillations, each with such a process through
+// what it leaves over. When the context is regular and free of noise, the last three
+// are the first again; with few observations the last two are the third, and without
+// noise the last is the one before.
+const NumInside = 5
 
 const (
 	insideSpline = iota
 	insideSmooth
 	insideProcess
 	insideCycle
+	insideTones
 )
 
 // maxGroup is the largest number of channels fitted jointly.
@@ -192,6 +194,7 @@ type group struct {
 	inside         [2][]spline
 	process        []curve
 	cycle          []cycle
+	tones          []tones
 	insideErr      []float64 // [c][NumInside], log10
 	noise          []float64 // in half ranges
 	clean          bool
@@ -336,6 +339,12 @@ func (b *Bank) Inside(value, rate []float64, c int, t float64) {
 			v, r = g.process[j].at(t)
 		case insideCycle:
 			v, r = g.cycle[j].at(t)
+		case insideTones:
+			if g.tones[j].count > 0 {
+				v, r = g.tones[j].at(t)
+			} else {
+				v, r = g.cycle[j].at(t)
+			}
 		default:
 			v, r = g.inside[i][j].at(t)
 		}
@@ -464,6 +473,12 @@ func (g *group) fit(mem *arena, pr *prep, times, values []float64, all, c0, c in
 	delays := max(1, min(16, 64/c))
 	run.modal(mem, g, &g.native, idModesLow, idModesHigh, delays)
 	run.modal(mem, g, &g.tail, -1, idTailModes, delays)
+	for len(g.tones) < c {
+		g.tones = append(g.tones, tones{})
+	}
+	for j := range c {
+		g.tones[j].count = 0
+	}
 	if g.clean { // without noise an autoregression has no bias to avoid
 		run.repeat(g, idModesHigh, idOscillations)
 		run.repeat(g, idModesLow, idOscillationsVal)
@@ -492,6 +507,7 @@ func (g *group) interpolants(mem *arena, pr *prep, theta float64) {
 		if len(t) < 4 || g.clean && pr.regular {
 			*process = curve{cubic: &g.inside[insideSpline][j]}
 			round.rest = *process
+			g.tones[j].count = 0
 			for i := range err {
 				err[i] = math.Log10(logFloor)
 			}
@@ -499,13 +515,17 @@ func (g *group) interpolants(mem *arena, pr *prep, theta float64) {
 		}
 		matern := process.process(mem, t, y)
 		var noise float64
-		var rest process25
+		var rest, quiet process25
 		if len(t) < cycleLeast || !(theta > 0) {
 			round.rest = *process
+			g.tones[j].count = 0
 		} else {
 			noise, rest = round.fit(mem, t, y, theta)
 		}
-		insideErrors(mem, err, t, y, matern, round, noise, rest)
+		if g.tones[j].count > 0 {
+			quiet = g.tones[j].fit(mem, t, y)
+		}
+		insideErrors(mem, err, t, y, matern, round, noise, rest, &g.tones[j], quiet)
 	}
 }
 

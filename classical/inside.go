@@ -369,9 +369,9 @@ func (s *cycle) posterior(mem *arena, t, y []float64, mean, noise float64, k *pr
 
 // insideErrors writes log10 of the root mean square error, relative to the
 // standard deviation, of each interpolant of (t,y) on observations that it was
-// not given, to dst; parameters are those of the fits to all. The first and the
+// not given, to dst; parameters are those of the fits to all, the poles of the oscillations too. The first and the
 // last observation are never left out.
-func insideErrors(mem *arena, dst []float64, t, y []float64, matern process25, c *cycle, noise float64, rest process25) {
+func insideErrors(mem *arena, dst []float64, t, y []float64, matern process25, c *cycle, noise float64, rest process25, osc *tones, quiet process25) {
 	if n := len(t); n > insideRows {
 		t, y = t[n-insideRows:], y[n-insideRows:]
 	}
@@ -389,10 +389,12 @@ func insideErrors(mem *arena, dst []float64, t, y []float64, matern process25, c
 	count := 0.0
 	st, sy := mem.raw(n), mem.raw(n)
 	m, f, m2, work := mem.raw(n+1), mem.raw(n+1), mem.raw(n+1), mem.raw(9*n+1)
+	again := osc.newRefit(mem, t)
 	for fold := range insideFolds {
+		kept := func(i int) bool { return i == 0 || i == n-1 || i%insideFolds != fold }
 		k := 0
 		for i := range t {
-			if i == 0 || i == n-1 || i%insideFolds != fold {
+			if kept(i) {
 				st[k], sy[k] = t[i], y[i]
 				k++
 			}
@@ -407,7 +409,17 @@ func insideErrors(mem *arena, dst []float64, t, y []float64, matern process25, c
 		if c.theta != 0 {
 			part.posterior(mem, st[:k], sy[:k], mean, noise, &rest)
 		}
-		piece, knot, rest := 0, 0, 0 // the times rise
+		if osc.count > 0 {
+			again.part(y, kept)
+			left := work[:0]
+			for i := range t {
+				if kept(i) {
+					left = append(left, y[i]-again.value[i])
+				}
+			}
+			again.rest.condition(mem, st[:k], left, 0, quiet)
+		}
+		piece, knot, rest, last := 0, 0, 0, 0 // the times rise
 		for i := 1; i < n-1; i++ {
 			if i%insideFolds != fold {
 				continue
@@ -424,6 +436,12 @@ func insideErrors(mem *arena, dst []float64, t, y []float64, matern process25, c
 				more, _ := part.rest.on(rest, t[i])
 				v[insideCycle], _ = part.series(t[i])
 				v[insideCycle] += more
+			}
+			v[insideTones] = v[insideCycle]
+			if osc.count > 0 {
+				last = advance(again.rest.t, last, t[i])
+				more, _ := again.rest.on(last, t[i])
+				v[insideTones] = again.value[i] + more
 			}
 			for q, p := range v {
 				d := clamp(p, -4, 4) - y[i]

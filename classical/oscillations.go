@@ -621,6 +621,155 @@ func (o *oscillations) forecast(dst track, k, rows int, t, step float64, weight 
 	}
 }
 
+// tones are the oscillations of one channel, for times inside the context, plus a
+// process through what they leave over.
+type tones struct {
+	start, scale float64 // of the context, and spans per time
+	count        int     // stages that weigh enough; 0: none
+	stage        [stages]tone
+	rest         curve
+}
+
+// tone is one stage of tones.
+type tone struct {
+	poles
+	weight    float64
+	amplitude [2*maxPairs + 2]float64
+}
+
+// leastTone is the weight below which a stage is left out of tones.
+const leastTone = .05
+
+// collect takes channel j of the stages of the whole context.
+func (s *tones) collect(o *oscillations, p *prep, j int) {
+	s.start, s.scale, s.count = p.start, 1, 0
+	if p.span > 0 {
+		s.scale = 1 / p.span
+	}
+	sum := 0.0
+	for q, w := range o.weight[0][:o.count[0]] {
+		if w < leastTone {
+			continue
+		}
+		st, to := &o.stage[0][q], &s.stage[s.count]
+		f := st.columns()
+		to.poles, to.weight = st.poles, w
+		copy(to.amplitude[:f], st.amplitude[j*f:])
+		sum += w
+		s.count++
+	}
+	for q := range s.count {
+		s.stage[q].weight /= sum
+	}
+}
+
+// at writes the functions of time of p at u spans to col.
+func (p *poles) at(col []float64, u float64) {
+	col[0] = 1
+	for k := range p.pairs {
+		z := oscillation(p.growth[k], p.angle[k], u)
+		col[1+2*k], col[2+2*k] = z[0], z[1]
+	}
+	if p.decays {
+		col[1+2*p.pairs] = math.Exp(p.rate * u)
+	}
+}
+
+// series returns value and rate of the oscillations at time t.
+func (s *tones) series(t float64) (v, r float64) {
+	u := (t - s.start) * s.scale
+	var col [2*maxPairs + 2]float64
+	for q := range s.stage[:s.count] {
+		to := &s.stage[q]
+		to.at(col[:], u)
+		a, x, y := &to.amplitude, to.amplitude[0], 0.0
+		for k := range to.pairs {
+			cos, sin := col[1+2*k], col[2+2*k]
+			x += a[1+2*k]*cos + a[2+2*k]*sin
+			y += to.growth[k]*(a[1+2*k]*cos+a[2+2*k]*sin) + to.angle[k]*(a[2+2*k]*cos-a[1+2*k]*sin)
+		}
+		if to.decays {
+			k := 1 + 2*to.pairs
+			x += a[k] * col[k]
+			y += a[k] * col[k] * to.rate
+		}
+		v += to.weight * x
+		r += to.weight * y
+	}
+	return v, r * s.scale
+}
+
+// at returns value and rate at time t.
+func (s *tones) at(t float64) (float64, float64) {
+	v, r := s.series(t)
+	dv, dr := s.rest.at(t)
+	return v + dv, r + dr
+}
+
+// fit fits the process to what the oscillations leave over of (t,y), and returns
+// its parameters.
+func (s *tones) fit(mem *arena, t, y []float64) process25 {
+	rest := mem.raw(len(t))
+	for i, u := range t {
+		v, _ := s.series(u)
+		rest[i] = y[i] - v
+	}
+	k := choose(mem, t, rest, 0, restNoises[:])
+	s.rest.condition(mem, t, rest, 0, k)
+	return k
+}
+
+// refit is tones with amplitudes of their own for parts of observations, which
+// are kept or left out together; the poles stay.
+type refit struct {
+	tones
+	col   [stages][]float64 // by row
+	value []float64         // of the last part, at all rows
+}
+
+// newRefit prepares the parts of (t,y).
+func (s *tones) newRefit(mem *arena, t []float64) refit {
+	r := refit{tones: *s, value: mem.raw(len(t))}
+	for q := range s.stage[:s.count] {
+		to := &s.stage[q]
+		f := to.columns()
+		r.col[q] = mem.raw(len(t) * f)
+		for i, u := range t {
+			to.at(r.col[q][i*f:(i+1)*f], (u-s.start)*s.scale)
+		}
+	}
+	return r
+}
+
+// part fits the amplitudes to the observations y that are kept.
+func (r *refit) part(y []float64, kept func(i int) bool) {
+	clear(r.value)
+	for q := range r.stage[:r.count] {
+		to := &r.stage[q]
+		f := to.columns()
+		var l [(2*maxPairs + 2) * (2*maxPairs + 2)]float64
+		var b, inv [2*maxPairs + 2]float64
+		for i, v := range y {
+			if !kept(i) {
+				continue
+			}
+			col := r.col[q][i*f : (i+1)*f]
+			for k, x := range col {
+				axpy(x, col[:k+1], l[k*f:k*f+k+1])
+				b[k] += x * v
+			}
+		}
+		for k := range f {
+			l[k*f+k] += poleRidge*l[k*f+k] + 1e-10
+		}
+		cholesky(l[:], f, f, 1e-12, inv[:])
+		solveLower(l[:], f, f, inv[:], b[:f])
+		for i := range r.value {
+			r.value[i] += to.weight * dot(b[:f], r.col[q][i*f:(i+1)*f])
+		}
+	}
+}
+
 // oscillate adds the guides of damped oscillations: stages weighed by the
 // information criterion, and the stage that forecasts the last quarter of gr
 // best.
@@ -657,6 +806,9 @@ func (s *scorer) oscillate(mem *arena, g *group, pr *prep, gr *grid, weighed, va
 	}
 	for k := range folds {
 		o.fit(mem, k)
+	}
+	for j := range c {
+		g.tones[j].collect(o, pr, j)
 	}
 	b75, b50, replay := newTrack(mem, c, nv+far), newTrack(mem, c, 2*nv), newTrack(mem, c, nv)
 	pick, best := 0, math.Inf(1)

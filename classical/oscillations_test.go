@@ -49,6 +49,50 @@ func TestOscillationsSeeThroughNoise(t *testing.T) {
 	require.Less(t, ours, .4*theirs)
 }
 
+// TestTonesBetweenObservations: sparse and noisy oscillations are known from all of
+// their channels; the rate is that of the value, and the error on observations left
+// out tells which interpolant is right.
+func TestTonesBetweenObservations(t *testing.T) {
+	r := rand.New(rand.NewPCG(9, 10))
+	f := func(t float64, c int) float64 {
+		return math.Sin(.61*t+float64(c)) + math.Exp(-.01*t)*math.Cos(.37*t-float64(c))
+	}
+	var times, values []float64
+	for i := range 150 {
+		if i > 0 && i < 149 && r.Float64() < .75 {
+			continue
+		}
+		times = append(times, float64(i))
+		for c := range 3 {
+			values = append(values, f(float64(i), c)+.1*r.NormFloat64())
+		}
+	}
+	b := NewBank()
+	b.Fit(times, values, 3, 150)
+	var square [NumInside]float64
+	for c := range 3 {
+		for u := .5; u < 149; u += .7 {
+			var v, rate, up, down [NumInside]float64
+			b.Inside(v[:], rate[:], c, u)
+			const h = 1e-4
+			b.Inside(up[:], nil, c, u+h)
+			b.Inside(down[:], nil, c, u-h)
+			require.InDelta(t, (up[insideTones]-down[insideTones])/(2*h), rate[insideTones], 2e-4)
+			for q, x := range v {
+				square[q] += (x - f(u, c)) * (x - f(u, c))
+			}
+		}
+		var e [NumInside]float32
+		b.InsideError(c, e[:])
+		for _, q := range []int{insideSpline, insideSmooth, insideProcess} {
+			require.Less(t, e[insideTones], e[q]-.1)
+		}
+	}
+	for _, q := range []int{insideSpline, insideSmooth, insideProcess} {
+		require.Less(t, square[insideTones], .3*square[q])
+	}
+}
+
 // TestOscillationsSlope compares slope and curvature of the squared error with
 // differences, but for the amplitudes' ridge, which they leave out.
 func TestOscillationsSlope(t *testing.T) {

@@ -431,8 +431,11 @@ func (g *group) fit(mem *arena, pr *prep, times, values []float64, all, c0, c in
 	for _, gr := range [...]*grid{&g.native, &g.thin, &g.tail, &g.smooth} {
 		gr.raw = gr != &g.smooth
 		gr.setScales(mem)
-		library.blocks(mem, gr, g.mid, g.half, all == c)
 	}
+	// The thin grid and the tail stay without the library, so that there are guides
+	// that know the context alone, should it be of another system.
+	library.blocks(mem, &g.native, g.mid, g.half, all == c)
+	library.blocks(mem, &g.smooth, g.mid, g.half, all == c)
 	bad := 0
 	for _, ok := range g.smooth.ok {
 		if !ok {

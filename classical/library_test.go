@@ -3,6 +3,7 @@ package classical
 import (
 	"math"
 	"math/rand/v2"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -53,7 +54,8 @@ func TestLibraryHelps(t *testing.T) {
 		b.LogError(0, errs)
 		pick := 0
 		for i, e := range errs {
-			if e < errs[pick] {
+			// The thin grid and the tail know nothing of the library.
+			if e < errs[pick] && !strings.HasPrefix(guideNames[i], "thin-") && !strings.HasPrefix(guideNames[i], "tail-") {
 				pick = i
 			}
 		}

@@ -101,7 +101,7 @@ func TestAblation(t *testing.T) {
 	case "quick":
 		opt.Seeds, opt.Steps, n = []uint64{1}, 150, 60
 	case "full":
-		opt.Seeds, opt.Steps = []uint64{1, 2, 3}, 400
+		opt.Seeds, opt.Steps = []uint64{1, 2, 3}, 800
 	default:
 		t.Fatalf("LASSODE_ABLATION is %q, want quick or full", kind)
 	}

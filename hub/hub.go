@@ -15,6 +15,11 @@
 // with token and gate learned by gradient and memory by writing. All three are
 // parameters, so that they are saved with the weights; the memory never
 // receives a gradient and must be left out of every optimiser group.
+//
+// A network has these tokens if its configuration asks for them. The default does
+// not: reading them changed nothing that could be measured
+// (docs/evidence-ablations.md), and what a fleet of systems teaches enters where
+// models are fitted to a context (lassode.Model.Adapt).
 package hub
 
 import (

@@ -134,6 +134,9 @@ func (f *fleet) weighted(weight float64) *fleet {
 	return &fleet{library: f.library, weight: weight, series: f.series}
 }
 
+// tunedNote is what the provenance of a fine-tuned model says.
+const tunedNote = "fine-tuned"
+
 // fineTuneBatch is about the number of systems of a step.
 const fineTuneBatch = 24
 
@@ -188,7 +191,6 @@ func (m *Model) FineTune(ctx context.Context, series []Series, opt FineTuneOptio
 	report.LibraryWeight = weight
 	if best != m {
 		report.After, report.Kept = mean(least), "tuned"
-		best.provenance.Note = "fine-tuned"
 	}
 	if opt.Scope == "hub" && m.net.hub == nil {
 		return best, report, nil
@@ -224,6 +226,7 @@ func (m *Model) FineTune(ctx context.Context, series []Series, opt FineTuneOptio
 			continue
 		}
 		candidate := m.copy()
+		candidate.provenance.Note = tunedNote
 		copy(candidate.net.params.Data(), tr.average.Data())
 		candidate.fleet = fleet
 		e := candidate.validationErrors(apart, opt.Workers)
@@ -231,9 +234,6 @@ func (m *Model) FineTune(ctx context.Context, series []Series, opt FineTuneOptio
 			report.Before, report.After, report.Kept, report.Steps = mean(original), mean(e), "tuned", tr.step
 			best, least = candidate, e
 		}
-	}
-	if best != m {
-		best.provenance.Note = "fine-tuned"
 	}
 	return best, report, nil
 }
@@ -248,6 +248,7 @@ func (m *Model) adopt(library *fleet, list checks, before []float64, workers int
 	}
 	for _, w := range libraryWeights {
 		candidate := &Model{net: m.net, calibration: m.calibration, provenance: m.provenance, fleet: library.weighted(w)}
+		candidate.provenance.Note = tunedNote
 		e := candidate.validationErrors(list, workers)
 		if list.better(before, e) && (least == nil || mean(e) < mean(least)) {
 			best, least, weight = candidate, e, w
@@ -480,7 +481,7 @@ func (n *network) fineTuneGroups(scope string, rate float64) []optim.Group {
 
 // Adapt returns a model whose hub holds series, a fleet of like systems, with all
 // weights as they were: what they have in common becomes readable for each of them.
-// Every model that is fitted to a context takes from the fleet what the context
+// Most models that are fitted to a context take from the fleet what the context
 // leaves open, as from the prior of a ridge regression, if all series have the same
 // channels and it helps them. How far that goes is chosen by forecasting each run
 // without itself, which says nothing of other systems: those are forecast worse by a

@@ -211,14 +211,7 @@ func (s *normal) validate(a *arena, k int, ridges []float64, ch *choice) {
 	}
 	s.roll(a, w[k], [lanes]int{end, end, end, end}, [lanes]int{nv, nv, nv, nv}, lo, hi, &out)
 	for i, ridge := range ridges {
-		sum := 0.0
-		cnt := nv
-		for j := range c {
-			dev := g.dev[j]
-			var d float64
-			d, cnt = g.distance(out[i].of(j, nv), j, end)
-			sum += d / (dev * dev)
-		}
+		sum, cnt := g.misfit(out[i], nv, end)
 		e := math.Inf(1)
 		if cnt > 0 {
 			e = math.Sqrt(sum / float64(cnt*c))
@@ -252,6 +245,18 @@ func (g *grid) distance(x []float64, j, start int) (float64, int) {
 			sum += d * d
 			cnt++
 		}
+	}
+	return sum, cnt
+}
+
+// misfit is the sum over channels of the squared differences between the first
+// rows of x and those of g from start on, relative to the channel's variance, and
+// how many rows counted.
+func (g *grid) misfit(x track, rows, start int) (sum float64, cnt int) {
+	for j := range g.c {
+		var d float64
+		d, cnt = g.distance(x.of(j, rows), j, start)
+		sum += d / (g.dev[j] * g.dev[j])
 	}
 	return sum, cnt
 }

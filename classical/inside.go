@@ -369,8 +369,8 @@ func (s *cycle) posterior(mem *arena, t, y []float64, mean, noise float64, k *pr
 
 // insideErrors writes log10 of the root mean square error, relative to the
 // standard deviation, of each interpolant of (t,y) on observations that it was
-// not given, to dst; parameters are those of the fits to all, the poles of the oscillations too. The first and the
-// last observation are never left out.
+// not given, to dst; parameters are those of the fits to all, the poles of the
+// oscillations too. The first and the last observation are never left out.
 func insideErrors(mem *arena, dst []float64, t, y []float64, matern process25, c *cycle, noise float64, rest process25, osc *tones, quiet process25) {
 	if n := len(t); n > insideRows {
 		t, y = t[n-insideRows:], y[n-insideRows:]

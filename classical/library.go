@@ -3,10 +3,11 @@ package classical
 import "math"
 
 // Library holds whole trajectories of systems like the one to be forecast. A
-// [Bank] that uses it fits every regression to the context and, with a small
-// weight, to the library: what a context alone leaves undetermined is then
-// taken from the fleet, while what it does determine stays its own. In the
-// terms of ridge regression the library is the prior.
+// [Bank] that uses it fits its regressions, but those on the thin grid and on the
+// tail, to the context and, with a small weight, to the library: what a context
+// alone leaves undetermined is then taken from the fleet, while what it does
+// determine stays its own. In the terms of ridge regression the library is the
+// prior.
 //
 // A library is built by one goroutine and may then be read by many.
 type Library struct {

@@ -92,12 +92,7 @@ func (s *scorer) modal(mem *arena, g *group, gr *grid, low, high, delays int) {
 			e := n - nv
 			s.rollModes(mem, gr, f.order, [lanes]*reduced{one, one, one, one}, try, [lanes]int{e, e, e, e}, [lanes]int{nv, nv, nv, nv}, try[lanes-1], &out)
 			for l, k := range try {
-				sum, cnt := 0.0, 0
-				for j := range c {
-					var d float64
-					d, cnt = gr.distance(out[l].of(j, nv), j, e)
-					sum += d / (gr.dev[j] * gr.dev[j])
-				}
+				sum, cnt := gr.misfit(out[l], nv, e)
 				if cnt > 0 && sum < best {
 					best, rank = sum, k
 				}

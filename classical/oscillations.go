@@ -155,10 +155,7 @@ type oscillations struct {
 // after which each fold sees nothing.
 func gather(mem *arena, dst []together, p *prep, stride int, ends *[folds]float64) []together {
 	dst = dst[:0]
-	scale := 1.0
-	if p.span > 0 {
-		scale = 1 / p.span
-	}
+	scale := p.spans()
 	for j := 0; j < p.c; j += stride {
 		t, y := p.tobs[j], p.yobs[j]
 		step := max((len(t)+poleRows-1)/poleRows, 1)
@@ -274,27 +271,20 @@ func (o *oscillations) products(mem *arena, s *together, n int, p *poles, slopes
 		now[k][0] = 1
 	}
 	for i, t := range s.t[:n] {
+		row := z[i*w:][:w]
 		if lattice {
 			by := &turn[s.gap[i]]
+			row[0] = 1
 			for k := range p.pairs {
 				now[k] = rotate(now[k], by[k])
-			}
-			now[p.pairs][0] *= by[p.pairs][0]
-		} else {
-			for k := range p.pairs {
-				now[k] = oscillation(p.growth[k], p.angle[k], t)
+				row[1+2*k], row[2+2*k] = now[k][0], now[k][1]
 			}
 			if p.decays {
-				now[p.pairs][0] = math.Exp(p.rate * t)
+				now[p.pairs][0] *= by[p.pairs][0]
+				row[f-1] = now[p.pairs][0]
 			}
-		}
-		row := z[i*w:][:w]
-		row[0] = 1
-		for k := range p.pairs {
-			row[1+2*k], row[2+2*k] = now[k][0], now[k][1]
-		}
-		if p.decays {
-			row[f-1] = now[p.pairs][0]
+		} else {
+			p.at(row, t)
 		}
 		for k := range d {
 			row[f+k] = t * row[1+k]
@@ -310,6 +300,14 @@ func (o *oscillations) products(mem *arena, s *together, n int, p *poles, slopes
 	return z
 }
 
+// ridgeFactor factors the products l of f columns, with the amplitudes' ridge.
+func ridgeFactor(l []float64, f int, inv []float64) {
+	for i := range f {
+		l[i*f+i] += poleRidge*l[i*f+i] + 1e-10
+	}
+	cholesky(l, f, f, 1e-12, inv)
+}
+
 // solve writes the amplitudes of the channels of s, f each, to amp from the
 // products of f columns and d derivatives, and returns the squared error. With
 // derivatives it adds to hess and slope.
@@ -321,9 +319,8 @@ func (o *oscillations) solve(p *poles, s *together, amp []float64, slopes bool) 
 	l, g := o.factor[:], o.gram
 	for i := range f {
 		copy(l[i*f:i*f+i+1], g[i*w:])
-		l[i*f+i] += poleRidge*g[i*w+i] + 1e-10
 	}
-	cholesky(l, f, f, 1e-12, o.inv[:])
+	ridgeFactor(l, f, o.inv[:])
 	// What the derivatives are without what the columns explain of them.
 	var x [(2*maxPairs + 1) * (2*maxPairs + 2)]float64
 	for q := range d {
@@ -642,10 +639,7 @@ const leastTone = .05
 
 // collect takes channel j of the stages of the whole context.
 func (s *tones) collect(o *oscillations, p *prep, j int) {
-	s.start, s.scale, s.count = p.start, 1, 0
-	if p.span > 0 {
-		s.scale = 1 / p.span
-	}
+	s.start, s.scale, s.count = p.start, p.spans(), 0
 	sum := 0.0
 	for q, w := range o.weight[0][:o.count[0]] {
 		if w < leastTone {
@@ -759,10 +753,7 @@ func (r *refit) part(y []float64, kept func(i int) bool) {
 				b[k] += x * v
 			}
 		}
-		for k := range f {
-			l[k*f+k] += poleRidge*l[k*f+k] + 1e-10
-		}
-		cholesky(l[:], f, f, 1e-12, inv[:])
+		ridgeFactor(l[:], f, inv[:])
 		solveLower(l[:], f, f, inv[:], b[:f])
 		for i := range r.value {
 			r.value[i] += to.weight * dot(b[:f], r.col[q][i*f:(i+1)*f])
@@ -786,10 +777,7 @@ func (s *scorer) oscillate(mem *arena, g *group, pr *prep, gr *grid, weighed, va
 	o := &s.osc
 	o.c = c
 	var ends, first [folds]float64 // last time seen; that of the next row, in spans
-	scale := 1.0
-	if pr.span > 0 {
-		scale = 1 / pr.span
-	}
+	scale := pr.spans()
 	step := gr.dt * scale
 	for k := range folds {
 		ends[k] = gr.end - float64(k*nv)*gr.dt
@@ -816,13 +804,8 @@ func (s *scorer) oscillate(mem *arena, g *group, pr *prep, gr *grid, weighed, va
 		var only [stages]float64
 		only[q] = 1
 		o.forecast(b75, 1, nv, first[1], step, only[:])
-		sum := 0.0
-		for j := range c {
-			d, _ := gr.distance(b75.of(j, nv), j, n-nv)
-			sum += d / (gr.dev[j] * gr.dev[j])
-		}
-		if sum < best {
-			pick, best = q, sum
+		if e, _ := gr.misfit(b75, nv, n-nv); e < best {
+			pick, best = q, e
 		}
 	}
 	for _, id := range [...]int{weighed, validated} {

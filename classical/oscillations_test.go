@@ -113,14 +113,19 @@ func TestOscillationsSlope(t *testing.T) {
 			o.try(&mem, k, &p)
 			slope, hess := o.slope, o.hess
 			d := p.params()
-			for q := range 2 * p.pairs { // the decay hardly tells from the constant in the later folds
-				const h = 1e-3
+			// errors at unknown q of p moved by h and by -h
+			beside := func(p poles, q int, h float64) (up, down float64) {
 				var step [2*maxPairs + 1]float64
 				step[q] = h
-				up := p.move(step[:])
+				a := p.move(step[:])
 				step[q] = -h
-				down := p.move(step[:])
-				a, b, here := o.try(&mem, k, &up), o.try(&mem, k, &down), o.try(&mem, k, &p)
+				b := p.move(step[:])
+				return o.try(&mem, k, &a), o.try(&mem, k, &b)
+			}
+			for q := range 2 * p.pairs { // the decay hardly tells from the constant in the later folds
+				const h = 1e-3
+				a, b := beside(p, q, h)
+				here := o.try(&mem, k, &p)
 				// The error is at its least here, so its curvature tells: half of it
 				// is the Gauss-Newton matrix.
 				require.InEpsilon(t, (a-2*here+b)/(h*h)/2, hess[q*d+q], .06, "unknown %d, fold %d", q, k)
@@ -134,12 +139,8 @@ func TestOscillationsSlope(t *testing.T) {
 			slope = o.slope
 			for q := range 2 * p.pairs {
 				const h = 1e-4
-				var step [2*maxPairs + 1]float64
-				step[q] = h
-				up := off.move(step[:])
-				step[q] = -h
-				down := off.move(step[:])
-				want := -(o.try(&mem, k, &up) - o.try(&mem, k, &down)) / (4 * h)
+				up, down := beside(off, q, h)
+				want := -(up - down) / (4 * h)
 				require.InDelta(t, want, slope[q], .05*math.Abs(want)+2e-4, "unknown %d, fold %d", q, k)
 			}
 		}

@@ -20,12 +20,7 @@ func (s *scorer) parrot(mem *arena, g *group, gr *grid, id int) {
 	best, points := math.Inf(1), parrotPoints[0]
 	for _, m := range parrotPoints {
 		analogue(gr, n-nv, m, b50.x, 1, b50.stride, nv)
-		e := 0.0
-		for j := range c {
-			d, _ := gr.distance(b50.of(j, nv), j, n-nv)
-			e += d / (gr.dev[j] * gr.dev[j])
-		}
-		if e < best {
+		if e, _ := gr.misfit(b50, nv, n-nv); e < best {
 			best, points = e, m
 		}
 	}

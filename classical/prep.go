@@ -106,6 +106,14 @@ func (p *prep) scale(mem *arena, times, values []float64, all, c0, c int) {
 	mem.release(blk, off)
 }
 
+// spans is the number of spans of the context per time.
+func (p *prep) spans() float64 {
+	if p.span > 0 {
+		return 1 / p.span
+	}
+	return 1
+}
+
 // splines fits the interpolants of every channel and estimates the noise.
 func (p *prep) splines(mem *arena, natural, smooth []spline, noise []float64) {
 	for j := 0; j < p.c; j++ {

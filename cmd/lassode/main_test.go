@@ -430,6 +430,7 @@ func TestInspect(t *testing.T) {
 	for _, word := range []string{"pressure", "flow", "observed", "unseen"} {
 		require.Contains(t, out, word)
 	}
+	require.NotContains(t, out, "hub", "the built-in network has no hub tokens")
 }
 
 // TestGenerateAndInspect writes a small collection, twice.

@@ -412,10 +412,10 @@ t and x), a folder of CSV files, or a collection of 'lassode generate'. A part
 of the series is kept apart, and the original weights are written where the
 tuned ones are no better on it.
 
--scope chooses what may change. hub leaves the weights as they are: the series
-become the model's common structure hub, from which every model that is fitted to a
-context takes what the context leaves open, where that helps to forecast each of them
-from the others.`,
+-scope chooses what may change. hub leaves the weights as they are, but for hub tokens
+of a network that has any: the series become the model's common structure hub, from
+which most models that are fitted to a context take what the context leaves open, where
+that helps to forecast each of the series from the others.`,
 		examples: `
 lassode finetune -data pumps/ -out pump.safetensors
 lassode finetune -data log.csv -out tuned.safetensors -scope head -steps 200

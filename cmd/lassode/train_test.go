@@ -232,6 +232,10 @@ func TestTrainingCommands(t *testing.T) {
 
 	csv := filepath.Join(dir, "wave.csv")
 	require.NoError(t, os.WriteFile(csv, []byte(waveCSV(60)), 0o644))
+	code, out, errs = lassodeRun(t, "", "inspect", "-model", weights, "-in", csv)
+	require.Equal(t, exitOK, code, errs)
+	require.Contains(t, out, "hub tokens read")
+	require.Contains(t, out, "hub usage over all windows")
 	tuned := filepath.Join(dir, "tuned.safetensors")
 	code, _, errs = lassodeRun(t, "", "finetune", "-model", weights, "-data", csv, "-out", tuned, "-steps", "2")
 	require.Equal(t, exitOK, code, errs)

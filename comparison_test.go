@@ -63,22 +63,32 @@ func firstHalf(family string, s lassode.Series, noise float64, seed, index uint6
 // ablationSuites are fixed tasks: trajectories of the collection that are not
 // trained on, systems of the ten held-out families and of the two unseen kinds.
 func ablationSuites(t testing.TB, src lassode.Source, held, n int) []lassode.AblationSuite {
+	var known []ode.Trajectory
+	for i := range n {
+		s, err := src.At(src.Len() - held + i*held/n)
+		require.NoError(t, err)
+		known = append(known, ode.Trajectory{Series: s})
+	}
+	return suitesOf(known, 5)
+}
+
+// suitesOf are five suites of as many tasks as there are known trajectories: those,
+// clean and noisy, and others from the seed, of the ten held-out families, clean and
+// noisy, and of the two unseen kinds.
+func suitesOf(known []ode.Trajectory, seed uint64) []lassode.AblationSuite {
 	suites := []lassode.AblationSuite{{Name: "in-domain"}, {Name: "in-domain, noisy"}, {Name: "zero-shot"}, {Name: "zero-shot, noisy"}, {Name: "unseen"}}
 	const noise = .05
-	for i := range n {
-		at := src.Len() - held + i*held/n
-		s, err := src.At(at)
-		require.NoError(t, err)
-		suites[0].Tasks = append(suites[0].Tasks, firstHalf("", s, 0, 1, uint64(i)))
-		suites[1].Tasks = append(suites[1].Tasks, firstHalf("", s, noise, 1, uint64(i)))
+	add := func(suite int, noise float64, salt uint64, all []ode.Trajectory) {
+		for i, x := range all {
+			suites[suite].Tasks = append(suites[suite].Tasks, firstHalf(x.Family, x.Series, noise, salt, uint64(i)))
+		}
 	}
-	for i, x := range ode.HeldOutTrajectories(5, n/10) {
-		suites[2].Tasks = append(suites[2].Tasks, firstHalf(x.Family, x.Series, 0, 2, uint64(i)))
-		suites[3].Tasks = append(suites[3].Tasks, firstHalf(x.Family, x.Series, noise, 2, uint64(i)))
-	}
-	for i, x := range ode.UnseenKinds(5, n/2) {
-		suites[4].Tasks = append(suites[4].Tasks, firstHalf(x.Family, x.Series, 0, 3, uint64(i)))
-	}
+	held := ode.HeldOutTrajectories(seed, len(known)/10)
+	add(0, 0, 1, known)
+	add(1, noise, 1, known)
+	add(2, 0, 2, held)
+	add(3, noise, 2, held)
+	add(4, 0, 3, ode.UnseenKinds(seed, len(known)/2))
 	return suites
 }
 
@@ -633,19 +643,7 @@ func TestPartsEvidence(t *testing.T) {
 	require.NoError(t, os.MkdirAll(out, 0o777))
 	model, err := pretrained.Model()
 	require.NoError(t, err)
-	suites := []lassode.AblationSuite{{Name: "in-domain"}, {Name: "in-domain, noisy"}, {Name: "zero-shot"}, {Name: "zero-shot, noisy"}, {Name: "unseen"}}
-	const noise = .05
-	for i, x := range ode.InDomain(9, n) {
-		suites[0].Tasks = append(suites[0].Tasks, firstHalf(x.Family, x.Series, 0, 1, uint64(i)))
-		suites[1].Tasks = append(suites[1].Tasks, firstHalf(x.Family, x.Series, noise, 1, uint64(i)))
-	}
-	for i, x := range ode.HeldOutTrajectories(9, n/10) {
-		suites[2].Tasks = append(suites[2].Tasks, firstHalf(x.Family, x.Series, 0, 2, uint64(i)))
-		suites[3].Tasks = append(suites[3].Tasks, firstHalf(x.Family, x.Series, noise, 2, uint64(i)))
-	}
-	for i, x := range ode.UnseenKinds(9, n/2) {
-		suites[4].Tasks = append(suites[4].Tasks, firstHalf(x.Family, x.Series, 0, 3, uint64(i)))
-	}
+	suites := suitesOf(ode.InDomain(9, n), 9)
 	parts := []struct {
 		name  string
 		zeros []string

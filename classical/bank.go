@@ -6,7 +6,7 @@ import (
 )
 
 // NumGuides is the number of candidates of a Bank; GuideNames lists them.
-const NumGuides = 36
+const NumGuides = 38
 
 // NumFeatures is the number of features per candidate and channel that
 // Features writes:
@@ -123,6 +123,17 @@ const (
 	idThinAR32
 	idTailARVal
 	idTailModes
+	idKernel
+	idKernelSlope
+)
+
+// Guides that learn from the state, or from the slopes, alone do so without noise
+// only; with it their places are those of the oscillations.
+const (
+	idFlow             = idOscillations
+	idFlowRatio        = idOscillationsVal
+	idOscillations2    = idKernel
+	idOscillationsMost = idKernelSlope
 )
 
 var guideNames = [NumGuides]string{
@@ -139,6 +150,7 @@ var guideNames = [NumGuides]string{
 	idParrot: "parroting", idPeriodic: "periodic",
 	idOscillations: "oscillations", idOscillationsVal: "oscillations-validated",
 	idThinARVal: "thin-ar-validated", idThinAR32: "thin-ar32",
+	idKernel: "kernel-ridge", idKernelSlope: "kernel-ridge-slope",
 	idTailARVal: "tail-ar-validated", idTailModes: "tail-modes-high",
 }
 
@@ -482,11 +494,19 @@ func (g *group) fit(mem *arena, pr *prep, times, values []float64, all, c0, c in
 	for j := range c {
 		g.tones[j].count = 0
 	}
-	if g.clean { // without noise an autoregression has no bias to avoid
-		run.repeat(g, idModesHigh, idOscillations)
-		run.repeat(g, idModesLow, idOscillationsVal)
+	if g.clean {
+		order := 1
+		if c == 1 {
+			order = 2
+		}
+		run.kernels(mem, g, &g.native, order, idKernel, idLast)
+		run.kernels(mem, g, &g.native, order+1, idKernelSlope, idLast)
+		if !run.flows(mem, g, &g.native, idFlow, idFlowRatio) {
+			run.repeat(g, idModesHigh, idFlow)
+			run.repeat(g, idModesLow, idFlowRatio)
+		}
 	} else {
-		run.oscillate(mem, g, pr, &g.smooth, idOscillations, idOscillationsVal)
+		run.oscillate(mem, g, pr, &g.smooth, idOscillations, idOscillationsVal, idOscillations2, idOscillationsMost)
 	}
 	run.parrot(mem, g, &g.native, idParrot)
 	theta := run.periodic(mem, g, &g.smooth, idPeriodic) / g.smooth.dt

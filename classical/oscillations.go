@@ -762,14 +762,15 @@ func (r *refit) part(y []float64, kept func(i int) bool) {
 }
 
 // oscillate adds the guides of damped oscillations: stages weighed by the
-// information criterion, and the stage that forecasts the last quarter of gr
-// best.
-func (s *scorer) oscillate(mem *arena, g *group, pr *prep, gr *grid, weighed, validated int) {
+// information criterion, the stage that forecasts the last quarter of gr best,
+// that of two oscillations and that of most.
+func (s *scorer) oscillate(mem *arena, g *group, pr *prep, gr *grid, weighed, validated, two, all int) {
 	c, n := s.c, gr.n
 	nv := n / 4
 	steps := s.steps(gr)
 	far := min(steps, 2*n)
-	for _, id := range [...]int{weighed, validated} {
+	ids := [...]int{weighed, validated, two, all}
+	for _, id := range ids {
 		g.paths[id] = s.newPath(mem, gr, steps, steps)
 	}
 	blk, off := mem.mark()
@@ -808,12 +809,12 @@ func (s *scorer) oscillate(mem *arena, g *group, pr *prep, gr *grid, weighed, va
 			pick, best = q, e
 		}
 	}
-	for _, id := range [...]int{weighed, validated} {
-		weight := o.weight
-		if id == validated {
+	for i, stage := range [...]int{-1, pick, 1, stages - 1} {
+		id, weight := ids[i], o.weight
+		if stage >= 0 {
 			for k := range weight {
 				weight[k] = [stages]float64{}
-				weight[k][min(pick, o.count[k]-1)] = 1
+				weight[k][min(stage, o.count[k]-1)] = 1
 			}
 		}
 		o.forecast(g.paths[id].ahead(), 0, steps, first[0], step, weight[0][:])

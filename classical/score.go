@@ -37,6 +37,8 @@ type scorer struct {
 	farD    [NumGuides][NumGuides]float64
 	col     grid // one channel, for the guides of single channels
 	osc     oscillations
+	flow    flow
+	kernel  kernelMap
 	coarse  bool // thins every context to nativeRows, as the golden outputs were
 }
 

@@ -80,14 +80,13 @@ type body interface {
 // view is what a contender sees of a micro-batch.
 type view struct {
 	noGuides, noPoints, noChannels bool
-	noStart, noEnd                 bool // no place from the start, from the end of the context
-	windows                        int  // so many windows whatever the signal; 0: as it asks
+	windows                        int // so many windows whatever the signal; 0: as it asks
 }
 
 // viewed is the memory of a view.
 type viewed struct {
-	in                                                               inputs
-	time, channel, features, prior, inside, nodes, trust, siteGuides []float32
+	in                                                         inputs
+	channel, features, prior, inside, nodes, trust, siteGuides []float32
 }
 
 // neutralTrust is the value of inputs.trust at which the gate of the token's own
@@ -104,19 +103,6 @@ func (w *viewed) see(v view, in *inputs, guides []float32) (*inputs, []float32) 
 	}
 	if v.noChannels {
 		out.channels = 1 // every row is a system of its own
-	}
-	if v.noStart || v.noEnd {
-		w.time = append(w.time[:0], in.time...)
-		for i := 0; i < len(w.time); i += timeFeatures {
-			f := w.time[i : i+timeFeatures]
-			if v.noStart {
-				clear(f[:2*timeFrequencies])
-			}
-			if v.noEnd {
-				clear(f[2*timeFrequencies : 4*timeFrequencies+1])
-			}
-		}
-		out.time = w.time
 	}
 	if !v.noGuides {
 		return out, guides
@@ -530,9 +516,6 @@ func contenders(base Config) []*contender {
 	add(contender{name: "no recurrent encoder", part: "encoder", about: "window features only (Legendre fit, ends, count)", view: view{noPoints: true}}, nil)
 	add(contender{name: "no channel attention", part: "encoder", about: "every channel on its own", view: view{noChannels: true}, idle: channelOff}, nil)
 	add(contender{name: "32 windows", part: "encoder", about: "always 32 windows", view: view{windows: min(32, base.MaxWindows)}}, nil)
-	add(contender{name: "no time encoding", part: "encoder", about: "only whether a window is seen", view: view{noStart: true, noEnd: true}}, nil)
-	add(contender{name: "time from the start", part: "encoder", about: "no place from the end of the context", view: view{noEnd: true}}, nil)
-	add(contender{name: "time from the end", part: "encoder", about: "no place from the start", view: view{noStart: true}}, nil)
 
 	add(contender{name: "no guides", part: "parts", about: "tokens alone: neither inputs nor outputs of the guides", view: view{noGuides: true},
 		idle: func(n *network) []tensor.ParamID { return []tensor.ParamID{n.refine} }}, nil)

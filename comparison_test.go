@@ -652,7 +652,6 @@ func TestPartsEvidence(t *testing.T) {
 		{"attention over time", []string{".time.out"}},
 		{"all attention", []string{".channel.out", ".time.out"}},
 		{"recurrent encoder", []string{"token.encoder"}},
-		{"time encodings", []string{"token.time"}},
 		{"carried phase", []string{"phase.out"}},
 		{"what tokens see of the guides", []string{"token.guide"}},
 		{"refinement by the tokens", []string{"mixer.refine"}},

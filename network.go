@@ -29,7 +29,7 @@ type network struct {
 	params *tensor.Params
 
 	gruIn, gruHidden, gruInBias, gruHiddenBias tensor.ParamID
-	encode, window, time, timeBias             tensor.ParamID
+	encode, window, tokenBias                  tensor.ParamID
 	channel, guide, guides, refine             tensor.ParamID
 	phaseNorm, phaseHead, phaseOut             tensor.ParamID
 	headNorm, head, headBias                   tensor.ParamID
@@ -64,8 +64,7 @@ func newNetwork(cfg Config) *network {
 	n.gruHiddenBias = p.Add("encoder.hidden_bias", 3*cfg.Encoder)
 	n.encode = p.Add("token.encoder", cfg.Encoder, d)
 	n.window = p.Add("token.window", windowFeatures, d)
-	n.time = p.Add("token.time", timeFeatures, d)
-	n.timeBias = p.Add("token.bias", d)
+	n.tokenBias = p.Add("token.bias", d)
 	n.channel = p.Add("token.channel", channelFeatures, d)
 	n.guide = p.Add("token.guide", guideFeatures, d)
 	n.guides = p.Add("token.guides", guideSamples*guideSlots, d)
@@ -140,7 +139,7 @@ func (n *network) initialise(seed uint64) {
 			s[i] = float32(math.Log(lo) + (math.Log(hi)-math.Log(lo))*float64(i)/float64(max(len(s)-1, 1)))
 		}
 	}
-	for _, id := range []tensor.ParamID{n.gruIn, n.gruHidden, n.encode, n.window, n.time, n.channel, n.guide, n.mixIn} {
+	for _, id := range []tensor.ParamID{n.gruIn, n.gruHidden, n.encode, n.window, n.channel, n.guide, n.mixIn} {
 		fanIn(id)
 	}
 	out := .02 / math.Sqrt(float64(2*n.cfg.Blocks))
@@ -200,7 +199,6 @@ type inputs struct {
 	points   []float32 // pointFeatures per observation, in token order
 	offsets  []int32   // first point of each token, and the end
 	window   []float32 // windowFeatures per token
-	time     []float32 // timeFeatures per token
 	channel  []float32 // channelFeatures per row
 	features []float32 // NumGuides x NumFeatures per row
 	prior    []float32 // NumGuides per row: log10 validation error
@@ -217,7 +215,6 @@ func (in *inputs) reset(channels, windows int) {
 	in.points = in.points[:0]
 	in.offsets = append(in.offsets[:0], 0)
 	in.window = in.window[:0]
-	in.time = in.time[:0]
 	in.channel = in.channel[:0]
 	in.features = in.features[:0]
 	in.prior = in.prior[:0]
@@ -279,11 +276,6 @@ func (in *inputs) add(s *system) {
 			in.offsets = append(in.offsets, int32(len(in.points)/pointFeatures))
 			s.fitWindow(extend(&in.window, windowFeatures), c, k, lo, hi)
 			lo = hi
-			if now := extend(&in.time, timeFeatures); c == 0 {
-				s.geo.timeEncoding(now, k)
-			} else { // as in the first channel
-				copy(now, in.time[len(in.time)-(s.geo.count+1)*timeFeatures:])
-			}
 			for i := range guideNodes {
 				tau := (float64(i) + .5) / guideNodes
 				in.nodeTau = append(in.nodeTau, float32(tau))
@@ -357,13 +349,12 @@ func (n *network) forward(t *tensor.Tape, in *inputs, enc *encoded, wantReads bo
 		f[2] = 1
 	}
 
-	x := t.Linear(t.Input(in.window, tokens, windowFeatures), t.Param(n.window), nil, tensor.None)
+	x := t.Linear(t.Input(in.window, tokens, windowFeatures), t.Param(n.window), t.Param(n.tokenBias), tensor.None)
 	if len(in.points) > 0 {
 		hidden := t.GRU(t.Input(in.points, len(in.points)/pointFeatures, pointFeatures), in.offsets,
 			t.Param(n.gruIn), t.Param(n.gruHidden), t.Param(n.gruInBias), t.Param(n.gruHiddenBias))
 		x = t.LinearAdd(x, hidden, t.Param(n.encode), nil)
 	}
-	x = t.LinearAdd(x, t.Input(in.time, tokens, timeFeatures), t.Param(n.time), t.Param(n.timeBias))
 	x = t.LinearAdd(x, t.Concat(1, t.Scale(t.Clamp(nodes, -guideBound, guideBound), .5), side), t.Param(n.guide), nil)
 	x = t.LinearAdd(x, apart, t.Param(n.guides), nil)
 	perRow := t.Linear(t.Input(in.channel, rows, channelFeatures), t.Param(n.channel), nil, tensor.None)

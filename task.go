@@ -54,6 +54,7 @@ type tasks struct {
 
 	square, count []float64 // per row: mean square error of what is forecast, and its targets
 
+	hopeless   bool      // the task is one of chance
 	chance     []float64 // values of unforeseeable
 	chanceRows [][]float64
 }
@@ -111,7 +112,7 @@ func (t *tasks) draw(r *rand.Rand, cfg Config, src Source, opt taskOptions, budg
 		if err != nil {
 			return fmt.Errorf("lassode: trajectory %d: %w", i, err)
 		}
-		if !opt.whole && r.Float64() < chanceShare {
+		if t.hopeless = !opt.whole && r.Float64() < chanceShare; t.hopeless {
 			s = t.unforeseeable(r, s)
 		}
 		// Another part of the same trajectory is cheaper than another trajectory.
@@ -147,6 +148,10 @@ func (t *tasks) draw(r *rand.Rand, cfg Config, src Source, opt taskOptions, budg
 
 // chanceShare is the share of trajectories whose values are replaced by chance.
 const chanceShare = .08
+
+// chanceWeight is the weight of their targets in the smooth error: the count of
+// what is not solved is all but blind to them.
+const chanceWeight = 4
 
 // unforeseeable returns a series with the times of s whose channels are chance
 // from end to end: noise, random walks, what lies between, and steps. Of these
@@ -236,7 +241,7 @@ func (t *tasks) drawContext(r *rand.Rand, s Series, channels int, whole bool) bo
 	c.columns = t.columns[:channels]
 	c.reversed = r.Float64() < .1 && !whole
 
-	c.all = r.Float64() < .08
+	c.all = r.Float64() < .12
 	end := c.hi
 	if !c.all {
 		share := .1 + .8*r.Float64()
@@ -368,22 +373,26 @@ func (t *tasks) chooseRows(r *rand.Rand, lo, hi int, whole bool) {
 	switch {
 	case whole:
 		least = 30
-	case r.IntN(10) == 0:
+	case r.IntN(10) == 0, t.hopeless && r.IntN(3) == 0:
 		least = 3
 	}
 	want := float64(min(n, maxRows))
 	if want > least && (least == 3 || r.IntN(3) > 0) {
 		want = logUniform(r, least, want)
 	}
+	irregular := .3
+	if t.crop.all {
+		irregular = .6
+	}
 	switch u := r.Float64(); {
-	case u < .3: // irregular
+	case u < irregular:
 		keep := want / float64(n)
 		for i := lo; i < hi; i++ {
 			if r.Float64() < keep {
 				t.rows = append(t.rows, i)
 			}
 		}
-	case u < .4: // bursts, with next to nothing in between
+	case u < irregular+.1: // bursts, with next to nothing in between
 		keep, length := min(2*want/float64(n), 1), max(3, n/(4+r.IntN(12)))
 		on := r.IntN(2) == 0
 		left := 1 + r.IntN(length)
@@ -402,7 +411,7 @@ func (t *tasks) chooseRows(r *rand.Rand, lo, hi int, whole bool) {
 	default:
 		stride := max(1, int(math.Round(float64(n)/want)))
 		keep := 1.
-		if u < .6 {
+		if u < irregular+.3 {
 			keep = .4 + .5*r.Float64()
 		}
 		for i := lo + r.IntN(stride); i < hi; i += stride {
@@ -518,6 +527,9 @@ func (t *tasks) drawTargets(r *rand.Rand, geo geometry, s Series) {
 				if present == 0 { // a gap
 					importance = .5
 				}
+			}
+			if t.hopeless {
+				importance *= chanceWeight
 			}
 			if !(std <= 10) {
 				importance = 0

@@ -3,7 +3,6 @@ package lassode
 import (
 	"math"
 
-	"github.com/lassode/lassode/attn"
 	"github.com/lassode/lassode/classical"
 )
 
@@ -11,10 +10,8 @@ import (
 // trained with other sizes do not load.
 const (
 	legendreTerms   = 7
-	windowFeatures  = legendreTerms + 1 + 4 // Legendre fit, its residual, last, first, count, presence
+	windowFeatures  = legendreTerms + 1 + 5 // Legendre fit, its residual, last, first, count, whether it lies ahead, presence
 	pointFeatures   = 4                     // value, local time, step, one
-	timeFrequencies = 8
-	timeFeatures    = 4*timeFrequencies + 2
 	channelFeatures = 8
 	guideNodes      = 8 // times per window at which a token sees the guides
 	guideFeatures   = guideNodes + 3
@@ -25,8 +22,6 @@ const (
 // legendreRidge keeps the window fit defined for any number of points: high
 // orders need more evidence.
 var legendreRidge = [legendreTerms]float64{1e-4, 1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2}
-
-var timeFreqs = attn.LogFrequencies(.05, 1.5, timeFrequencies)
 
 // geometry places the windows of one system: window k spans width units of
 // time from start + k width. The first seen windows are the context.
@@ -281,7 +276,7 @@ const guideBound = 8
 // fitWindow writes the windowFeatures of channel c over rows [lo, hi) that lie
 // in window k: the coefficients of a ridge fit by Legendre polynomials in
 // local time, its residual, and the ends. A window without observations of the
-// channel gives zeros and false.
+// channel gives zeros, but for whether it lies ahead of the context, and false.
 func (s *system) fitWindow(dst []float32, c, k, lo, hi int) bool {
 	const m = legendreTerms
 	a := &s.fit
@@ -312,6 +307,9 @@ func (s *system) fitWindow(dst []float32, c, k, lo, hi int) bool {
 		}
 	}
 	clear(dst[:windowFeatures])
+	if k >= s.geo.seen {
+		dst[m+4] = 1
+	}
 	if n == 0 {
 		return false
 	}
@@ -366,7 +364,7 @@ func (s *system) fitWindow(dst []float32, c, k, lo, hi int) bool {
 	dst[m+1] = float32(last)
 	dst[m+2] = float32(first)
 	dst[m+3] = float32(math.Log1p(float64(n)) / 3)
-	dst[m+4] = 1
+	dst[m+5] = 1
 	return true
 }
 
@@ -375,18 +373,6 @@ func legendre(p *[legendreTerms]float64, x float64) {
 	p[0], p[1] = 1, x
 	for n := 1; n+1 < legendreTerms; n++ {
 		p[n+1] = (float64(2*n+1)*x*p[n] - float64(n)*p[n-1]) / float64(n+1)
-	}
-}
-
-// timeEncoding writes the timeFeatures of window k: its place from the start
-// and from the end of the context.
-func (g geometry) timeEncoding(dst []float32, k int) {
-	attn.TimeEncoding(dst[:2*timeFrequencies], float64(k), timeFreqs)
-	attn.TimeEncoding(dst[2*timeFrequencies:4*timeFrequencies], float64(k-g.seen), timeFreqs)
-	dst[4*timeFrequencies] = float32(k-g.seen) / 10
-	dst[4*timeFrequencies+1] = 0
-	if k >= g.seen {
-		dst[4*timeFrequencies+1] = 1
 	}
 }
 

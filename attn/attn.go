@@ -1,7 +1,6 @@
 // Package attn holds attention as fused tape operations, forward and backward:
-// self-attention along one axis of a token grid ([MultiHead]), attention to a
-// set of tokens that all rows share ([Cross]), and continuous encodings of
-// real-valued times ([TimeEncoding]).
+// self-attention along one axis of a token grid ([MultiHead]) and attention to a
+// set of tokens that all rows share ([Cross]).
 //
 // Both operations are scaled dot-product attention (Vaswani et al., arXiv
 // 1706.03762): per head, weights = softmax(q k^T / sqrt(width of a head) + bias)
@@ -209,34 +208,4 @@ func CrossWeights(dst, q, k, work []float32, n, m, d, heads int) {
 		asm.SoftmaxRows(work, work, n, m)
 		asm.Axpy(1/float32(heads), work, dst)
 	}
-}
-
-// TimeEncoding writes the continuous encoding of time t to dst: sin(f t), cos(f t)
-// interleaved, for each angular frequency f (radians per unit of t). len(dst)
-// must be 2 len(freqs).
-func TimeEncoding(dst []float32, t float64, freqs []float64) {
-	if len(dst) != 2*len(freqs) {
-		panic(fmt.Sprintf("attn: TimeEncoding: dst of length %d for %d frequencies", len(dst), len(freqs)))
-	}
-	for i, f := range freqs {
-		s, c := math.Sincos(f * t)
-		dst[2*i], dst[2*i+1] = float32(s), float32(c)
-	}
-}
-
-// LogFrequencies returns n frequencies from lo to hi, evenly spaced in their
-// logarithm; for n = 1 their geometric mean. Panics unless 0 < lo <= hi.
-func LogFrequencies(lo, hi float64, n int) []float64 {
-	if !(lo > 0 && hi >= lo) || math.IsInf(hi, 1) {
-		panic(fmt.Sprintf("attn: LogFrequencies: range %g to %g, needs 0 < lo <= hi", lo, hi))
-	}
-	f := make([]float64, n)
-	if n == 1 {
-		f[0] = math.Sqrt(lo) * math.Sqrt(hi)
-		return f
-	}
-	for i := range f {
-		f[i] = lo * math.Pow(hi/lo, float64(i)/float64(n-1))
-	}
-	return f
 }

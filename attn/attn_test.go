@@ -336,25 +336,6 @@ func TestCrossWeights(t *testing.T) {
 	require.Panics(t, func() { CrossWeights(dst, q, k, work[1:], n, m, d, heads) })
 }
 
-func TestTimeEncoding(t *testing.T) {
-	f := LogFrequencies(0.05, 1.5, 8)
-	require.InDelta(t, 0.05, f[0], 1e-15)
-	require.InDelta(t, 1.5, f[7], 1e-14)
-	for i := 2; i < 8; i++ {
-		require.InEpsilon(t, f[1]/f[0], f[i]/f[i-1], 1e-12)
-	}
-	require.InDelta(t, math.Sqrt(0.05*1.5), LogFrequencies(0.05, 1.5, 1)[0], 1e-15)
-	require.Panics(t, func() { LogFrequencies(0, 1, 3) })
-	require.Panics(t, func() { LogFrequencies(2, 1, 3) })
-	dst := make([]float32, 16)
-	requireNoAllocs(t, 5, func() { TimeEncoding(dst, 3.7, f) })
-	for i, v := range f {
-		require.InDelta(t, math.Sin(v*3.7), float64(dst[2*i]), 1e-7)
-		require.InDelta(t, math.Cos(v*3.7), float64(dst[2*i+1]), 1e-7)
-	}
-	require.Panics(t, func() { TimeEncoding(dst[:3], 0, f) })
-}
-
 func TestShapePanics(t *testing.T) {
 	tape := tensor.NewTape(nil, false)
 	require.PanicsWithValue(t, "attn: MultiHead: qkv has shape [6 12], needs 2 x 2 x 1 rows", func() {

@@ -107,7 +107,7 @@ func TestGradients(t *testing.T) {
 	joinTau := unit(rows * windows * (q + 2))
 	// Three systems of two channels: the channels of the second have seen all, one
 	// channel of the third has no target.
-	task := tasks{in: inputs{channels: 2, windows: windows, rows: 6, seen: []int32{1, 1, 4, 4, 2, 2}}}
+	task := tasks{in: inputs{channels: 2, windows: windows, rows: 6, seen: []int32{1, 1, 4, 4, 2, 2}}, hopeless: []bool{false, true, false}}
 	task.target, task.weight, task.unit = random(6*windows*targetsPerWindow), unit(6*windows*targetsPerWindow), unit(6*windows)
 	for i := range task.weight {
 		if i%3 == 0 || i >= 5*windows*targetsPerWindow {
@@ -202,12 +202,15 @@ func TestGradients(t *testing.T) {
 				return tp.Reshape(unsolved(tp, x[0], &task), 1)
 			},
 			reference: func(x [][]float64) []float64 {
-				share := func(errors ...float64) float64 {
+				share := func(chance bool, errors ...float64) float64 {
 					sum := 0.
 					for _, e := range errors {
 						sum += e
 					}
 					sum /= float64(len(errors))
+					if chance {
+						return chanceSlope * sum
+					}
 					return sum / (sum + solvedError)
 				}
 				var e [5]float64
@@ -221,8 +224,8 @@ func TestGradients(t *testing.T) {
 					}
 					e[r] /= n
 				}
-				whole := share(e[0], e[1]) + share(e[2], e[3]) + share(e[4])
-				single := share(e[0]) + share(e[1]) + share(e[2]) + share(e[3]) + share(e[4])
+				whole := share(false, e[0], e[1]) + share(true, e[2], e[3]) + share(false, e[4])
+				single := share(false, e[0]) + share(false, e[1]) + share(true, e[2]) + share(true, e[3]) + share(false, e[4])
 				return []float64{whole/3 + channelShare*single/5}
 			},
 		},

@@ -54,7 +54,8 @@ type tasks struct {
 
 	square, count []float64 // per row: mean square error of what is forecast, and its targets
 
-	hopeless   bool      // the task is one of chance
+	hopeless   []bool    // per system: whether it is one of chance
+	byChance   bool      // the task being drawn is such a one
 	chance     []float64 // values of unforeseeable
 	chanceRows [][]float64
 }
@@ -112,7 +113,8 @@ func (t *tasks) draw(r *rand.Rand, cfg Config, src Source, opt taskOptions, budg
 		if err != nil {
 			return fmt.Errorf("lassode: trajectory %d: %w", i, err)
 		}
-		if t.hopeless = !opt.whole && r.Float64() < chanceShare; t.hopeless {
+		t.byChance = !opt.whole && r.Float64() < chanceShare
+		if t.byChance {
 			s = t.unforeseeable(r, s)
 		}
 		// Another part of the same trajectory is cheaper than another trajectory.
@@ -135,11 +137,12 @@ func (t *tasks) draw(r *rand.Rand, cfg Config, src Source, opt taskOptions, budg
 		if made == 0 {
 			t.in.reset(channels, windows)
 			t.tau, t.guides, t.target, t.weight = t.tau[:0], t.guides[:0], t.target[:0], t.weight[:0]
-			t.unit = t.unit[:0]
+			t.unit, t.hopeless = t.unit[:0], t.hopeless[:0]
 			count = max(1, budget/(channels*windows))
 		}
 		t.sys.fleet, t.sys.own, t.sys.bare = opt.fleet, i, cfg.WithoutGuides
 		if t.finish(r, cfg, s, windows) {
+			t.hopeless = append(t.hopeless, t.byChance)
 			made++
 		}
 	}
@@ -148,10 +151,6 @@ func (t *tasks) draw(r *rand.Rand, cfg Config, src Source, opt taskOptions, budg
 
 // chanceShare is the share of trajectories whose values are replaced by chance.
 const chanceShare = .08
-
-// chanceWeight is the weight of their targets in the smooth error: the count of
-// what is not solved is all but blind to them.
-const chanceWeight = 4
 
 // unforeseeable returns a series with the times of s whose channels are chance
 // from end to end: noise, random walks, what lies between, and steps. Of these
@@ -373,7 +372,7 @@ func (t *tasks) chooseRows(r *rand.Rand, lo, hi int, whole bool) {
 	switch {
 	case whole:
 		least = 30
-	case r.IntN(10) == 0, t.hopeless && r.IntN(3) == 0:
+	case r.IntN(10) == 0, t.byChance && r.IntN(3) == 0:
 		least = 3
 	}
 	want := float64(min(n, maxRows))
@@ -528,9 +527,6 @@ func (t *tasks) drawTargets(r *rand.Rand, geo geometry, s Series) {
 					importance = .5
 				}
 			}
-			if t.hopeless {
-				importance *= chanceWeight
-			}
 			if !(std <= 10) {
 				importance = 0
 			}
@@ -556,6 +552,7 @@ const (
 	fitShare     = .4 // of smooth L1
 	mixtureShare = .5 // of the loss of the guides' mixture alone
 	scaleShare   = .1 // of the negative log likelihood of the error's scale
+	chanceSlope  = .5 // of the mean square error of systems of chance
 	solvedError  = .1 // mean square error, relative to the variance of a curve, that counts half
 	channelShare = .5 // of the single channels in the count of what is not solved
 )
@@ -618,7 +615,9 @@ var opUnsolved = tensor.Register("lassode.Unsolved", unsolvedBackward)
 // relative to the variance of its targets, after the context (of all windows, if
 // there is nothing after it), and channelShare of the same over single channels.
 // A forecast is used whole: being right at some times about a curve that is lost
-// is worth little, and a curve that cannot be forecast should cost no other.
+// is worth little, and a curve that cannot be forecast should cost no other. Of the
+// systems of chance, which none can solve, the mean square errors themselves count,
+// with chanceSlope: there the forecast should be the mean of what may come.
 func unsolved(tape *tensor.Tape, y *tensor.Tensor, t *tasks) *tensor.Tensor {
 	windows, channels := t.in.windows, t.in.channels
 	if y.Size() != len(t.target) || len(t.unit)*targetsPerWindow != len(t.target) {
@@ -670,7 +669,10 @@ func unsolved(tape *tensor.Tape, y *tensor.Tensor, t *tasks) *tensor.Tensor {
 		grad = tape.Scratch(len(y.Data))
 		clear(grad)
 	}
-	miss := func(e float64) (share, slope float64) {
+	miss := func(r int, e float64) (share, slope float64) {
+		if t.hopeless[r/channels] {
+			return chanceSlope * e, chanceSlope
+		}
 		return e / (e + solvedError), solvedError / ((e + solvedError) * (e + solvedError))
 	}
 	total := 0.
@@ -679,13 +681,13 @@ func unsolved(tape *tensor.Tape, y *tensor.Tensor, t *tasks) *tensor.Tensor {
 		if count == 0 {
 			continue
 		}
-		whole, wholeSlope := miss(mean)
+		whole, wholeSlope := miss(at, mean)
 		total += whole / systems
 		for r := at; r < at+channels; r++ {
 			if t.count[r] == 0 {
 				continue
 			}
-			one, slope := miss(t.square[r])
+			one, slope := miss(r, t.square[r])
 			total += channelShare * one / known
 			if grad == nil {
 				continue

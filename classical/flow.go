@@ -53,6 +53,9 @@ type flow struct {
 	wide int // columns: the monomials, then with rational each slope times each state
 	gram [folds][]float64
 	rhs  [folds][]float64 // c x wide
+
+	rational bool
+	field    rightHandSide
 }
 
 // flowForm returns the polynomial for c channels, and whether there is one.
@@ -237,14 +240,11 @@ func (s *flow) solve(a *arena, what [lanes]lane, rational bool) rightHandSide {
 	return out
 }
 
-// roll integrates the four right-hand sides by the classical Runge-Kutta method:
-// lane k from the last row before end[k], by steps[k] rows, into out[k]. Every
-// track must hold the largest of steps. It returns how many values of each lane
-// were clipped.
-func (s *flow) roll(a *arena, f rightHandSide, end, steps [lanes]int, out *[lanes]track) (clipped [lanes]int) {
+// roll integrates the four right-hand sides by the classical Runge-Kutta method.
+func (s *flow) roll(a *arena, end, steps [lanes]int, out *[lanes]track) (clipped [lanes]int) {
 	blk, off := a.mark()
 	defer a.release(blk, off)
-	c := s.c
+	c, f := s.c, &s.field
 	size := c * lanes
 	state, sum, buf := a.raw(size), a.raw(size), a.raw(2*size)
 	lo, hi := a.raw(size), a.raw(size)
@@ -329,6 +329,21 @@ func (s *flow) roll(a *arena, f rightHandSide, end, steps [lanes]int, out *[lane
 	return clipped
 }
 
+// choices fits each ridge to the first three quarters.
+func (s *flow) choices(a *arena) {
+	var by [lanes]lane
+	for k, ridge := range flowRidges {
+		by[k] = lane{1, ridge}
+	}
+	s.field = s.solve(a, by, s.rational)
+}
+
+// folds fits one of the ridges to all folds.
+func (s *flow) folds(a *arena, choice int) {
+	ridge := flowRidges[choice]
+	s.field = s.solve(a, [lanes]lane{{0, ridge}, {1, ridge}, {2, ridge}, {0, ridge}}, s.rational)
+}
+
 // flows adds the guides that follow a vector field fitted to gr, polynomial and
 // rational, each with the ridge that forecasts the last quarter best. It returns
 // false, without guides, when the context is too short or has too many channels.
@@ -337,19 +352,13 @@ func (s *scorer) flows(mem *arena, g *group, gr *grid, polynomial, rational int)
 	if !ok {
 		return false
 	}
-	c, n := s.c, gr.n
-	nv := n / 4
-	steps := s.steps(gr)
-	far := min(steps, 2*n)
-	most := max(steps, nv+far, 2*nv)
-	// Paths stay, the rest is released: they must lie below the mark.
 	ids := [...]int{polynomial, rational}
 	count := len(ids)
-	if f.features(c)+c > maxRational {
+	if f.features(s.c)+s.c > maxRational {
 		count = 1
 	}
 	for _, id := range ids[:count] {
-		g.paths[id] = s.newPath(mem, gr, steps, most)
+		g.paths[id] = s.longPath(mem, gr)
 	}
 	blk, off := mem.mark()
 	defer mem.release(blk, off)
@@ -357,25 +366,9 @@ func (s *scorer) flows(mem *arena, g *group, gr *grid, polynomial, rational int)
 	if !eq.build(mem, gr, f, count > 1) {
 		return false
 	}
-	same := func(v int) [lanes]int { return [lanes]int{v, v, v, v} }
 	for i, id := range ids[:count] {
-		var by [lanes]lane
-		var out [lanes]track
-		for k, ridge := range flowRidges {
-			by[k], out[k] = lane{1, ridge}, newTrack(mem, c, most)
-		}
-		eq.roll(mem, eq.solve(mem, by, i > 0), same(n-nv), same(nv), &out)
-		least, ridge := math.Inf(1), flowRidges[lanes-1]
-		for k, r := range flowRidges {
-			if e, _ := gr.misfit(out[k], nv, n-nv); e < least {
-				least, ridge = e, r
-			}
-		}
-		w := eq.solve(mem, [lanes]lane{{0, ridge}, {1, ridge}, {2, ridge}, {0, ridge}}, i > 0)
-		out[0] = g.paths[id].ahead()
-		clipped := eq.roll(mem, w, [lanes]int{n, n - nv, n - 2*nv, n - nv}, [lanes]int{steps, nv + far, 2 * nv, nv}, &out)
-		share := float64(clipped[0]+clipped[1]) / float64((steps+nv+far)*c)
-		s.score(g, gr, id, &result{p75: out[1], p50: out[2], replay: out[3], clipped: share})
+		eq.rational = i > 0
+		s.chosen(mem, g, gr, id, eq)
 	}
 	if count == 1 {
 		s.repeat(g, polynomial, rational)

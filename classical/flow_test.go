@@ -65,8 +65,10 @@ func TestFlowMatchesReference(t *testing.T) {
 			require.True(t, ok)
 			var s flow
 			require.True(t, s.build(mem, g, f, rational))
-			const ridge = .1
-			got := s.solve(mem, [lanes]lane{{0, ridge}, {1, ridge}, {2, ridge}, {0, ridge}}, rational)
+			ridge := flowRidges[3]
+			s.rational = rational
+			s.folds(mem, 3) // ridge
+			got := s.field
 
 			monomials := func(z []float64) []float64 {
 				phi := append([]float64{1}, z...)
@@ -89,7 +91,7 @@ func TestFlowMatchesReference(t *testing.T) {
 				paths[k] = newTrack(mem, c, 20)
 			}
 			ends := [lanes]int{90, 68, 46, 80}
-			s.roll(mem, got, ends, [lanes]int{20, 20, 20, 20}, &paths)
+			s.roll(mem, ends, [lanes]int{20, 20, 20, 20}, &paths)
 			for k, end := range []int{90, 68, 46} {
 				var fields [][]float64
 				for ch := range c {
@@ -185,18 +187,15 @@ func TestKernelMatchesReference(t *testing.T) {
 			var s kernelMap
 			require.True(t, s.build(mem, g, order))
 			s.multiply(mem)
-			f := s.factor(mem)
-			e := s.newExpansion(mem)
+			s.factored = s.factor(mem)
 			const choice = 2
-			for k, fold := range []int{0, 1, 2, 0} {
-				s.solve(mem, &f, &e, fold, choice, k)
-			}
+			s.folds(mem, choice)
 			var paths [lanes]track
 			for k := range paths {
 				paths[k] = newTrack(mem, c, 12)
 			}
 			ends := [lanes]int{70, 53, 36, 60}
-			s.roll(mem, &e, ends, [lanes]int{12, 12, 12, 12}, &paths)
+			s.roll(mem, ends, [lanes]int{12, 12, 12, 12}, &paths)
 
 			state := func(x [][]float64) []float64 { // x: the latest rows, oldest first
 				n := len(x)

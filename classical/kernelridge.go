@@ -35,6 +35,9 @@ type kernelMap struct {
 	x        []float64  // rows x m, the states
 	y        []float64  // c x rows, the changes
 	product  []float64  // rows x rows, of the states with each other, lower triangle
+
+	factored  factored
+	expansion expansion
 }
 
 // state writes the state before row t to dst.
@@ -216,13 +219,11 @@ func (s *kernelMap) solve(a *arena, f *factored, e *expansion, fold, from, to in
 	}
 }
 
-// roll continues the grid in four lanes: lane k from the last row before end[k],
-// by steps[k] rows, into out[k]. Every track must hold the largest of steps. It
-// returns how many values of each lane were clipped.
-func (s *kernelMap) roll(a *arena, e *expansion, end, steps [lanes]int, out *[lanes]track) (clipped [lanes]int) {
+// roll adds the changes that the four regressions predict.
+func (s *kernelMap) roll(a *arena, end, steps [lanes]int, out *[lanes]track) (clipped [lanes]int) {
 	blk, off := a.mark()
 	defer a.release(blk, off)
-	c, m := s.c, s.m
+	c, m, e := s.c, s.m, &s.expansion
 	// The kernels and the state are the features of an autoregression, whose next
 	// row are the changes.
 	features := a.zeros((e.wide - 1 + c) * lanes)
@@ -301,16 +302,25 @@ func (s *kernelMap) roll(a *arena, e *expansion, end, steps [lanes]int, out *[la
 	return clipped
 }
 
+// choices fits each of kernelChoices to the first three quarters.
+func (s *kernelMap) choices(a *arena) {
+	s.expansion = s.newExpansion(a)
+	s.solve(a, &s.factored, &s.expansion, 1, -1, 0)
+}
+
+// folds fits one of kernelChoices to all folds.
+func (s *kernelMap) folds(a *arena, choice int) {
+	s.expansion = s.newExpansion(a)
+	for k, fold := range [lanes]int{0, 1, 2, 0} {
+		s.solve(a, &s.factored, &s.expansion, fold, choice, k)
+	}
+}
+
 // kernels adds the guide that rolls a kernel ridge regression of so many rows,
 // with the width and the ridge that forecast the last quarter best, or repeats
 // guide instead when the context is too short.
 func (s *scorer) kernels(mem *arena, g *group, gr *grid, order, id, instead int) {
-	c, n := s.c, gr.n
-	nv := n / 4
-	steps := s.steps(gr)
-	far := min(steps, 2*n)
-	most := max(steps, nv+far, 2*nv)
-	g.paths[id] = s.newPath(mem, gr, steps, most) // stays, the rest is released
+	g.paths[id] = s.longPath(mem, gr)
 	blk, off := mem.mark()
 	defer mem.release(blk, off)
 	eq := &s.kernel
@@ -319,27 +329,6 @@ func (s *scorer) kernels(mem *arena, g *group, gr *grid, order, id, instead int)
 		return
 	}
 	eq.multiply(mem)
-	f := eq.factor(mem)
-	var out [lanes]track
-	for k := range out {
-		out[k] = newTrack(mem, c, most)
-	}
-	same := func(v int) [lanes]int { return [lanes]int{v, v, v, v} }
-	e := eq.newExpansion(mem)
-	eq.solve(mem, &f, &e, 1, -1, 0)
-	eq.roll(mem, &e, same(n-nv), same(nv), &out)
-	best, least := 0, math.Inf(1)
-	for k := range kernelChoices {
-		if d, _ := gr.misfit(out[k], nv, n-nv); d < least {
-			best, least = k, d
-		}
-	}
-	e = eq.newExpansion(mem)
-	for k, fold := range [lanes]int{0, 1, 2, 0} {
-		eq.solve(mem, &f, &e, fold, best, k)
-	}
-	out[0] = g.paths[id].ahead()
-	clipped := eq.roll(mem, &e, [lanes]int{n, n - nv, n - 2*nv, n - nv}, [lanes]int{steps, nv + far, 2 * nv, nv}, &out)
-	share := float64(clipped[0]+clipped[1]) / float64((steps+nv+far)*c)
-	s.score(g, gr, id, &result{p75: out[1], p50: out[2], replay: out[3], clipped: share})
+	eq.factored = eq.factor(mem)
+	s.chosen(mem, g, gr, id, eq)
 }

@@ -39,7 +39,8 @@ type scorer struct {
 	osc     oscillations
 	flow    flow
 	kernel  kernelMap
-	coarse  bool // thins every context to nativeRows, as the golden outputs were
+	out     [lanes]track // of chosen
+	coarse  bool         // thins every context to nativeRows, as the golden outputs were
 }
 
 // done is a guide that has been rolled: another with the same model is a copy.
@@ -148,11 +149,8 @@ func (s *scorer) models(mem *arena, g *group, gr *grid, f form, ridges []float64
 	eq := &mem.work[1]
 	// Paths stay, the rest is released: they must lie below the mark.
 	var paths [lanes]path
-	steps := s.steps(gr)
-	far := min(steps, 2*gr.n)
-	most := max(steps, q+far, 2*q)
 	for i := range n {
-		paths[i] = s.newPath(mem, gr, steps, most)
+		paths[i] = s.longPath(mem, gr)
 		g.paths[ids[todo[i]]] = paths[i]
 	}
 	blk, off := mem.mark()
@@ -246,6 +244,52 @@ func (s *scorer) byRidge(mem *arena, g *group, eq *normal, r []float64, todo, id
 		share := float64(ca[i]+cb[i]) / float64((steps+nv+far)*c)
 		s.score(g, gr, ids[t], &result{p75[i], p50[i], replay[i], one, i, share})
 	}
+}
+
+// stepper is a regression with four choices of its parameters.
+type stepper interface {
+	// choices fits one choice a lane to the first three quarters.
+	choices(a *arena)
+	// folds fits one choice to all, three quarters, half, and all again.
+	folds(a *arena, choice int)
+	// roll continues the grid in four lanes: lane k from the last row before end[k],
+	// by steps[k] rows, into out[k]. Every track must hold the largest of steps. It
+	// returns how many values of each lane were clipped.
+	roll(a *arena, end, steps [lanes]int, out *[lanes]track) [lanes]int
+}
+
+// longPath returns a path of gr with room for the longest roll-out.
+func (s *scorer) longPath(mem *arena, gr *grid) path {
+	nv, steps := gr.n/4, s.steps(gr)
+	return s.newPath(mem, gr, steps, max(steps, nv+min(steps, 2*gr.n), 2*nv))
+}
+
+// chosen rolls m as guide id, whose path is longPath, with the choice that forecasts
+// the last quarter best.
+func (s *scorer) chosen(mem *arena, g *group, gr *grid, id int, m stepper) {
+	blk, off := mem.mark()
+	defer mem.release(blk, off)
+	c, n := s.c, gr.n
+	nv := n / 4
+	steps := g.paths[id].steps
+	far := min(steps, 2*n)
+	out := &s.out
+	for k := range out {
+		out[k] = newTrack(mem, c, max(steps, nv+far, 2*nv))
+	}
+	e75, e50 := n-nv, n-2*nv
+	m.choices(mem)
+	m.roll(mem, [lanes]int{e75, e75, e75, e75}, [lanes]int{nv, nv, nv, nv}, out)
+	best, least := lanes-1, math.Inf(1)
+	for k := range lanes {
+		if e, _ := gr.misfit(out[k], nv, e75); e < least {
+			best, least = k, e
+		}
+	}
+	m.folds(mem, best)
+	out[0] = g.paths[id].ahead()
+	clipped := m.roll(mem, [lanes]int{n, e75, e50, e75}, [lanes]int{steps, nv + far, 2 * nv, nv}, out)
+	s.score(g, gr, id, &result{p75: out[1], p50: out[2], replay: out[3], clipped: float64(clipped[0]+clipped[1]) / float64((steps+nv+far)*c)})
 }
 
 // rmse turns a sum of squared errors over cnt rows into a root mean square per
@@ -397,12 +441,10 @@ func (s *scorer) relax(gr *grid, id, end int, dst track, rows int) {
 // the validated search, and for each order in ids the best of its ridges.
 func (s *scorer) validated(mem *arena, g *group, gr *grid, fam *family, maxP int, ids []int, winner int) {
 	// Paths stay, while the search releases its scratch: they are laid out first.
-	steps := s.steps(gr)
-	most := max(steps, gr.n/4+min(steps, 2*gr.n), 2*(gr.n/4))
 	var later [maxOrders]choice
 	for _, id := range ids {
 		if id >= 0 {
-			g.paths[id] = s.newPath(mem, gr, steps, most)
+			g.paths[id] = s.longPath(mem, gr)
 		}
 	}
 	best := mem.search(fam, gr, maxP, func(i int, ch choice, eq *normal) {
@@ -477,7 +519,7 @@ func (s *scorer) single(mem *arena, g *group) {
 	far := min(steps, 2*n)
 	most := max(steps, nv+far, 2*nv)
 	p := &g.paths[idSolo]
-	*p = s.newPath(mem, gr, steps, most)
+	*p = s.longPath(mem, gr)
 	blk, off := mem.mark()
 	defer mem.release(blk, off)
 	b75, b50, rest := newTrack(mem, c, most), newTrack(mem, c, most), newTrack(mem, 1, most)

@@ -9,7 +9,7 @@ import (
 // The map of one step of any smooth system is regressed without knowing its
 // form: kernel ridge regression (Saunders, Gammerman and Vovk, ICML 1998) with
 // the rational quadratic kernel 1/(1 + r^2/(2 l^2)) plus a linear one, from the
-// state of all channels, or from that and its difference to the row before when
+// state of all channels, or from that and its differences to the rows before when
 // the channels are not the whole state.
 
 // kernelRows is the largest number of rows that a regression on states of order
@@ -71,13 +71,16 @@ func (s *kernelMap) build(a *arena, gr *grid, order int) bool {
 			total++
 		}
 	}
+	if total == 0 {
+		return false
+	}
 	limit := kernelRows
 	if order > 1 {
 		limit /= 2
 	}
 	thin := (total + limit - 1) / limit
-	most := min(total, limit)
-	s.x, s.y = a.raw(most*s.m+1), a.raw(c*most+1)
+	most := (total + thin - 1) / thin
+	s.x, s.y = a.raw(most*s.m), a.raw(c*most)
 	rows := 0
 	for t := order; t < n; t++ {
 		if !usable(t) {
@@ -99,9 +102,6 @@ func (s *kernelMap) build(a *arena, gr *grid, order int) bool {
 	}
 	return s.rows[folds-1] >= kernelLeast
 }
-
-// stride is the distance of the channels in y.
-func (s *kernelMap) stride() int { return (len(s.y) - 1) / s.c }
 
 // multiply computes the products of the states.
 func (s *kernelMap) multiply(a *arena) {
@@ -177,7 +177,7 @@ func (s *kernelMap) factor(a *arena) factored {
 	}
 	f.z = f.l[n*n*lanes:]
 	for j := range c {
-		for i, v := range s.y[j*s.stride():][:r] {
+		for i, v := range s.y[j*r:][:r] {
 			*(*[lanes]float64)(f.z[(j*n+i)*lanes:]) = [lanes]float64{v, v, v, v}
 		}
 	}

@@ -90,9 +90,9 @@ func TestWeights(t *testing.T) {
 	require.InDelta(t, .8, inBand/all, .15)
 }
 
-// TestUnforeseeable: what no model can forecast must get a mean within 20 % of that
+// TestUnforeseeable: what no model can forecast must get a mean within 15 % of that
 // of persistence or of the context, whichever fits, and bands that are not far too
-// narrow. Better than 20 % is the goal; the log says where each kind stands.
+// narrow. Better is the goal; the log says where each kind stands.
 func TestUnforeseeable(t *testing.T) {
 	m, err := pretrained.Model()
 	require.NoError(t, err)
@@ -163,7 +163,7 @@ func TestUnforeseeable(t *testing.T) {
 				mean += math.Sqrt(e[2]) / float64(draws)
 			}
 			t.Logf("error %.3f, of persistence %.3f, of the mean %.3f; the 80 %% band is ±%.2f wide and holds %.0f %%", model, last, mean, wide/all, 100*inside/all)
-			require.Less(t, model, 1.2*min(last, mean))
+			require.Less(t, model, 1.15*min(last, mean))
 			require.Greater(t, inside/all, kind.least)
 		})
 	}

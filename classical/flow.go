@@ -23,6 +23,15 @@ const slopeReach = 4
 // the middle one.
 var slopeWeights = [slopeReach]float64{4. / 5, -1. / 5, 4. / 105, -1. / 280}
 
+// roughWeights are those of sixth order. Where both disagree the rows are too far
+// apart for what happens between them, and count for less.
+var roughWeights = [slopeReach - 1]float64{3. / 4, -3. / 20, 1. / 60}
+
+// slopeDoubt is the disagreement, relative to the size of slopes, at which a row
+// counts half. It is as small as the errors of slopes of smooth motion sampled at 30
+// rows a period.
+const slopeDoubt = 1e-4
+
 // flowLeast is the least number of rows that the smallest fold learns from.
 const flowLeast = 8
 
@@ -95,12 +104,20 @@ func (s *flow) build(a *arena, gr *grid, f form, rational bool) bool {
 	add := func(x []float64, i int, scale float64) {
 		row, slope := phi[rows*s.wide:][:s.wide], y[rows*c:][:c]
 		clear(slope)
-		for k, w := range slopeWeights {
-			up, down := x[(i+k+1)*c:][:c], x[(i-k-1)*c:][:c]
-			for j := range slope {
-				slope[j] += w * (up[j] - down[j])
+		doubt := 0.
+		for j := range slope {
+			var rough float64
+			for k, w := range slopeWeights {
+				d := x[(i+k+1)*c+j] - x[(i-k-1)*c+j]
+				slope[j] += w * d
+				if k < len(roughWeights) {
+					rough += roughWeights[k] * d
+				}
 			}
+			d := (rough - slope[j]) * gr.s1[1][j] / gr.dev[j]
+			doubt += d * d
 		}
+		scale /= math.Sqrt(1 + doubt/(slopeDoubt*slopeDoubt))
 		f.lift(row, x, i+1, c, gr)
 		o := s.p
 		if rational {

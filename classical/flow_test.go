@@ -103,13 +103,23 @@ func TestFlowMatchesReference(t *testing.T) {
 						}
 						x := func(d int) float64 { return g.x[(i+d)*c+ch] }
 						slope := 4./5*(x(1)-x(-1)) - 1./5*(x(2)-x(-2)) + 4./105*(x(3)-x(-3)) - 1./280*(x(4)-x(-4))
+						doubt := 0.
+						for j := range c {
+							x := func(d int) float64 { return g.x[(i+d)*c+j] }
+							fine := 4./5*(x(1)-x(-1)) - 1./5*(x(2)-x(-2)) + 4./105*(x(3)-x(-3)) - 1./280*(x(4)-x(-4))
+							rough := 3./4*(x(1)-x(-1)) - 3./20*(x(2)-x(-2)) + 1./60*(x(3)-x(-3))
+							doubt += math.Pow((rough-fine)*g.s1[1][j]/g.dev[j]/slopeDoubt, 2)
+						}
 						row := monomials(g.x[i*c : (i+1)*c])
 						if rational {
 							for _, z := range g.x[i*c : (i+1)*c] {
 								row = append(row, -slope*z)
 							}
 						}
-						rows, y = append(rows, row), append(y, slope)
+						for q := range row {
+							row[q] /= math.Sqrt(1 + doubt)
+						}
+						rows, y = append(rows, row), append(y, slope/math.Sqrt(1+doubt))
 					}
 					p := len(rows[0])
 					a, b := make([][]float64, p), make([]float64, p)

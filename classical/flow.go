@@ -129,13 +129,11 @@ func (s *flow) build(a *arena, gr *grid, f form, rational bool) bool {
 			}
 		}
 		clear(row[o:])
-		if scale != 1 {
-			for k := range row {
-				row[k] *= scale
-			}
-			for k := range slope {
-				slope[k] *= scale
-			}
+		for k := range row {
+			row[k] *= scale
+		}
+		for k := range slope {
+			slope[k] *= scale
 		}
 		rows++
 	}

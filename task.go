@@ -552,7 +552,7 @@ const (
 	fitShare     = .4 // of smooth L1
 	mixtureShare = .5 // of the loss of the guides' mixture alone
 	scaleShare   = .1 // of the negative log likelihood of the error's scale
-	chanceSlope  = .5 // of the mean square error of systems of chance
+	chanceSlope  = 1  // of the mean square error of systems of chance
 	solvedError  = .1 // mean square error, relative to the variance of a curve, that counts half
 	channelShare = .5 // of the single channels in the count of what is not solved
 )

@@ -22,12 +22,12 @@ const (
 	EvalSamples = 400
 	// MaxGeneratedChannels is the largest number of channels of a training
 	// trajectory.
-	MaxGeneratedChannels = 6
+	MaxGeneratedChannels = 8
 )
 
 // zooVersion changes whenever the distribution of [Generate] changes without a
 // change of names: ranges of parameters, weights, rules of rejection.
-const zooVersion = 3
+const zooVersion = 4
 
 // mixture holds the share of each part of the zoo among the trajectories.
 // Random systems are more than half: at a fixed number of points, more systems
@@ -57,7 +57,7 @@ const (
 const calibrationPart = len(mixture)
 
 // channelShare is the distribution of the number of channels, 1 first.
-var channelShare = [MaxGeneratedChannels]float64{0.26, 0.32, 0.25, 0.09, 0.05, 0.03}
+var channelShare = [MaxGeneratedChannels]float64{0.26, 0.32, 0.24, 0.08, 0.04, 0.025, 0.02, 0.015}
 
 // Provenance tells where a generated trajectory comes from.
 type Provenance struct {
@@ -346,7 +346,12 @@ func (g *generator) generate(seed uint64, index int, stream uint64, rows, part i
 // and returns its sampler and its number.
 func drawer(r *rand.Rand, part string, channels int) (func() System, int) {
 	dim := func() int {
-		return min(6, channels+[...]int{0, 0, 1, 1, 2, 3}[r.IntN(6)])
+		return max(channels, min(6, channels+[...]int{0, 0, 1, 1, 2, 3}[r.IntN(6)]))
+	}
+	// A polynomial or a tree of more variables is hardly ever bounded.
+	const largest = 5
+	if channels > largest && (part == "random-polynomial" || part == "random-tree") {
+		part = "skew-product"
 	}
 	switch part {
 	case "named", "calibration":
@@ -379,9 +384,9 @@ func drawer(r *rand.Rand, part string, channels int) (func() System, int) {
 			k--
 		}
 	case "random-polynomial":
-		return func() System { return randomPolynomial(r, min(5, dim())) }, 29
+		return func() System { return randomPolynomial(r, min(largest, dim())) }, 29
 	case "random-tree":
-		return func() System { return randomTree(r, min(5, dim())) }, 30
+		return func() System { return randomTree(r, min(largest, dim())) }, 30
 	case "random-neural":
 		return func() System { return randomNeural(r, max(2, dim())) }, 31
 	case "skew-product":

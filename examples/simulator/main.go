@@ -32,7 +32,7 @@ const (
 	diffusivity  = 7e-7 // m2/s
 	conductivity = 1.1  // W/(m K)
 	thickness    = 0.18 // m
-	tolerance    = 1.5  // W/m2: the widest half of the band that the room bears
+	tolerance    = 3.0  // W/m2: the widest half of the band that the room bears
 	learning     = 72.0 // hours seen before the engine is asked for the first time
 	refresh      = 8.0  // hours simulated after the wall was taken back
 	horizon      = 16.0 // hours asked of the engine

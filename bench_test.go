@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"testing"
+	"time"
 
 	"github.com/lassode/lassode/optim"
 )
@@ -214,6 +215,35 @@ func BenchmarkTrainingStep(b *testing.B) {
 				systems += n
 			}
 			b.ReportMetric(float64(systems)/b.Elapsed().Seconds(), "trajectories/s")
+		})
+	}
+}
+
+// latent is a source whose trajectories come from a slow disk.
+type latent struct {
+	Source
+	wait time.Duration
+}
+
+func (l latent) At(i int) (Series, error) {
+	time.Sleep(l.wait)
+	return l.Source.At(i)
+}
+
+// BenchmarkSlowSource measures a step of pretraining that waits two milliseconds for
+// each trajectory, on two goroutines and on the default number.
+func BenchmarkSlowSource(b *testing.B) {
+	for _, workers := range []int{2, 0} {
+		b.Run(fmt.Sprintf("workers=%d", workers), func(b *testing.B) {
+			net := newNetwork(DefaultConfig())
+			net.initialise(1)
+			src := latent{oscillators(300), 2 * time.Millisecond}
+			tr := newTrainer(net, src, newTaskOptions(src, 0, 300), TrainOptions{Batch: 4096, Workers: workers}, net.groups(1), optim.Schedule{})
+			for b.Loop() {
+				if _, _, _, err := tr.runStep(); err != nil {
+					b.Fatal(err)
+				}
+			}
 		})
 	}
 }

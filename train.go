@@ -29,8 +29,9 @@ type TrainOptions struct {
 	// Seed fixes everything random. Two runs with the same seed, source and
 	// options give the same bits.
 	Seed uint64
-	// Workers bounds the goroutines; 0 means GOMAXPROCS. It does not change
-	// the result.
+	// Workers bounds the goroutines; 0 means eight, the parts of a step, whatever the
+	// processors: while some wait for a disk, others compute. It does not change the
+	// result.
 	Workers int
 	// Checkpoint is the path of the weights to write while training; the
 	// training state is kept beside it, in Checkpoint + ".state". Empty keeps
@@ -147,7 +148,7 @@ func newTrainer(net *network, src Source, task taskOptions, opt TrainOptions, gr
 func (tr *trainer) runStep() (losses, float64, int, error) {
 	workers := tr.train.Workers
 	if workers == 0 {
-		workers = runtime.GOMAXPROCS(0)
+		workers = shards
 	}
 	tensor.Parallel(shards, workers, func(i int) {
 		w := tr.workers[i]

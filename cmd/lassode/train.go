@@ -111,7 +111,7 @@ func runPretrain(ctx context.Context, env *environment, c *command, args []strin
 	batch := fs.Int("batch", def.Batch, "`tokens` of a step: channels times windows over all its systems")
 	seed := fs.Uint64("seed", def.Seed, "`seed` of everything random")
 	saveEvery := fs.Int("save-every", def.SaveEvery, "`steps` between saves")
-	workers := fs.Int("workers", 0, "`number` of goroutines (default: all processors); does not change the result")
+	workers := fs.Int("workers", 0, "`number` of goroutines (default: eight, so that some compute while others wait for the disk); does not change the result")
 	logEvery := fs.Int("log-every", 10, "`steps` between entries of the loss log")
 	positional, err := parse(fs, args)
 	if err != nil {

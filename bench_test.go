@@ -197,15 +197,33 @@ func BenchmarkForecastBatch(b *testing.B) {
 	}
 }
 
+// late is a source whose trajectories come from a slow disk.
+type late struct {
+	Source
+	wait time.Duration
+}
+
+func (l late) At(i int) (Series, error) {
+	time.Sleep(l.wait)
+	return l.Source.At(i)
+}
+
 // BenchmarkTrainingStep measures one step of pretraining, the fitting of
-// guides included, on one and two goroutines.
+// guides included, on one and two goroutines, and, with trajectories that come
+// two milliseconds late each, on two and on the default number.
 func BenchmarkTrainingStep(b *testing.B) {
-	for _, workers := range []int{1, 2} {
-		b.Run(fmt.Sprintf("workers=%d", workers), func(b *testing.B) {
+	for _, c := range []struct {
+		workers int
+		wait    time.Duration
+	}{{1, 0}, {2, 0}, {2, 2 * time.Millisecond}, {0, 2 * time.Millisecond}} {
+		b.Run(fmt.Sprintf("late=%v/workers=%d", c.wait, c.workers), func(b *testing.B) {
 			net := newNetwork(DefaultConfig())
 			net.initialise(1)
-			src := oscillators(300)
-			tr := newTrainer(net, src, newTaskOptions(src, 0, 300), TrainOptions{Batch: 4096, Workers: workers}, net.groups(1), optim.Schedule{})
+			var src Source = oscillators(300)
+			if c.wait > 0 {
+				src = late{src, c.wait}
+			}
+			tr := newTrainer(net, src, newTaskOptions(src, 0, 300), TrainOptions{Batch: 4096, Workers: c.workers}, net.groups(1), optim.Schedule{})
 			systems := 0
 			for b.Loop() {
 				_, _, n, err := tr.runStep()
@@ -215,35 +233,6 @@ func BenchmarkTrainingStep(b *testing.B) {
 				systems += n
 			}
 			b.ReportMetric(float64(systems)/b.Elapsed().Seconds(), "trajectories/s")
-		})
-	}
-}
-
-// latent is a source whose trajectories come from a slow disk.
-type latent struct {
-	Source
-	wait time.Duration
-}
-
-func (l latent) At(i int) (Series, error) {
-	time.Sleep(l.wait)
-	return l.Source.At(i)
-}
-
-// BenchmarkSlowSource measures a step of pretraining that waits two milliseconds for
-// each trajectory, on two goroutines and on the default number.
-func BenchmarkSlowSource(b *testing.B) {
-	for _, workers := range []int{2, 0} {
-		b.Run(fmt.Sprintf("workers=%d", workers), func(b *testing.B) {
-			net := newNetwork(DefaultConfig())
-			net.initialise(1)
-			src := latent{oscillators(300), 2 * time.Millisecond}
-			tr := newTrainer(net, src, newTaskOptions(src, 0, 300), TrainOptions{Batch: 4096, Workers: workers}, net.groups(1), optim.Schedule{})
-			for b.Loop() {
-				if _, _, _, err := tr.runStep(); err != nil {
-					b.Fatal(err)
-				}
-			}
 		})
 	}
 }

@@ -28,8 +28,8 @@ type FineTuneOptions struct {
 	LearningRate float64
 	// Seed fixes everything random.
 	Seed uint64
-	// Workers bounds the goroutines; 0 means GOMAXPROCS, and in training steps what
-	// it means in [TrainOptions]. It does not change the result.
+	// Workers bounds the goroutines; 0 means what it means in [TrainOptions]. It does
+	// not change the result.
 	Workers int
 	// Progress is called after every step by the calling goroutine.
 	Progress func(Progress)

@@ -9,7 +9,6 @@ import (
 	"math"
 	"math/rand/v2"
 	"os"
-	"runtime"
 	"slices"
 	"time"
 
@@ -29,9 +28,9 @@ type TrainOptions struct {
 	// Seed fixes everything random. Two runs with the same seed, source and
 	// options give the same bits.
 	Seed uint64
-	// Workers bounds the goroutines; 0 means eight, the parts of a step, whatever the
-	// processors: while some wait for a disk, others compute. It does not change the
-	// result.
+	// Workers bounds the goroutines; 0 means eight for the parts of a step, so that some
+	// compute while others wait for a disk, and GOMAXPROCS elsewhere. It does not change
+	// the result.
 	Workers int
 	// Checkpoint is the path of the weights to write while training; the
 	// training state is kept beside it, in Checkpoint + ".state". Empty keeps
@@ -146,11 +145,7 @@ func newTrainer(net *network, src Source, task taskOptions, opt TrainOptions, gr
 
 // runStep makes one step and returns its losses and gradient norm.
 func (tr *trainer) runStep() (losses, float64, int, error) {
-	workers := tr.train.Workers
-	if workers == 0 {
-		workers = shards
-	}
-	tensor.Parallel(shards, workers, func(i int) {
+	tensor.Parallel(shards, cmp.Or(tr.train.Workers, shards), func(i int) {
 		w := tr.workers[i]
 		r := rand.New(rand.NewPCG(tr.train.Seed, uint64(tr.step)*shards+uint64(i)))
 		w.tape.ZeroGrads()
@@ -172,7 +167,7 @@ func (tr *trainer) runStep() (losses, float64, int, error) {
 		count += w.in.rows / w.in.channels
 	}
 	const part = 1 << 15
-	tensor.Parallel((len(tr.grads)+part-1)/part, workers, func(i int) {
+	tensor.Parallel((len(tr.grads)+part-1)/part, tr.train.Workers, func(i int) {
 		lo, hi := i*part, min((i+1)*part, len(tr.grads))
 		copy(tr.grads[lo:hi], tr.workers[0].tape.Grads()[lo:hi])
 		for _, w := range tr.workers[1:] {
@@ -503,13 +498,9 @@ func errorTable(all []scaledError) (ErrorTable, bool) {
 
 // calibrate measures the quantiles of the error over the predicted scale.
 func (m *Model) calibrate(src Source, task taskOptions, opt TrainOptions) error {
-	workers := opt.Workers
-	if workers == 0 {
-		workers = runtime.GOMAXPROCS(0)
-	}
 	var inside, ahead [calibrationTasks][]scaledError
 	var errs [calibrationTasks]error
-	tensor.Parallel(calibrationTasks, workers, func(i int) {
+	tensor.Parallel(calibrationTasks, opt.Workers, func(i int) {
 		var t tasks
 		var enc encoded
 		r := rand.New(rand.NewPCG(opt.Seed^0xca11b8a7e, uint64(i)))

@@ -150,7 +150,7 @@ type factored struct {
 func (ch kernelChoice) scaleOf(m int) float64 { return 1 / (2 * ch.width * ch.width * float64(m)) }
 
 // inverses returns one over each of four numbers of order one by a single division,
-// which takes as long as ten products.
+// the slowest of these operations.
 func inverses(a, b, c, d float64) (float64, float64, float64, float64) {
 	ab, cd := a*b, c*d
 	all := 1 / (ab * cd)

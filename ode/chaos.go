@@ -72,10 +72,6 @@ func held(form int, trial uint64) bool {
 //go:embed chaotic.txt
 var chaoticTable string
 
-// founderDims is the most variables of a founder: a trajectory of more channels is of
-// the fallback's kind.
-const founderDims = 6
-
 // founders are the finds of chaotic.txt, those for training and those held out.
 type founders struct {
 	train [MaxGeneratedChannels + 1][]Founder // by least dimension
@@ -847,7 +843,7 @@ func (g *generator) chaotic(r *rand.Rand, founder *Founder, spread float64, rows
 // tenths; rows of 0 draws the length.
 func (g *generator) attemptChaotic(r *rand.Rand, channels, rows int, p *Provenance) (lassode.Series, bool) {
 	all := chaoticFounders().train[channels]
-	if channels > founderDims {
+	if len(all) == 0 { // more channels than any founder has variables
 		return lassode.Series{}, false
 	}
 	founder := &all[r.IntN(len(all))]

@@ -94,6 +94,9 @@ func writeFounders(t *testing.T, found []Founder) {
 	require.NoError(t, os.WriteFile(*searchOut, []byte(b.String()), 0o644))
 }
 
+// founderDims is the most variables of a founder.
+const founderDims = 6
+
 func TestFoundersTable(t *testing.T) {
 	all := Founders()
 	require.GreaterOrEqual(t, len(all), 2000)

@@ -155,6 +155,26 @@ func TestZooVersion(t *testing.T) {
 	require.Equal(t, "4 5a964bcd129df1d6", fmt.Sprintf("%d %x", zooVersion, h.Sum(nil)[:8]), "raise zooVersion when draws or rejections change")
 }
 
+// Trajectories of many channels must be systems too, not what the draw falls back on.
+func TestManyChannels(t *testing.T) {
+	z := Zoo{Seed: 5, N: 1 << 20}
+	families := map[string]int{}
+	made := 0
+	for i := 0; made < 40; i++ {
+		if z.Channels(i) < MaxGeneratedChannels-1 {
+			continue
+		}
+		made++
+		s, p := Generate(z.Seed, i)
+		require.NoError(t, s.Validate())
+		require.Equal(t, z.Channels(i), s.Channels())
+		families[p.Family]++
+	}
+	require.Greater(t, len(families), 8)
+	require.Less(t, families["signal"], 10)
+	require.Less(t, families["random-neural"], 20)
+}
+
 func TestZooIsASource(t *testing.T) {
 	var z lassode.Source = Zoo{Seed: 3, N: 5}
 	require.Equal(t, 5, z.Len())

@@ -569,14 +569,14 @@ func TestContendersLearn(t *testing.T) {
 	first, last := make([]float64, len(all)), make([]float64, len(all))
 	var ts tasks
 	opt := newTaskOptions(src, 0, src.Len())
-	require.NoError(t, ts.draw(rand.New(rand.NewPCG(1, 1)), smallConfig(), src, opt, 400))
+	require.NoError(t, ts.draw(rand.New(rand.NewPCG(1, 1)), smallConfig(), src, opt, 1600))
 	fixed := map[int]*tasks{0: &ts}
 	for _, c := range all {
 		if w := c.view.windows; fixed[w] == nil {
 			cfg := smallConfig()
 			cfg.MinWindows, cfg.MaxWindows = w, w
 			fixed[w] = &tasks{}
-			require.NoError(t, fixed[w].draw(rand.New(rand.NewPCG(1, 1)), cfg, src, opt, 400))
+			require.NoError(t, fixed[w].draw(rand.New(rand.NewPCG(1, 1)), cfg, src, opt, 1600))
 		}
 	}
 	loss := func(c *contender) float64 {

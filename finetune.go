@@ -95,6 +95,7 @@ func newFleet(series []Series) *fleet {
 	f := &fleet{}
 	channels := series[0].Channels()
 	f.library = classical.NewLibrary(channels)
+	var o outliers
 	rows := 0
 	for _, s := range series {
 		if s.Channels() != channels {
@@ -107,16 +108,18 @@ func newFleet(series []Series) *fleet {
 			if n := len(kept.Times); n > 0 && at <= kept.Times[n-1] {
 				continue // closer than float32 can tell
 			}
-			row := make([]float64, channels)
-			for c, v := range s.Values[i] {
-				row[c] = float64(float32(v))
-				if math.IsInf(row[c], 0) {
+			for _, v := range s.Values[i] {
+				v = float64(float32(v))
+				if math.IsInf(v, 0) {
 					return nil // beyond the range of the file format
 				}
+				flat = append(flat, v)
 			}
 			kept.Times = append(kept.Times, at)
-			kept.Values = append(kept.Values, row)
-			flat = append(flat, row...)
+		}
+		kept.Times, flat = o.drop(kept.Times, flat, channels, func(int, int, float64) {})
+		for i := range kept.Times {
+			kept.Values = append(kept.Values, flat[i*channels:(i+1)*channels])
 		}
 		if !f.library.Add(kept.Times, flat) {
 			return nil // every series keeps its index

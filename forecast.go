@@ -23,6 +23,11 @@ type Forecast struct {
 	// [Constraints] say what they are where a system has some: Scale is then that
 	// given the total, and before the bounds.
 	Scale [][]float64
+	// Outliers are the observations that the forecast was made without, ordered by
+	// channel, then by time: single values that stand alone, as those of a sensor that
+	// failed for a moment do. At most a tenth of the observations of a channel are such,
+	// none of its first two and last two, and none where a channel has fewer than twelve.
+	Outliers []Outlier
 	// Segments describe the local linear dynamics, one per window and channel,
 	// ordered by channel, then by time. Nil in forecasts of a [Session].
 	Segments []Segment

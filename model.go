@@ -127,6 +127,8 @@ type engine struct {
 	hold     float64 // see SessionOptions
 	asked    float64 // end that the encoding was made for
 	news     []news  // per live channel, while the encoding is held over new rows
+	outliers outliers
+	removed  []Outlier // observations of the series that are not in values, by channel and time
 
 	guide, guideRate  [guideSlots]float64
 	edges, scales     []float64             // [rows, windows, 2]: state and log scale of the error at the edges
@@ -241,6 +243,10 @@ func (e *engine) load(s Series, r *rule) error {
 	if span := e.times[len(e.times)-1] - e.times[0]; span > 0 && span < minSpan {
 		return inputError("Times", fmt.Sprintf("a span of at least %v", minSpan), "spread over %v", span)
 	}
+	e.removed = e.removed[:0]
+	e.times, e.values = e.outliers.drop(e.times, e.values, len(e.live), func(row, c int, value float64) {
+		e.removed = append(e.removed, Outlier{Time: e.times[row], Channel: e.live[c], Value: value})
+	})
 	return nil
 }
 
@@ -277,6 +283,7 @@ func (e *engine) ask(at []float64, f *Forecast, segments bool) error {
 		return err
 	}
 	f.calibration = &e.m.calibration
+	f.Outliers = append(f.Outliers[:0], e.removed...)
 	f.half = resize(f.half, e.channels)
 	for c := range f.half {
 		f.half[c] = math.NaN()
@@ -329,7 +336,7 @@ func (e *engine) ask(at []float64, f *Forecast, segments bool) error {
 	return nil
 }
 
-// series returns what load has taken, while it runs forwards.
+// series returns what load has taken, outliers included, while it runs forwards.
 func (e *engine) series() Series {
 	s := Series{Times: e.times}
 	for i := range e.times {
@@ -341,6 +348,17 @@ func (e *engine) series() Series {
 			row[c] = e.values[i*len(e.live)+j]
 		}
 		s.Values = append(s.Values, row)
+	}
+	for _, o := range e.removed {
+		i, found := slices.BinarySearch(s.Times, o.Time)
+		if !found { // nothing else was observed then
+			row := make([]float64, e.channels)
+			for c := range row {
+				row[c] = math.NaN()
+			}
+			s.Times, s.Values = slices.Insert(slices.Clip(s.Times), i, o.Time), slices.Insert(s.Values, i, row)
+		}
+		s.Values[i][o.Channel] = o.Value
 	}
 	return s
 }

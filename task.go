@@ -52,6 +52,8 @@ type tasks struct {
 	missing []float64
 	columns []int
 
+	outliers outliers
+
 	square, count []float64 // per row: mean square error of what is forecast, and its targets
 
 	hopeless   []bool    // per system: whether it is one of chance
@@ -295,14 +297,42 @@ func (t *tasks) drawContext(r *rand.Rand, s Series, channels int, whole bool) bo
 	if len(t.times) < 3 {
 		return false
 	}
-	noisy := 0.
+	if !t.corrupt(r, channels) {
+		return false
+	}
+	t.times, t.values = t.outliers.drop(t.times, t.values, channels, func(int, int, float64) {})
+	t.last = s.Times[c.hi-1]
+	if c.reversed {
+		t.last = -s.Times[c.lo]
+	}
+	if c.all {
+		t.last = t.times[len(t.times)-1]
+	}
+	return true
+}
+
+// corrupt does to the observations just drawn what sensors do: noise of any size, also
+// much smaller than an eye can see and relative to the value, values rounded to a few
+// steps, and single wrong values. It returns false when a channel has nothing to learn
+// from. What tasks have of each are guesses at what users have.
+func (t *tasks) corrupt(r *rand.Rand, channels int) bool {
+	noise := 0.
 	switch u := r.Float64(); {
 	case u < .03: // hardly anything to see: the model must stay calm
-		noisy = logUniform(r, .12, 2)
-	case u < .42:
-		noisy = logUniform(r, .003, .12)
+		noise = logUniform(r, .12, 2)
+	case u < .4:
+		noise = logUniform(r, .003, .12)
+	case u < .55:
+		noise = logUniform(r, 1e-6, .003)
 	}
 	multiplicative := r.IntN(5) == 0
+	step, wrong, far := 0., 0., 0.
+	if r.IntN(12) == 0 {
+		step = logUniform(r, 1e-5, .2)
+	}
+	if r.IntN(12) == 0 {
+		wrong, far = logUniform(r, .002, .06), logUniform(r, .2, 20)
+	}
 	for c := range channels {
 		low, high, count := math.Inf(1), math.Inf(-1), 0
 		for i := c; i < len(t.values); i += channels {
@@ -314,23 +344,23 @@ func (t *tasks) drawContext(r *rand.Rand, s Series, channels int, whole bool) bo
 		if count < 2 || high == low {
 			return false
 		}
-		if noisy > 0 {
-			half := (high - low) / 2
-			for i := c; i < len(t.values); i += channels {
+		half := (high - low) / 2
+		for i := c; i < len(t.values); i += channels {
+			v := &t.values[i]
+			if noise > 0 {
 				size := half
 				if multiplicative {
-					size = math.Abs(t.values[i])
+					size = math.Abs(*v)
 				}
-				t.values[i] += noisy * size * r.NormFloat64()
+				*v += noise * size * r.NormFloat64()
+			}
+			if step > 0 {
+				*v = math.Round(*v/(step*half)) * step * half
+			}
+			if wrong > 0 && r.Float64() < wrong {
+				*v += far * half * r.NormFloat64()
 			}
 		}
-	}
-	t.last = s.Times[c.hi-1]
-	if c.reversed {
-		t.last = -s.Times[c.lo]
-	}
-	if c.all {
-		t.last = t.times[len(t.times)-1]
 	}
 	return true
 }

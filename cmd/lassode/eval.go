@@ -47,7 +47,8 @@ Suites (several are separated by commas):
 
 Conditions of the first three suites, whose trajectories have 400 rows:
 ` + list.String() + `The standard deviation of the noise is that share of half the range of each
-channel over the seen part. Interpolation sees the first and the last row.
+channel over the seen part; to a wrong value a normal deviate is added whose
+standard deviation is that range. Interpolation sees the first and the last row.
 
 The error of a trajectory is the root mean square error on the rows asked for
 over the standard deviation of the whole clean curve, over all channels. The

@@ -38,6 +38,11 @@ type setting struct {
 	Own bool `json:"own_times_per_channel"`
 	// Inside keeps the first and the last row and asks for all dropped ones.
 	Inside bool `json:"interpolation"`
+	// Wrong is the share of the context's values that are outliers: a normal deviate
+	// with the standard deviation of the range of the channel is added to them.
+	Wrong float64 `json:"outliers"`
+	// NoGoal says that nobody has set one.
+	NoGoal bool `json:"-"`
 }
 
 // settings are those of the suites of 400 rows.
@@ -47,6 +52,8 @@ var settings = []setting{
 	{Key: "noisy", condition: condition{"first 50 % seen, 5 % noise, half of the rows dropped", 0.5, 0.05, 0.5}},
 	{Key: "channels", condition: condition{"first 50 % seen, each channel at its own random half of the times", 0.5, 0, 0.5}, Own: true},
 	{Key: "interpolate", condition: condition{"10 % of the rows seen, at random, 5 % noise, the others asked for", 1, 0.05, 0.9}, Inside: true},
+	{Key: "slight", condition: condition{"first 50 % seen, 0.5 % noise", 0.5, 0.005, 0}, NoGoal: true},
+	{Key: "outliers", condition: condition{"first 50 % seen, 1 % noise, 2 % of the values wrong", 0.5, 0.01, 0}, Wrong: 0.02, NoGoal: true},
 }
 
 // chaoticSetting is that of the chaotic suite.
@@ -123,7 +130,7 @@ func newProblem(s lassode.Series, c setting, seed uint64, index int) problem {
 				lo, hi = math.Min(lo, v), math.Max(hi, v)
 			}
 		}
-		amplitude[k] = c.Noise * math.Max(0, hi-lo) / 2
+		amplitude[k] = math.Max(0, hi-lo) / 2
 	}
 	out := problem{context: lassode.Series{Names: s.Names}, rest: lassode.Series{Names: s.Names}}
 	inContext := make([]bool, n)
@@ -136,7 +143,10 @@ func newProblem(s lassode.Series, c setting, seed uint64, index int) problem {
 		row := slices.Clone(s.Values[i])
 		for k := range row {
 			if c.Noise > 0 {
-				row[k] += amplitude[k] * r.NormFloat64()
+				row[k] += c.Noise * amplitude[k] * r.NormFloat64()
+			}
+			if c.Wrong > 0 && r.Float64() < c.Wrong {
+				row[k] += 2 * amplitude[k] * r.NormFloat64()
 			}
 			if !entries[k] {
 				row[k] = math.NaN()
@@ -890,6 +900,9 @@ func (s *suiteScore) compare(names []string, trials []trial, column func([]trial
 				s.Comparisons = append(s.Comparisons, change)
 			}
 		}
+		return
+	case c.NoGoal:
+		s.Comparisons = append(s.Comparisons, mark, aim)
 		return
 	case c.Inside:
 		mark.judge("mark", markPoints, false)

@@ -115,6 +115,25 @@ func TestInterpolationKeepsTheEnds(t *testing.T) {
 	}
 }
 
+func TestWrongValues(t *testing.T) {
+	s := sine(4000, 5, 100)
+	clean, p := newProblem(s, mustSetting(t, "slight"), 1, 3), newProblem(s, mustSetting(t, "outliers"), 1, 3)
+	require.Len(t, p.context.Times, 2000)
+	far, sum := 0, 0.0
+	for i, time := range p.context.Times {
+		require.InDelta(t, 100+5*math.Sin(time), clean.context.Values[i][0], 5*.025)
+		if d := p.context.Values[i][0] - (100 + 5*math.Sin(time)); math.Abs(d) > 5*.05 {
+			far++
+			sum += d * d
+		}
+	}
+	require.InDelta(t, 40, far, 20, "2 in 100")
+	require.InDelta(t, 10, math.Sqrt(sum/float64(far)), 3, "of the size of the range")
+	for i, time := range p.rest.Times {
+		require.Equal(t, 100+5*math.Sin(time), p.rest.Values[i][0], "the truth is right")
+	}
+}
+
 func TestChaoticSetting(t *testing.T) {
 	set := ode.ChaoticHeldOut(1, 1)
 	p := newProblem(set[0].Series, chaoticSetting, 1, 0)

@@ -33,6 +33,10 @@ answered in the same order by
   {"id":"a","t":[3,4],"mean":[[...],...],"quantiles":{"0.1":[[...],...],...}}
 or {"id":"a","error":"...","line":7}; a bad line never stops the others.
 
+Single observations that stand alone, such as a sensor's that failed for a moment,
+are left out and named: on the standard error, or in the answer to a line as
+"outliers":[[t,channel,value],...].
+
 Times may be asked anywhere: ahead, in gaps, or before the first observation.
 Without any of -at, -until, -steps and -query the forecast goes on for half
 the observed span.
@@ -223,6 +227,7 @@ func runForecast(ctx context.Context, env *environment, c *command, args []strin
 	if err := result.Commit(); err != nil {
 		return err
 	}
+	reportOutliers(env, series, fc)
 	if h.query != nil {
 		reportTruth(env, series, fc, h.query)
 	}
@@ -513,6 +518,30 @@ func sortedIndex(times []float64) []int {
 		return 0
 	})
 	return order
+}
+
+// reportOutliers names the observations that the forecast was made without, the first
+// few of each channel.
+func reportOutliers(env *environment, s lassode.Series, fc *lassode.Forecast) {
+	const most = 5
+	for c, name := range channelNames(s) {
+		var list []string
+		n := 0
+		for _, o := range fc.Outliers {
+			if o.Channel != c {
+				continue
+			}
+			if n++; n <= most {
+				list = append(list, fmt.Sprintf("%v at %v", o.Value, o.Time))
+			}
+		}
+		if n > most {
+			list = append(list, "...")
+		}
+		if n > 0 {
+			fmt.Fprintf(env.stderr, "%s: %s left out: %s\n", name, plural(n, "outlier"), strings.Join(list, ", "))
+		}
+	}
 }
 
 // reportTruth prints the error of each channel whose true values the query

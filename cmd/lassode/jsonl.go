@@ -239,7 +239,18 @@ func appendAnswer(b []byte, t task, fc *lassode.Forecast, levels []float64, rate
 		b = append(b, `":`...)
 		b = appendJSONRows(b, fc.Quantile(p))
 	}
-	return append(b, "}}\n"...)
+	b = append(b, '}')
+	if len(fc.Outliers) > 0 {
+		b = append(b, `,"outliers":[`...)
+		for i, o := range fc.Outliers {
+			if i > 0 {
+				b = append(b, ',')
+			}
+			b = appendJSONList(b, []float64{o.Time, float64(o.Channel), o.Value})
+		}
+		b = append(b, ']')
+	}
+	return append(b, "}\n"...)
 }
 
 // appendFailure writes the error line of a task.

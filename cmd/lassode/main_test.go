@@ -190,6 +190,38 @@ func TestForecastCSV(t *testing.T) {
 
 // TestForecastJSONL answers tasks of mixed sizes and directions, with bad
 // lines among them.
+// TestForecastOutliers: a single wrong value is left out and named.
+func TestForecastOutliers(t *testing.T) {
+	lines := strings.Split(waveCSV(120), "\n")
+	cells := strings.Split(lines[61], ",")
+	cells[1] = "1e4"
+	lines[61] = strings.Join(cells, ",")
+	in := write(t, "wave.csv", strings.Join(lines, "\n"))
+	code, _, errs := lassodeRun(t, "", "forecast", "-in", in, "-steps", "2")
+	require.Equal(t, exitOK, code, errs)
+	require.Equal(t, "pressure: 1 outlier left out: 10000 at "+cells[0]+"\n", errs)
+
+	var task, values strings.Builder
+	for i := range 40 {
+		v := math.Sin(float64(i) / 4)
+		if i == 20 {
+			v = -30
+		}
+		if i > 0 {
+			task.WriteByte(',')
+			values.WriteByte(',')
+		}
+		fmt.Fprintf(&task, "%d", i)
+		fmt.Fprintf(&values, "[%v,%v]", math.Cos(float64(i)/4), v)
+	}
+	line := fmt.Sprintf(`{"t":[%s],"x":[%s],"query":[41]}`, task.String(), values.String())
+	code, out, errs := lassodeRun(t, line+"\n", "forecast", "-in", "-")
+	require.Equal(t, exitOK, code, errs)
+	var answer struct{ Outliers [][]float64 }
+	require.NoError(t, json.Unmarshal([]byte(out), &answer))
+	require.Equal(t, [][]float64{{20, 1, -30}}, answer.Outliers)
+}
+
 func TestForecastJSONL(t *testing.T) {
 	const tasks = 40
 	var b strings.Builder

@@ -1,0 +1,246 @@
+package lassode
+
+import (
+	"cmp"
+	"math"
+	"slices"
+)
+
+// Outlier is an observation that a forecast was made without, because it stands alone.
+type Outlier struct {
+	Time    float64
+	Channel int
+	Value   float64
+}
+
+// An observation counts as an outlier when it lies far from the cubic through its four
+// neighbours, two on each side, while these, without it, lie close to the cubics through
+// theirs: a spike of one value in a curve that is otherwise smooth, or under moderate
+// noise. A jump fails the test, because it spoils the neighbours too, and so do two wrong
+// values that are next to each other; of the first and the last two observations of a
+// channel nothing can be said. In doubt an observation is believed.
+const (
+	outlierRows     = 12   // least number of observations to judge by
+	outlierNoise    = 6    // least residual over the typical one
+	outlierLocal    = 6    // least residual over the largest of its neighbours
+	outlierSize     = .05  // least residual over the range of the middle four fifths of the values
+	outlierRounding = 1e-7 // least such range, in half ranges of all values
+	outlierStretch  = 12   // largest span of a cubic over the median step
+	outlierShare    = .1   // of more than that share of a channel none is an outlier
+	outlierPasses   = 16   // after which a channel that does not settle is believed
+	outlierReach    = 3    // neighbours on each side that must be smooth
+)
+
+// outliers finds them. It is reused, by one goroutine.
+type outliers struct {
+	at         []int     // rows of the observations of a channel
+	t, x       []float64 // their times and values, scaled
+	prev, next []int32   // the observations that are left, as a list
+	work       []float64
+	suspects   []suspect
+	found      []int // places in at
+}
+
+type suspect struct {
+	i    int
+	size float64 // residual over what noise does to it
+}
+
+// residual is the distance of observation i from the cubic through its neighbours, how much
+// noise of unit variance adds to it (a deviation), the error of that cubic for a unit fourth
+// derivative times 24, and the time that it spans. ok is false near the ends.
+func (o *outliers) residual(i int) (r, noise, bend, span float64, ok bool) {
+	b, c := o.prev[i], o.next[i]
+	if b < 0 || c < 0 {
+		return 0, 0, 0, 0, false
+	}
+	a, d := o.prev[b], o.next[c]
+	if a < 0 || d < 0 {
+		return 0, 0, 0, 0, false
+	}
+	t := o.t[i]
+	ta, tb, tc, td := o.t[a], o.t[b], o.t[c], o.t[d]
+	da, db, dc, dd := t-ta, t-tb, t-tc, t-td
+	la := db * dc * dd / ((ta - tb) * (ta - tc) * (ta - td))
+	lb := da * dc * dd / ((tb - ta) * (tb - tc) * (tb - td))
+	lc := da * db * dd / ((tc - ta) * (tc - tb) * (tc - td))
+	ld := da * db * dc / ((td - ta) * (td - tb) * (td - tc))
+	r = o.x[i] - (la*o.x[a] + lb*o.x[b] + lc*o.x[c] + ld*o.x[d])
+	noise = math.Sqrt(1 + la*la + lb*lb + lc*lc + ld*ld)
+	bend = math.Abs(da * db * dc * dd)
+	ok = !math.IsNaN(r) && bend > 0 && !math.IsInf(noise, 0)
+	return math.Abs(r), noise, bend, td - ta, ok
+}
+
+// link puts every observation on the list.
+func (o *outliers) link() {
+	n := len(o.at)
+	o.prev, o.next = resize(o.prev, n), resize(o.next, n)
+	for i := range n {
+		o.prev[i], o.next[i] = int32(i-1), int32(i+1)
+	}
+	o.next[n-1] = -1
+}
+
+// unlink takes observation i, which has neighbours, off the list.
+func (o *outliers) unlink(i int) {
+	o.next[o.prev[i]], o.prev[o.next[i]] = o.next[i], o.prev[i]
+}
+
+// relink undoes the last unlink.
+func (o *outliers) relink(i int) {
+	o.next[o.prev[i]], o.prev[o.next[i]] = int32(i), int32(i)
+}
+
+// drop replaces the outliers of each of the channels of a series (values row-major) by NaN,
+// and takes out the rows of which nothing is left. It returns the series, in the same memory,
+// after it has called report for each outlier, by channel and time. Of what it returns it
+// would drop nothing. The first and the last row stay.
+func (o *outliers) drop(times, values []float64, channels int, report func(row, channel int, value float64)) ([]float64, []float64) {
+	some := false
+	for c := range channels {
+		if !o.load(times, values, channels, c) || !o.search() {
+			continue
+		}
+		some = true
+		slices.Sort(o.found)
+		for _, i := range o.found {
+			at := o.at[i]*channels + c
+			report(o.at[i], c, values[at])
+			values[at] = math.NaN()
+		}
+	}
+	if !some {
+		return times, values
+	}
+	n := 0
+	for i, t := range times {
+		row := values[i*channels : (i+1)*channels]
+		if !slices.ContainsFunc(row, func(v float64) bool { return v == v }) {
+			continue
+		}
+		times[n] = t
+		copy(values[n*channels:], row)
+		n++
+	}
+	return times[:n], values[:n*channels]
+}
+
+// load takes the observations of channel c; false says that there are too few.
+func (o *outliers) load(times, values []float64, channels, c int) bool {
+	o.at, o.t, o.x = o.at[:0], o.t[:0], o.x[:0]
+	lo, hi := math.Inf(1), math.Inf(-1)
+	for i := range times {
+		if v := values[i*channels+c]; v == v {
+			o.at = append(o.at, i)
+			o.t = append(o.t, times[i])
+			o.x = append(o.x, v)
+			lo, hi = min(lo, v), max(hi, v)
+		}
+	}
+	n := len(o.at)
+	if n < outlierRows || !(hi > lo) {
+		return false
+	}
+	// Halves first: differences may overflow.
+	first, span := o.t[0]/2, o.t[n-1]/2-o.t[0]/2
+	mid, half := lo/2+hi/2, hi/2-lo/2
+	if !(half > 0) || !(span > 0) {
+		return false
+	}
+	for i := range o.t {
+		o.t[i] = (o.t[i]/2 - first) / span
+		o.x[i] = (o.x[i] - mid) / half
+	}
+	return true
+}
+
+// search fills found; false says that the channel has none, or too many to be believed.
+func (o *outliers) search() bool {
+	n := len(o.at)
+	o.link()
+	o.found = o.found[:0]
+	for range outlierPasses {
+		// Typical residual and step of what is left.
+		o.work = o.work[:0]
+		for i := int32(0); i >= 0; i = o.next[i] {
+			if r, noise, _, _, ok := o.residual(int(i)); ok {
+				o.work = append(o.work, r/noise)
+			}
+		}
+		if len(o.work) == 0 {
+			return false
+		}
+		typical := middle(o.work, .5)
+		o.suspects = o.suspects[:0]
+		for i := int32(0); i >= 0; i = o.next[i] {
+			if r, noise, _, _, ok := o.residual(int(i)); ok && r/noise > outlierNoise*typical {
+				o.suspects = append(o.suspects, suspect{int(i), r / noise})
+			}
+		}
+		if len(o.suspects) == 0 {
+			return len(o.found) > 0
+		}
+		o.work = o.work[:0]
+		for i := o.next[0]; i >= 0; i = o.next[i] {
+			o.work = append(o.work, o.t[i]-o.t[o.prev[i]])
+		}
+		stretch := outlierStretch * middle(o.work, .5)
+		o.work = o.work[:0]
+		for i := int32(0); i >= 0; i = o.next[i] {
+			o.work = append(o.work, o.x[i])
+		}
+		size := outlierSize * max(middle(o.work, .9)-middle(o.work, .1), outlierRounding)
+		slices.SortFunc(o.suspects, func(a, b suspect) int {
+			return cmp.Or(cmp.Compare(b.size, a.size), cmp.Compare(a.i, b.i))
+		})
+		before := len(o.found)
+		for _, s := range o.suspects {
+			// The residual may have changed with what was removed.
+			r, noise, bend, span, ok := o.residual(s.i)
+			if !ok || r < outlierNoise*typical*noise || r < size || span > stretch || !o.alone(s.i, r, noise, bend) {
+				continue
+			}
+			o.unlink(s.i)
+			if o.found = append(o.found, s.i); float64(len(o.found)) > outlierShare*float64(n) {
+				return false
+			}
+		}
+		if len(o.found) == before {
+			return before > 0
+		}
+	}
+	return false
+}
+
+// alone reports whether the neighbours of observation i are smooth without it, for its residual r.
+func (o *outliers) alone(i int, r, noise, bend float64) bool {
+	o.unlink(i)
+	defer o.relink(i)
+	smooth := func(k int32) bool {
+		s, itsNoise, itsBend, _, ok := o.residual(int(k))
+		return !ok || r > outlierLocal*s*max(noise/itsNoise, bend/itsBend)
+	}
+	before, after := o.prev[i], o.next[i]
+	for range outlierReach {
+		if before >= 0 {
+			if !smooth(before) {
+				return false
+			}
+			before = o.prev[before]
+		}
+		if after >= 0 {
+			if !smooth(after) {
+				return false
+			}
+			after = o.next[after]
+		}
+	}
+	return true
+}
+
+// middle returns the element of rank share (n-1) of x, which it sorts.
+func middle(x []float64, share float64) float64 {
+	slices.Sort(x)
+	return x[int(share*float64(len(x)-1))]
+}

@@ -59,6 +59,9 @@ import (
 // row per time and a column per channel; NaN means not observed. Names are the
 // channels' names and may be nil. Constraints are facts about the system that
 // its forecasts keep; nil means none. A Series is only read by this package.
+//
+// Single values that stand alone in a channel that is otherwise smooth, or under
+// moderate noise, count as not observed: [Forecast.Outliers] names them.
 type Series struct {
 	Times       []float64
 	Values      [][]float64

@@ -16,8 +16,8 @@ type Outlier struct {
 // An observation counts as an outlier when it lies far from the cubic through its four
 // neighbours, two on each side, while these, without it, lie close to the cubics through
 // theirs: a spike of one value in a curve that is otherwise smooth, or under moderate
-// noise. A jump fails the test, because it spoils the neighbours too, and so do two wrong
-// values that are next to each other; of the first and the last two observations of a
+// noise. Two near each other are found together. A jump fails the test, because it spoils
+// the neighbours too, and so do two wrong values next to each other; of the first and the last two observations of a
 // channel nothing can be said. In doubt an observation is believed.
 const (
 	outlierRows     = 12   // least number of observations to judge by
@@ -39,6 +39,10 @@ type outliers struct {
 	work       []float64
 	suspects   []suspect
 	found      []int // places in at
+
+	typical float64 // residual over what noise of unit variance does to it, the median
+	size    float64 // least residual that counts
+	stretch float64 // longest span of a cubic
 }
 
 type suspect struct {
@@ -171,10 +175,10 @@ func (o *outliers) search() bool {
 		if len(o.work) == 0 {
 			return false
 		}
-		typical := middle(o.work, .5)
+		o.typical = middle(o.work, .5)
 		o.suspects = o.suspects[:0]
 		for i := int32(0); i >= 0; i = o.next[i] {
-			if r, noise, _, _, ok := o.residual(int(i)); ok && r/noise > outlierNoise*typical {
+			if r, noise, _, _, ok := o.residual(int(i)); ok && r/noise > outlierNoise*o.typical {
 				o.suspects = append(o.suspects, suspect{int(i), r / noise})
 			}
 		}
@@ -185,24 +189,19 @@ func (o *outliers) search() bool {
 		for i := o.next[0]; i >= 0; i = o.next[i] {
 			o.work = append(o.work, o.t[i]-o.t[o.prev[i]])
 		}
-		stretch := outlierStretch * middle(o.work, .5)
+		o.stretch = outlierStretch * middle(o.work, .5)
 		o.work = o.work[:0]
 		for i := int32(0); i >= 0; i = o.next[i] {
 			o.work = append(o.work, o.x[i])
 		}
-		size := outlierSize * max(middle(o.work, .9)-middle(o.work, .1), outlierRounding)
+		o.size = outlierSize * max(middle(o.work, .9)-middle(o.work, .1), outlierRounding)
 		slices.SortFunc(o.suspects, func(a, b suspect) int {
 			return cmp.Or(cmp.Compare(b.size, a.size), cmp.Compare(a.i, b.i))
 		})
 		before := len(o.found)
 		for _, s := range o.suspects {
-			// The residual may have changed with what was removed.
-			r, noise, bend, span, ok := o.residual(s.i)
-			if !ok || r < outlierNoise*typical*noise || r < size || span > stretch || !o.alone(s.i, r, noise, bend) {
-				continue
-			}
-			o.unlink(s.i)
-			if o.found = append(o.found, s.i); float64(len(o.found)) > outlierShare*float64(n) {
+			o.take(s.i)
+			if float64(len(o.found)) > outlierShare*float64(n) {
 				return false
 			}
 		}
@@ -213,27 +212,67 @@ func (o *outliers) search() bool {
 	return false
 }
 
-// alone reports whether the neighbours of observation i are smooth without it, for its residual r.
-func (o *outliers) alone(i int, r, noise, bend float64) bool {
-	o.unlink(i)
-	defer o.relink(i)
-	smooth := func(k int32) bool {
-		s, itsNoise, itsBend, _, ok := o.residual(int(k))
-		return !ok || r > outlierLocal*s*max(noise/itsNoise, bend/itsBend)
+// distance is how far an observation lies from the cubic through its neighbours.
+type distance struct {
+	r, noise, bend float64 // as residual returns them
+}
+
+// far returns the distance of observation i, and whether it is large enough for an outlier.
+func (o *outliers) far(i int) (distance, bool) {
+	r, noise, bend, span, ok := o.residual(i)
+	return distance{r, noise, bend}, ok && r > outlierNoise*o.typical*noise && r > o.size && span <= o.stretch
+}
+
+// take moves observation i from the list to found if it is an outlier, alone or together
+// with one that is not next to it but so near that each would hide the other.
+func (o *outliers) take(i int) {
+	d, ok := o.far(i)
+	if !ok || o.next[o.prev[i]] != int32(i) { // not any more, or taken with another
+		return
 	}
-	before, after := o.prev[i], o.next[i]
-	for range outlierReach {
-		if before >= 0 {
-			if !smooth(before) {
-				return false
+	o.unlink(i)
+	if o.smooth(i, d) {
+		o.found = append(o.found, i)
+		return
+	}
+	for _, step := range [2][]int32{o.prev, o.next} {
+		k := step[i]
+		for range outlierReach + 1 {
+			if k < 0 {
+				break
 			}
-			before = o.prev[before]
+			if k = step[k]; k < 0 {
+				break
+			}
+			other, ok := o.far(int(k))
+			if !ok {
+				continue
+			}
+			o.unlink(int(k))
+			if d, ok := o.far(i); ok && o.smooth(i, d) && o.smooth(int(k), other) {
+				o.found = append(o.found, i, int(k))
+				return
+			}
+			o.relink(int(k))
 		}
-		if after >= 0 {
-			if !smooth(after) {
+	}
+	o.relink(i)
+}
+
+// smooth reports whether the neighbours of observation i, which is off the list and has
+// distance d, are close to the cubics through theirs.
+func (o *outliers) smooth(i int, d distance) bool {
+	for _, step := range [2][]int32{o.prev, o.next} {
+		k := step[i]
+		for range outlierReach {
+			if k < 0 {
+				break
+			}
+			r, noise, bend, _, ok := o.residual(int(k))
+			if ok && d.r <= outlierLocal*r*max(d.noise/noise, d.bend/bend) {
 				return false
 			}
-			after = o.next[after]
+			k = step[k]
 		}
 	}
 	return true

@@ -91,7 +91,7 @@ func TestWeights(t *testing.T) {
 	require.InDelta(t, .8, inBand/all, .15)
 }
 
-// TestUnforeseeable: what no model can forecast must get a mean within 15 % of that
+// TestUnforeseeable: what no model can forecast must get a mean within 12 % of that
 // of persistence or of the context, whichever fits, and bands that are not far too
 // narrow. Better is the goal; the log says where each kind stands.
 func TestUnforeseeable(t *testing.T) {

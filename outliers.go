@@ -17,8 +17,9 @@ type Outlier struct {
 // neighbours, two on each side, while these, without it, lie close to the cubics through
 // theirs: a spike of one value in a curve that is otherwise smooth, or under moderate
 // noise. Two near each other are found together. A jump fails the test, because it spoils
-// the neighbours too, and so do two wrong values next to each other; of the first and the last two observations of a
-// channel nothing can be said. In doubt an observation is believed.
+// the neighbours too, and so do two wrong values next to each other; of the first and the
+// last two observations of a channel nothing can be said. In doubt an observation is
+// believed.
 const (
 	outlierRows     = 12   // least number of observations to judge by
 	outlierNoise    = 6    // least residual over the typical one
@@ -39,10 +40,17 @@ type outliers struct {
 	work       []float64
 	suspects   []suspect
 	found      []int // places in at
+	gone       []gone
 
 	typical float64 // residual over what noise of unit variance does to it, the median
 	size    float64 // least residual that counts
 	stretch float64 // longest span of a cubic
+}
+
+// gone is an outlier of the channel that has been replaced.
+type gone struct {
+	row   int
+	value float64
 }
 
 type suspect struct {
@@ -103,16 +111,27 @@ func (o *outliers) relink(i int) {
 func (o *outliers) drop(times, values []float64, channels int, report func(row, channel int, value float64)) ([]float64, []float64) {
 	some := false
 	for c := range channels {
-		if !o.load(times, values, channels, c) || !o.search() {
-			continue
+		o.gone = o.gone[:0]
+		most := -1.
+		// A value far beyond all others hides the rest: it is judged again without it.
+		for o.load(times, values, channels, c) {
+			if most < 0 {
+				most = outlierShare * float64(len(o.at))
+			}
+			if !o.search() || float64(len(o.gone)+len(o.found)) > most {
+				break
+			}
+			for _, i := range o.found {
+				at := o.at[i]*channels + c
+				o.gone = append(o.gone, gone{o.at[i], values[at]})
+				values[at] = math.NaN()
+			}
 		}
-		some = true
-		slices.Sort(o.found)
-		for _, i := range o.found {
-			at := o.at[i]*channels + c
-			report(o.at[i], c, values[at])
-			values[at] = math.NaN()
+		slices.SortFunc(o.gone, func(a, b gone) int { return cmp.Compare(a.row, b.row) })
+		for _, g := range o.gone {
+			report(g.row, c, g.value)
 		}
+		some = some || len(o.gone) > 0
 	}
 	if !some {
 		return times, values

@@ -82,6 +82,11 @@ func TestOutliers(t *testing.T) {
 	s.Values[5][0] = 100
 	list, _ := found(s)
 	require.Empty(t, list, "few rows")
+
+	s = swing(120, 0, 3)
+	s.Values[30][0], s.Values[60][0], s.Values[90][0] = 1e300, -1e20, 8
+	list, _ = found(s)
+	require.Equal(t, [][2]int{{30, 0}, {60, 0}, {90, 0}}, list, "one hides the next")
 }
 
 func b2i(b bool) int {
@@ -98,16 +103,19 @@ func TestOutliersSettle(t *testing.T) {
 	went := 0
 	for range 600 {
 		s := swing(3+r.IntN(150), math.Pow(10, -4*r.Float64()), r.Uint64())
-		size := math.Pow(10, -2+5*r.Float64())
-		if r.IntN(20) == 0 {
+		size, spread := math.Pow(10, -2+5*r.Float64()), 0.
+		switch r.IntN(20) {
+		case 0:
 			size = math.MaxFloat64 / 8
+		case 1:
+			spread = 40 // decades
 		}
 		share := .15 * r.Float64()
 		for _, row := range s.Values {
 			for c := range row {
 				switch u := r.Float64(); {
 				case u < share:
-					row[c] += size * r.NormFloat64()
+					row[c] += size * r.NormFloat64() * math.Pow(10, -spread*r.Float64())
 				case u < 2*share:
 					row[c] = math.NaN()
 				}

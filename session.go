@@ -66,7 +66,9 @@ func (o SessionOptions) Validate() error {
 // A forecast is the same as that of [Model.Forecast] from the rows kept, unless
 // [SessionOptions] allow an older encoding. The observations are encoded at the
 // first forecast after they changed; later forecasts over the same span
-// evaluate that encoding, in closed form, at the times asked.
+// evaluate that encoding, in closed form, at the times asked. Values that stand alone are
+// left out, as [Forecast.Outliers] says; of the latest two of a channel that cannot be
+// known yet, so that a wrong value counts until two more were observed.
 //
 // A Session belongs to one goroutine at a time: calls that overlap are a data
 // race. Many sessions may share a [Model].

@@ -417,14 +417,16 @@ func (g *group) fit(mem *arena, pr *prep, times, values []float64, all, c0, c in
 	}
 	g.noise = mem.zeros(c)
 	pr.splines(mem, g.inside[0][:c], g.inside[1][:c], g.noise)
-	least := cleanNoise
-	if run.coarse {
-		least = plainNoise
+	g.clean = true
+	for _, v := range g.noise {
+		g.clean = g.clean && v < cleanNoise
 	}
-	g.clean = slices.Max(g.noise) < least
 	if !g.clean {
 		pr.legendre(mem, &g.smooth, g.inside[1][:c], g.noise)
-		g.clean = slices.Max(g.noise) < least
+		g.clean = true
+		for _, v := range g.noise {
+			g.clean = g.clean && v < cleanNoise
+		}
 	}
 	limit := nativeRows
 	if g.clean && c <= fineChannels && !run.coarse {

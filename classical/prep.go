@@ -7,12 +7,8 @@ import (
 )
 
 // cleanNoise is the noise, in half ranges, below which a context counts as
-// free of noise: its samples are used as they are, and its guides are those that
-// need slopes. Between 3e-4 and 2e-3 the best guides of either kind are equally good.
-const cleanNoise = 1e-3
-
-// plainNoise is the same for the plain forecasters.
-const plainNoise = 3e-3
+// free of noise and its samples are used as they are.
+const cleanNoise = 3e-3
 
 // panicShape reports a programming error with both sizes.
 func panicShape(where, a string, va int, b string, vb int) {

@@ -40,7 +40,7 @@ type scorer struct {
 	flow    flow
 	kernel  kernelMap
 	out     [lanes]track // of chosen
-	coarse  bool         // thins every context to nativeRows and calls it clean below plainNoise, as the golden outputs were
+	coarse  bool         // thins every context to nativeRows, as the golden outputs were
 }
 
 // done is a guide that has been rolled: another with the same model is a copy.

@@ -419,7 +419,7 @@ func TestSickSteps(t *testing.T) {
 			var before []byte
 			var last Progress
 			var err error
-			tr, held, err := newPretrainer(smallConfig(), src, TrainOptions{Steps: 40, Batch: 256, Seed: 4, Checkpoint: path, SaveEvery: 4,
+			tr, held, err := newPretrainer(smallConfig(), src, TrainOptions{Steps: 40, Batch: 1024, Seed: 4, Checkpoint: path, SaveEvery: 4,
 				Log: slog.New(slog.NewTextHandler(&log, nil)),
 				Progress: func(p Progress) {
 					last = p

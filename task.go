@@ -354,12 +354,13 @@ func (t *tasks) corrupt(r *rand.Rand, channels int) bool {
 				}
 				*v += noise * size * r.NormFloat64()
 			}
-			if step > 0 {
-				*v = math.Round(*v/(step*half)) * step * half
+			if q := *v / (step * half); step > 0 && math.Abs(q) < 1<<53 {
+				*v = math.Round(q) * step * half
 			}
 			if wrong > 0 && r.Float64() < wrong {
 				*v += far * half * r.NormFloat64()
 			}
+			*v = finite(*v) // a series may reach the ends of float64
 		}
 	}
 	return true

@@ -117,7 +117,7 @@ func newFleet(series []Series) *fleet {
 			}
 			kept.Times = append(kept.Times, at)
 		}
-		kept.Times, flat = o.drop(kept.Times, flat, channels, func(int, int, float64) {})
+		kept.Times, flat = o.drop(kept.Times, flat, channels, nil)
 		for i := range kept.Times {
 			kept.Values = append(kept.Values, flat[i*channels:(i+1)*channels])
 		}

@@ -58,17 +58,23 @@ type suspect struct {
 	size float64 // residual over what noise does to it
 }
 
-// residual is the distance of observation i from the cubic through its neighbours, how much
-// noise of unit variance adds to it (a deviation), the error of that cubic for a unit fourth
-// derivative times 24, and the time that it spans. ok is false near the ends.
-func (o *outliers) residual(i int) (r, noise, bend, span float64, ok bool) {
+// distance is how far an observation lies from the cubic through its neighbours.
+type distance struct {
+	r     float64
+	noise float64 // how much noise of unit variance adds to r, a deviation
+	bend  float64 // 24 times the error of the cubic for a unit fourth derivative
+	span  float64 // time from the first neighbour to the last
+}
+
+// residual returns the distance of observation i; ok is false near the ends.
+func (o *outliers) residual(i int) (dist distance, ok bool) {
 	b, c := o.prev[i], o.next[i]
 	if b < 0 || c < 0 {
-		return 0, 0, 0, 0, false
+		return dist, false
 	}
 	a, d := o.prev[b], o.next[c]
 	if a < 0 || d < 0 {
-		return 0, 0, 0, 0, false
+		return dist, false
 	}
 	t := o.t[i]
 	ta, tb, tc, td := o.t[a], o.t[b], o.t[c], o.t[d]
@@ -77,11 +83,13 @@ func (o *outliers) residual(i int) (r, noise, bend, span float64, ok bool) {
 	lb := da * dc * dd / ((tb - ta) * (tb - tc) * (tb - td))
 	lc := da * db * dd / ((tc - ta) * (tc - tb) * (tc - td))
 	ld := da * db * dc / ((td - ta) * (td - tb) * (td - tc))
-	r = o.x[i] - (la*o.x[a] + lb*o.x[b] + lc*o.x[c] + ld*o.x[d])
-	noise = math.Sqrt(1 + la*la + lb*lb + lc*lc + ld*ld)
-	bend = math.Abs(da * db * dc * dd)
-	ok = !math.IsNaN(r) && bend > 0 && !math.IsInf(noise, 0)
-	return math.Abs(r), noise, bend, td - ta, ok
+	dist = distance{
+		r:     math.Abs(o.x[i] - (la*o.x[a] + lb*o.x[b] + lc*o.x[c] + ld*o.x[d])),
+		noise: math.Sqrt(1 + la*la + lb*lb + lc*lc + ld*ld),
+		bend:  math.Abs(da * db * dc * dd),
+		span:  td - ta,
+	}
+	return dist, !math.IsNaN(dist.r) && dist.bend > 0 && !math.IsInf(dist.noise, 0)
 }
 
 // link puts every observation on the list.
@@ -106,7 +114,7 @@ func (o *outliers) relink(i int) {
 
 // drop replaces the outliers of each of the channels of a series (values row-major) by NaN,
 // and takes out the rows of which nothing is left. It returns the series, in the same memory,
-// after it has called report for each outlier, by channel and time. Of what it returns it
+// after it has called report, unless that is nil, for each outlier, by channel and time. Of what it returns it
 // would drop nothing. The first and the last row stay.
 func (o *outliers) drop(times, values []float64, channels int, report func(row, channel int, value float64)) ([]float64, []float64) {
 	some := false
@@ -127,9 +135,11 @@ func (o *outliers) drop(times, values []float64, channels int, report func(row, 
 				values[at] = math.NaN()
 			}
 		}
-		slices.SortFunc(o.gone, func(a, b gone) int { return cmp.Compare(a.row, b.row) })
-		for _, g := range o.gone {
-			report(g.row, c, g.value)
+		if report != nil {
+			slices.SortFunc(o.gone, func(a, b gone) int { return cmp.Compare(a.row, b.row) })
+			for _, g := range o.gone {
+				report(g.row, c, g.value)
+			}
 		}
 		some = some || len(o.gone) > 0
 	}
@@ -187,8 +197,8 @@ func (o *outliers) search() bool {
 		// Typical residual and step of what is left.
 		o.work = o.work[:0]
 		for i := int32(0); i >= 0; i = o.next[i] {
-			if r, noise, _, _, ok := o.residual(int(i)); ok {
-				o.work = append(o.work, r/noise)
+			if d, ok := o.residual(int(i)); ok {
+				o.work = append(o.work, d.r/d.noise)
 			}
 		}
 		if len(o.work) == 0 {
@@ -197,8 +207,8 @@ func (o *outliers) search() bool {
 		o.typical = middle(o.work, .5)
 		o.suspects = o.suspects[:0]
 		for i := int32(0); i >= 0; i = o.next[i] {
-			if r, noise, _, _, ok := o.residual(int(i)); ok && r/noise > outlierNoise*o.typical {
-				o.suspects = append(o.suspects, suspect{int(i), r / noise})
+			if d, ok := o.residual(int(i)); ok && d.r/d.noise > outlierNoise*o.typical {
+				o.suspects = append(o.suspects, suspect{int(i), d.r / d.noise})
 			}
 		}
 		if len(o.suspects) == 0 {
@@ -231,15 +241,10 @@ func (o *outliers) search() bool {
 	return false
 }
 
-// distance is how far an observation lies from the cubic through its neighbours.
-type distance struct {
-	r, noise, bend float64 // as residual returns them
-}
-
 // far returns the distance of observation i, and whether it is large enough for an outlier.
 func (o *outliers) far(i int) (distance, bool) {
-	r, noise, bend, span, ok := o.residual(i)
-	return distance{r, noise, bend}, ok && r > outlierNoise*o.typical*noise && r > o.size && span <= o.stretch
+	d, ok := o.residual(i)
+	return d, ok && d.r > outlierNoise*o.typical*d.noise && d.r > o.size && d.span <= o.stretch
 }
 
 // take moves observation i from the list to found if it is an outlier, alone or together
@@ -287,8 +292,8 @@ func (o *outliers) smooth(i int, d distance) bool {
 			if k < 0 {
 				break
 			}
-			r, noise, bend, _, ok := o.residual(int(k))
-			if ok && d.r <= outlierLocal*r*max(d.noise/noise, d.bend/bend) {
+			n, ok := o.residual(int(k))
+			if ok && d.r <= outlierLocal*n.r*max(d.noise/n.noise, d.bend/n.bend) {
 				return false
 			}
 			k = step[k]

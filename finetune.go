@@ -31,7 +31,8 @@ type FineTuneOptions struct {
 	// Workers bounds the goroutines; 0 means what it means in [TrainOptions]. It does
 	// not change the result.
 	Workers int
-	// Progress is called after every step by the calling goroutine.
+	// Progress is called after every step by the calling goroutine; never where no
+	// weight is trained (Scope "hub" of a network without hub tokens).
 	Progress func(Progress)
 }
 
@@ -60,7 +61,8 @@ type FineTuneReport struct {
 	// returned model, never more than Before. Tuned weights are judged on the part
 	// kept apart, a library alone on all series, each without itself.
 	Before, After float64
-	// Kept is "tuned" or "original".
+	// Kept is "tuned" or "original"; "tuned" also where only the library was kept, with
+	// Steps 0.
 	Kept string
 	// LibraryWeight is the weight that the guides give to the series, relative
 	// to the context they are fitted to; 0 = none.
@@ -152,7 +154,10 @@ const fineTuneChecks = 8
 // series even a large one may be, the original counts. m itself is unchanged.
 // Series should be as dense and clean as they are to be had; contexts with losses
 // are drawn from them. Each needs 24 rows; a bad series or option is an
-// [InputError]. When ctx ends, the error is that of the context and there is no
+// [InputError]. Where that helps, the returned model keeps the series themselves, as
+// float32, and [Model.Save] writes them; not if they differ in channels, if a channel of
+// one has fewer than four values, or if they have more than [MaxRows] rows together.
+// Where nothing helps the returned model is m. When ctx ends, the error is that of the context and there is no
 // model.
 func (m *Model) FineTune(ctx context.Context, series []Series, opt FineTuneOptions) (*Model, FineTuneReport, error) {
 	var report FineTuneReport
@@ -489,7 +494,8 @@ func (n *network) fineTuneGroups(scope string, rate float64) []optim.Group {
 // channels and it helps them. How far that goes is chosen by forecasting each run
 // without itself, which says nothing of other systems: those are forecast worse by a
 // model adapted to a fleet that is not theirs. m is unchanged; a library that it had
-// stays where the new one does not help. A bad series is an [InputError].
+// stays where the new one does not help; whether it did, [Model.FineTune] with Scope
+// "hub" reports. A bad series is an [InputError].
 func (m *Model) Adapt(series []Series) (*Model, error) {
 	if len(series) == 0 {
 		return nil, inputError("series", "at least one", "none")

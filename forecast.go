@@ -3,6 +3,7 @@ package lassode
 import (
 	"fmt"
 	"math"
+	"slices"
 	"sort"
 )
 
@@ -120,7 +121,7 @@ type Segment struct {
 	Start, End float64   // the window, in the unit of the series
 	Observed   bool      // whether the window holds observations of the channel
 	Modes      []Mode    // by falling amplitude
-	Hub        []float32 // attention to each hub token, summing to 1
+	Hub        []float32 // attention to each hub token, summing to 1; nil without hub tokens, as in the built-in weights
 }
 
 // Mode is one oscillating or decaying part of a [Segment].
@@ -146,6 +147,14 @@ type Calibration struct {
 type ErrorTable struct {
 	LogScale  []float64   `json:"log_scale"`
 	Quantiles [][]float64 `json:"quantiles"`
+}
+
+func (t ErrorTable) clone() ErrorTable {
+	out := ErrorTable{LogScale: slices.Clone(t.LogScale), Quantiles: slices.Clone(t.Quantiles)}
+	for k, q := range out.Quantiles {
+		out.Quantiles[k] = slices.Clone(q)
+	}
+	return out
 }
 
 // errorLevel is a table at one probability.

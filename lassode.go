@@ -33,9 +33,10 @@
 //     pretrained are part of the module, and only its importers carry them.
 //
 // Bad input is answered by an [InputError] that names the field, the value and
-// what was expected; of what a user supplies only a probability outside of 0 to 1
-// panics, in [Forecast.Quantile]. How the model works,
-// with its formulas, and where it must not be trusted, is in
+// what was expected; of what a user supplies only a probability that is not strictly
+// between 0 and 1 panics, in [Forecast.Quantile]. The zero values of [Model] and
+// [Session], and the quantiles of an empty [Forecast], are of no use and panic too. How
+// the model works, with its formulas, and where it must not be trusted, is in
 // docs/how-it-works.md.
 //
 // # Concurrency and determinism
@@ -49,7 +50,6 @@ package lassode
 
 import (
 	"fmt"
-	"iter"
 	"math"
 )
 
@@ -89,20 +89,6 @@ type Source interface {
 	Channels(i int) int
 	// At returns trajectory i.
 	At(i int) (Series, error)
-}
-
-// Collect reads a sequence of trajectories into memory and returns it as a
-// [Source]. It stops at the first error, and names the trajectory by its index
-// from 0. The series are kept, not copied.
-func Collect(seq iter.Seq2[Series, error]) (Source, error) {
-	var all sliceSource
-	for s, err := range seq {
-		if err != nil {
-			return nil, fmt.Errorf("lassode: trajectory %d: %w", len(all), err)
-		}
-		all = append(all, s)
-	}
-	return all, nil
 }
 
 // SliceSource makes a [Source] of trajectories held in memory. They are kept, not

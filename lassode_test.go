@@ -1105,3 +1105,13 @@ func TestErrorTable(t *testing.T) {
 	require.True(t, ok)
 	require.Len(t, table.LogScale, 1)
 }
+
+// TestInfoIsACopy: what a caller does to the calibration does not reach the model.
+func TestInfoIsACopy(t *testing.T) {
+	m := smallModel(t)
+	want := m.Info().Calibration
+	got := m.Info().Calibration
+	got.Levels[0], got.Ahead.LogScale[0] = 7, 7
+	got.Inside.Quantiles[0][0], got.Ahead.Quantiles[0][0] = 7, 7
+	require.Equal(t, want, m.Info().Calibration)
+}

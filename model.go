@@ -47,9 +47,12 @@ type Info struct {
 	Calibration Calibration
 }
 
-// Info returns the configuration, size and provenance of the model.
+// Info returns the configuration, size, provenance and calibration of the model. The
+// slices are the caller's.
 func (m *Model) Info() Info {
-	return Info{Config: m.net.cfg, Parameters: m.net.params.Len(), Provenance: m.provenance, Calibration: m.calibration}
+	c := m.calibration
+	c.Levels, c.Inside, c.Ahead = slices.Clone(c.Levels), c.Inside.clone(), c.Ahead.clone()
+	return Info{Config: m.net.cfg, Parameters: m.net.params.Len(), Provenance: m.provenance, Calibration: c}
 }
 
 // Forecast predicts the state at the times at, which may lie before, inside or

@@ -8,9 +8,9 @@ import (
 
 // Outlier is an observation that a forecast was made without, because it stands alone.
 type Outlier struct {
-	Time    float64
-	Channel int
-	Value   float64
+	Time    float64 // as in the series
+	Channel int     // column of the series, from 0
+	Value   float64 // in the unit of the channel
 }
 
 // An observation counts as an outlier when it lies far from the cubic through its four

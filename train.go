@@ -80,7 +80,8 @@ func (o TrainOptions) Validate() error {
 	return nil
 }
 
-// Progress describes a training step that has just ended.
+// Progress describes a training step that has just ended. [Model.FineTune] sets Step,
+// Steps, Loss, GradientNorm, LearningRate and SkippedSteps only.
 type Progress struct {
 	Step, Steps           int
 	Loss                  float64 // of this step

@@ -180,9 +180,9 @@ type system struct {
 	noise []float64 // per channel: log10 of the noise estimate
 	best  []float64 // per channel: least log10 validation error of the guides
 
-	guide, guideRate [classical.NumGuides]float64
-	fit              [legendreTerms][legendreTerms + 1]float64
-	errs             [classical.NumGuides]float32
+	guide [classical.NumGuides]float64
+	fit   [legendreTerms][legendreTerms + 1]float64
+	errs  [classical.NumGuides]float32
 }
 
 // prepare scales and cuts a series of n = len(times) rows (values row-major)

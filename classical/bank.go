@@ -381,7 +381,7 @@ func (b *Bank) InsideError(c int, dst []float32) {
 	}
 }
 
-// Features writes the features of channel c, [NumGuides][NumFeatures], to dst.
+// Features writes the features of channel c, NumGuides x NumFeatures values, to dst.
 // All are finite and of order one.
 func (b *Bank) Features(dst []float32, c int) {
 	g, j := b.at(c)

@@ -42,7 +42,7 @@ func rk4(f func(t float64, x, dx []float64), x0 []float64, span float64, n, c in
 	return
 }
 
-// Systems of ZOO.md parts A and C only: nothing the model will be measured on.
+// Systems of the training zoo and of ode.HeldOut only.
 type testSystem struct {
 	name string
 	f    func(t float64, x, dx []float64)

@@ -25,7 +25,6 @@ type grid struct {
 	xt   []float64 // x by channel, c x n
 	dev  []float64 // standard deviation per channel, floored
 	ok   []bool    // false: row lies in a gap, not to be learnt from
-	ref  []float64 // values that forecasts are scored against (x itself when clean)
 	gaps bool      // any !ok
 	raw  bool      // rows are observations, noise included
 	// Feature scales of the first and second differences per stride 1..3:

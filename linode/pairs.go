@@ -7,9 +7,6 @@ import (
 	"github.com/lassode/lassode/asm"
 )
 
-// tinyRate is the least rate: a lambda of smaller parts is replaced by it.
-const tinyRate = asm.PairsTinyRate
-
 // seriesRadius separates, in the backward pass, the two evaluations of
 // sum_q g_q t_q^2 phi1'(lambda t_q): by the recurrence t^2 phi1' = (t E - M/lambda)/lambda
 // where |lambda| max|t| is at least this, by powers of lambda and moments of

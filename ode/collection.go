@@ -318,8 +318,6 @@ type tensorInfo struct {
 	Offsets [2]int64 `json:"data_offsets"`
 }
 
-func (t tensorInfo) size() int64 { return t.Offsets[1] - t.Offsets[0] }
-
 // replaceFile writes a file so that name holds the old or the new contents
 // whole, never a part, even after a crash.
 func replaceFile(dir, name string, write func(w io.Writer) error) (err error) {

@@ -6,9 +6,8 @@ import (
 	"strconv"
 )
 
-// Families returns the named families of the training zoo (part A of the zoo
-// page) in the order of that page. An entry of the page that names several
-// systems contributes one Family per system, all with the same Zoo number.
+// Families returns the named families of the training zoo by rising Zoo number.
+// Several families of one kind may share a number.
 //
 // A System drawn from a Family owns everything its RHS closes over. RHS never
 // allocates, but it may use memory of the closure, so one System belongs to one

@@ -5,8 +5,7 @@ import (
 	"math/rand/v2"
 )
 
-// HeldOut returns the ten families kept for zero-shot validation (part C of
-// the zoo page). No model is ever trained on them. Parameters scatter
+// HeldOut returns the ten families kept for zero-shot validation. No model is ever trained on them. Parameters scatter
 // moderately around published values. The rules of [Families] on memory and
 // goroutines hold here too.
 func HeldOut() []Family {

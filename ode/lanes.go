@@ -9,7 +9,7 @@ import (
 	"github.com/lassode/lassode/asm"
 )
 
-// This file integrates many random polynomials (ZOO 29) side by side, one in each
+// This file integrates many random polynomials (Zoo number 29) side by side, one in each
 // lane of the vector registers, in steps that they take together. Every lane has
 // its own time, step, error control, tolerance and end, and does what
 // [Integrator.explicit] does with its system alone, operation by operation: a

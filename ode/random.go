@@ -9,13 +9,13 @@ import (
 	"github.com/lassode/lassode/asm"
 )
 
-// This file holds the random systems, ZOO.md part B. A random form may coincide
+// This file holds the random systems, Zoo numbers 29 to 33. A random form may coincide
 // with a well-known one by chance; what would coincide by construction is left
 // out: every one-dimensional polynomial or tree has a time-dependent input, and
 // no field of two variables is linear.
 
 // RandomFamilies returns the families of random systems and signals: numbers 29
-// to 33 of the list of training systems. Their draws are often unbounded or
+// to 33 of [Family.Zoo]. Their draws are often unbounded or
 // trivial; [Generate] rejects those.
 func RandomFamilies() []Family {
 	return []Family{
@@ -191,7 +191,7 @@ func (p *polynomial) eval(coef, x, dx []float64) {
 	}
 }
 
-// randomPolynomial draws a sparse polynomial vector field of degree 2 or 3 (ZOO
+// randomPolynomial draws a sparse polynomial vector field of degree 2 or 3 (Zoo number
 // 29): per component a random set of degrees and random monomials of those,
 // coefficients N(0,1) times U(0,2). Most such fields blow up, so half of the
 // draws get damping of each component by its own first or third power.
@@ -302,7 +302,7 @@ func compileTree(nodes []treeNode, roots []int, n int) (program []treeNode, slot
 	return program, slots, gains
 }
 
-// randomTree draws an expression tree per component (ZOO 30): up to five sums
+// randomTree draws an expression tree per component (Zoo number 30): up to five sums
 // and products, up to three unary functions, constants with sign and magnitude
 // L[.05,20] (mostly near 1).
 func randomTree(r *rand.Rand, n int) System {
@@ -393,7 +393,7 @@ func randomTree(r *rand.Rand, n int) System {
 	return s
 }
 
-// randomNeural draws a smooth random vector field (ZOO 31): a one-layer network
+// randomNeural draws a smooth random vector field (Zoo number 31): a one-layer network
 // with tanh or sine units, a rotation that keeps it moving, and a cubic
 // confining term.
 func randomNeural(r *rand.Rand, n int) System {
@@ -594,10 +594,10 @@ func normalise(s System) (*unitFlow, bool) {
 
 var integrators = sync.Pool{New: func() any { return new(Integrator) }}
 
-// namedFamilies is the table of part A, built once.
+// namedFamilies is the table of Families, built once.
 var namedFamilies = sync.OnceValue(Families)
 
-// coupling draws two systems and joins them (ZOO 32): the driver a, or a random
+// coupling draws two systems and joins them (Zoo number 32): the driver a, or a random
 // input, pushes the response b; with feedback b pushes a as well. Both halves
 // are brought to unit state and unit flow before. minDim bounds the dimension
 // of the pair from below.
@@ -696,7 +696,7 @@ func coupling(r *rand.Rand, minDim int, feedback bool) System {
 	return s
 }
 
-// randomSignal draws n channels that solve no differential equation (ZOO 33):
+// randomSignal draws n channels that solve no differential equation (Zoo number 33):
 // piecewise steps, sawteeth, regime switches, draws of Gaussian processes and
 // of Ornstein-Uhlenbeck processes. Time runs over [0, 1].
 func randomSignal(r *rand.Rand, n int) System {

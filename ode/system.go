@@ -42,7 +42,7 @@ type System struct {
 	// shows up later is detected without it.
 	Stiff bool
 	// Signal is nil for a differential equation. A signal that solves no
-	// equation (ZOO.md entry 33) has it in place of RHS and X0: it writes the
+	// equation (a family with Zoo number 33) has it in place of RHS and X0: it writes the
 	// values at increasing times, row-major len(times) x Dim, into dst.
 	Signal func(dst, times []float64)
 	// free says that RHS does not depend on time, so that no step can miss a
@@ -57,8 +57,9 @@ type System struct {
 type Family struct {
 	// Name is unique among all families, lower case with hyphens.
 	Name string
-	// Zoo is the family's number in the list of training systems; 0 for a
-	// held-out family, which is never trained on.
+	// Zoo is the number of the family's kind: 1 to 28 for those of [Families], 29 to 33
+	// for those of [RandomFamilies], all trained on; 0 for a held-out family, which
+	// never is.
 	Zoo int
 	// Sample draws one system. All randomness comes from r, so that equal
 	// generator states give equal systems. Safe for concurrent use with

@@ -62,7 +62,7 @@ var channelShare = [MaxGeneratedChannels]float64{0.26, 0.32, 0.24, 0.08, 0.04, 0
 // Provenance tells where a generated trajectory comes from.
 type Provenance struct {
 	Family   string  // name of the family
-	Zoo      int     // its number in the list of training systems
+	Zoo      int     // its number, see [Family]
 	Seed     uint64  // arguments of Generate
 	Index    int     // arguments of Generate
 	Attempts int     // systems drawn until one was kept

@@ -68,6 +68,10 @@ func run(args []string, stdout, stderr io.Writer) error {
 	if len(args) == 0 {
 		return errors.New(usage)
 	}
+	if args[0] == "-h" || args[0] == "--help" {
+		fmt.Fprintln(stderr, usage)
+		return flag.ErrHelp
+	}
 	command, ok := commands[args[0]]
 	if !ok {
 		return fmt.Errorf("%q is no subcommand; %s", args[0], usage)

@@ -149,7 +149,7 @@ func runEval(ctx context.Context, env *environment, c *command, args []string) e
 	modelFile := fs.String("model", "", "weights `file` (default: the built-in weights)")
 	suite := fs.String("suite", "in-domain,zero-shot,unseen,chaotic", "comma-separated `suites`, or all")
 	conditions := fs.String("conditions", "all", "comma-separated `conditions` of the first three suites, or all")
-	n := fs.Int("n", 20, "`trajectories` of each zero-shot kind; the other suites have ten times as many in all")
+	n := fs.Int("n", 20, "`trajectories` of each zero-shot kind; in-domain, unseen and chaotic have ten times as many in all, fine-tune this many fresh runs of each system")
 	seed := fs.Uint64("seed", 1, "`seed` of the systems, the noise and the bootstrap")
 	jsonFile := fs.String("json", "", "also write the figures, with those of each kind of system, to this `file`")
 	markdownFile := fs.String("markdown", "", "also write the tables as Markdown to this `file`")
@@ -549,7 +549,7 @@ func markdownHead(w io.Writer, cells ...string) {
 
 // writeMarkdown writes the tables of a report for a README.
 func writeMarkdown(w io.Writer, report *evalReport, command string) {
-	fmt.Fprintf(w, "Measured by `%s`\non weights of %d parameters, zoo %.12s. Intervals are 95 %% bootstrap intervals over\ntrajectories, paired for differences.\n",
+	fmt.Fprintf(w, "Measured by `%s`\non weights of %d parameters, zoo %.12s. Intervals are 95 %% bootstrap intervals over\ntrajectories, paired for differences; a question mark says that they do not settle it.\nConditions, errors and goals are explained by `lassode eval -h`, the forecasters by\n`go doc github.com/lassode/lassode/classical.All`.\n",
 		command, report.Parameters, report.ZooHash)
 	for lo := 0; lo < len(report.Suites); {
 		hi := lo

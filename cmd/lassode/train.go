@@ -40,8 +40,9 @@ they calibrate the quantiles of the forecasts.
 A damaged collection is refused; with -skip-damaged its whole shards are used. A
 run resumes with the same bits only over the same shards.
 
--config is a JSON file {"model":{...},"train":{...}}; -print-config shows one
-with every field. Flags go before the file.`,
+-config is a JSON file {"model":{...},"train":{...}}; -print-config shows one, with
+every field but note and without_guides, which are only written where set. A flag
+overrides the file.`,
 		examples: `
 lassode pretrain -data zoo -out w.safetensors -steps 20000
 lassode pretrain -data data/zoo -out w.safetensors -config big.json -resume
@@ -433,7 +434,7 @@ func runFinetune(ctx context.Context, env *environment, c *command, args []strin
 	scope := fs.String("scope", "all", "what may change: all, head or hub")
 	share := fs.Float64("validation", 0, "`share` of the series kept apart (default a quarter)")
 	seed := fs.Uint64("seed", 1, "`seed` of everything random")
-	workers := fs.Int("workers", 0, "`number` of goroutines (default: all processors); does not change the result")
+	workers := fs.Int("workers", 0, "`number` of goroutines (default: eight for a training step, else all processors); does not change the result")
 	format := fs.String("precision", "float32", precisionUsage)
 	limit := fs.Int("n", 10000, "largest `number` of series to read")
 	positional, err := parse(fs, args)

@@ -123,7 +123,7 @@ func ExampleSession_MarshalBinary() {
 		log.Fatal(err)
 	}
 	fmt.Println(after.Len(), "rows in", len(state), "bytes")
-	// Output: 10 rows in 226 bytes
+	// Output: 10 rows in 227 bytes
 }
 
 // Many series on all processors; a bad one does not stop the others.

@@ -88,21 +88,39 @@ var libraryWeights = []float64{.01, .1, 1, 10}
 type fleet struct {
 	library *classical.Library
 	weight  float64
-	series  []Series // as stored with the weights: float32, times from 0
+	levels  []float64 // of the channels
+	series  []Series  // as stored with the weights: float32 beside the levels, times from 0
 }
 
 // newFleet makes a library of series, nil when their channels differ or too
 // little is left.
 func newFleet(series []Series) *fleet {
-	f := &fleet{}
 	channels := series[0].Channels()
-	f.library = classical.NewLibrary(channels)
-	var o outliers
-	rows := 0
+	lo, hi := make([]float64, channels), make([]float64, channels)
+	for c := range channels {
+		lo[c], hi[c] = math.Inf(1), math.Inf(-1)
+	}
 	for _, s := range series {
 		if s.Channels() != channels {
 			return nil
 		}
+		for _, row := range s.Values {
+			for c, v := range row {
+				if v == v {
+					lo[c], hi[c] = min(lo[c], v), max(hi[c], v)
+				}
+			}
+		}
+	}
+	levels := make([]float64, channels)
+	for c := range levels {
+		if lo[c] <= hi[c] {
+			levels[c] = lo[c]/2 + hi[c]/2
+		}
+	}
+	var o outliers
+	rounded := make([]Series, len(series))
+	for k, s := range series {
 		kept := Series{}
 		var flat []float64
 		for i, t := range s.Times {
@@ -110,8 +128,8 @@ func newFleet(series []Series) *fleet {
 			if n := len(kept.Times); n > 0 && at <= kept.Times[n-1] {
 				continue // closer than float32 can tell
 			}
-			for _, v := range s.Values[i] {
-				v = float64(float32(v))
+			for c, v := range s.Values[i] {
+				v = levels[c] + float64(float32(v-levels[c]))
 				if math.IsInf(v, 0) {
 					return nil // beyond the range of the file format
 				}
@@ -119,15 +137,27 @@ func newFleet(series []Series) *fleet {
 			}
 			kept.Times = append(kept.Times, at)
 		}
-		kept.Times, flat = o.drop(kept.Times, flat, channels, nil)
+		if !s.KeepOutliers {
+			kept.Times, flat = o.drop(kept.Times, flat, channels, nil)
+		}
 		for i := range kept.Times {
 			kept.Values = append(kept.Values, flat[i*channels:(i+1)*channels])
 		}
-		if !f.library.Add(kept.Times, flat) {
+		rounded[k] = kept
+	}
+	return fleetOf(rounded, levels)
+}
+
+// fleetOf makes a library of series as they are stored, nil when too little is left of one
+// or when they are too long.
+func fleetOf(series []Series, levels []float64) *fleet {
+	f := &fleet{library: classical.NewLibrary(len(levels)), levels: levels, series: series}
+	rows := 0
+	for _, s := range series {
+		if !f.library.Add(s.Times, slices.Concat(s.Values...)) {
 			return nil // every series keeps its index
 		}
-		f.series = append(f.series, kept)
-		if rows += len(kept.Times); rows > MaxRows {
+		if rows += len(s.Times); rows > MaxRows {
 			return nil // more than a file of weights may hold
 		}
 	}
@@ -136,7 +166,9 @@ func newFleet(series []Series) *fleet {
 
 // weighted returns f with another weight.
 func (f *fleet) weighted(weight float64) *fleet {
-	return &fleet{library: f.library, weight: weight, series: f.series}
+	out := *f
+	out.weight = weight
+	return &out
 }
 
 // tunedNote is what the provenance of a fine-tuned model says.
@@ -421,7 +453,8 @@ func (m *Model) validationErrors(list checks, workers int) []float64 {
 		c := list[i]
 		s := c.series
 		errs[i] = 2
-		context := Series{Times: s.Times[c.lo:c.cut], Values: s.Values[c.lo:c.cut]}
+		context := s
+		context.Times, context.Values, context.Constraints = s.Times[c.lo:c.cut], s.Values[c.lo:c.cut], nil
 		var f Forecast
 		e := m.takeEngine()
 		defer m.engines.Put(e)
@@ -431,15 +464,16 @@ func (m *Model) validationErrors(list checks, workers int) []float64 {
 		}
 		sum, channels := 0., 0
 		for column := range s.Channels() {
-			var total, square, n, miss, count float64
+			var average, square, n, miss, count float64
 			for j, row := range s.Values {
 				v := row[column]
 				if v != v {
 					continue
 				}
-				total += v
-				square += v * v
 				n++
+				d := v - average
+				average += d / n
+				square += d * (v - average)
 				if j >= c.cut {
 					if e := f.Mean[j-c.cut][column] - v; e == e {
 						miss += e * e
@@ -447,7 +481,7 @@ func (m *Model) validationErrors(list checks, workers int) []float64 {
 					}
 				}
 			}
-			std := math.Sqrt(max(square/n-total*total/(n*n), 0))
+			std := math.Sqrt(square / n)
 			if count == 0 || !(std > 0) {
 				continue
 			}

@@ -558,6 +558,9 @@ func Load(r io.Reader) (*Model, error) {
 type libraryHeader struct {
 	Weight  float64 `json:"weight"`
 	Offsets []int   `json:"offsets"` // first row of each run, and the end
+	// Levels are added to the values of each channel, which float32 would else round
+	// more than they differ.
+	Levels []float64 `json:"levels"`
 }
 
 // Names of the library tensors.
@@ -568,13 +571,13 @@ const (
 
 // tensors returns the runs of f as tensors [rows] and [rows, channels].
 func (f *fleet) tensors() ([]namedTensor, string, error) {
-	h := libraryHeader{Weight: f.weight, Offsets: []int{0}}
+	h := libraryHeader{Weight: f.weight, Offsets: []int{0}, Levels: f.levels}
 	var times, values []float32
 	for _, s := range f.series {
 		for i, t := range s.Times {
 			times = append(times, float32(t))
-			for _, v := range s.Values[i] {
-				values = append(values, float32(v))
+			for c, v := range s.Values[i] {
+				values = append(values, float32(v-f.levels[c]))
 			}
 		}
 		h.Offsets = append(h.Offsets, len(times))
@@ -615,6 +618,9 @@ func (m *Model) loadFleet(header string, tensors []namedTensor) ([]namedTensor, 
 	if channels < 1 || channels > MaxChannels || rows > MaxRows || !(h.Weight > 0 && h.Weight <= 1e3) {
 		return nil, bad(fmt.Sprintf("%d rows of %d channels with weight %v", rows, channels, h.Weight))
 	}
+	if len(h.Levels) != channels {
+		return nil, bad(fmt.Sprintf("%d levels of %d channels", len(h.Levels), channels))
+	}
 	if len(h.Offsets) < 2 || h.Offsets[0] != 0 || h.Offsets[len(h.Offsets)-1] != rows {
 		return nil, bad(fmt.Sprintf("offsets do not cover %d rows", rows))
 	}
@@ -628,7 +634,7 @@ func (m *Model) loadFleet(header string, tensors []namedTensor) ([]namedTensor, 
 		for r := lo; r < hi; r++ {
 			row := make([]float64, channels)
 			for c := range row {
-				row[c] = float64(values.data[r*channels+c])
+				row[c] = h.Levels[c] + float64(values.data[r*channels+c])
 			}
 			s.Times = append(s.Times, float64(times.data[r]))
 			s.Values = append(s.Values, row)
@@ -638,7 +644,7 @@ func (m *Model) loadFleet(header string, tensors []namedTensor) ([]namedTensor, 
 		}
 		series = append(series, s)
 	}
-	f := newFleet(series)
+	f := fleetOf(series, h.Levels)
 	if f == nil {
 		return nil, bad("a run has a channel without enough values")
 	}

@@ -62,11 +62,14 @@ import (
 //
 // Single values that stand alone in a channel that is otherwise smooth, or under
 // moderate noise, count as not observed: [Forecast.Outliers] names them.
+// KeepOutliers says that every value is true, as those of a simulator or of a channel
+// with short pulses are, and keeps them.
 type Series struct {
-	Times       []float64
-	Values      [][]float64
-	Names       []string
-	Constraints *Constraints
+	Times        []float64
+	Values       [][]float64
+	Names        []string
+	Constraints  *Constraints
+	KeepOutliers bool
 }
 
 // Channels returns the number of columns, 0 for a series without rows.
@@ -112,6 +115,8 @@ const (
 	MaxTime = 1e300
 	// MaxQueries is the largest number of query times of one call.
 	MaxQueries = 1 << 22
+	// MaxAnswers is the largest number of query times times channels of one call.
+	MaxAnswers = 1 << 24
 )
 
 const wantTime = "a finite number of magnitude at most 1e300"

@@ -1115,3 +1115,96 @@ func TestInfoIsACopy(t *testing.T) {
 	got.Inside.Quantiles[0][0], got.Ahead.Quantiles[0][0] = 7, 7
 	require.Equal(t, want, m.Info().Calibration)
 }
+
+// TestCloseRows: rows that are far closer than the others leave no channel without a
+// forecast, constant ones included.
+func TestCloseRows(t *testing.T) {
+	m := smallModel(t)
+	for k := 0.; k < 10; k += .5 {
+		var s Series
+		for i := range 40 {
+			at := float64(i)
+			s.Times = append(s.Times, at)
+			s.Values = append(s.Values, []float64{math.Sin(at / 3), 21, float64(i / 25)})
+			if i%13 == 5 {
+				s.Times = append(s.Times, at+40*math.Pow(10, -k), at+60*math.Pow(10, -k))
+				s.Values = append(s.Values, []float64{math.NaN(), 21, float64(i / 25)}, []float64{math.NaN(), 21, math.NaN()})
+				if k < 2.5 { // too far apart to be followed by the next row
+					s.Times, s.Values = s.Times[:len(s.Times)-2], s.Values[:len(s.Values)-2]
+				}
+			}
+		}
+		f, err := m.Forecast(s, []float64{-3, 12.5, 50})
+		require.NoError(t, err)
+		for i, row := range f.Mean {
+			for c := range row {
+				require.False(t, math.IsNaN(row[c]) || math.IsNaN(f.Scale[i][c]), "1e-%v: %v", k, f.Mean)
+			}
+			require.InDelta(t, 21, row[1], 1e-6)
+		}
+	}
+}
+
+func TestTooManyAnswers(t *testing.T) {
+	m := smallModel(t)
+	s := Series{Times: []float64{0}, Values: [][]float64{make([]float64, MaxChannels)}}
+	_, err := m.Forecast(s, make([]float64, MaxAnswers/MaxChannels+1))
+	require.ErrorContains(t, err, "want at most 16384 query times for 1024 channels")
+}
+
+// TestFarFromZero: what is added to all values of a channel changes neither bands nor what
+// a fleet teaches, as far as float64 tells the values apart.
+func TestFarFromZero(t *testing.T) {
+	m := smallModel(t)
+	runs := func(offset float64) (list []Series) {
+		for k := range 4 {
+			s := swing(60, .01, uint64(k))
+			for _, row := range s.Values {
+				for c := range row {
+					row[c] += offset
+				}
+			}
+			list = append(list, s)
+		}
+		return list
+	}
+	at := []float64{1, 6.5, 8}
+	var near *Forecast
+	for _, offset := range []float64{0, 1e7, -1e9} {
+		list := runs(offset)
+		f := newFleet(list)
+		for k, s := range f.series {
+			for i, row := range s.Values {
+				for c, v := range row {
+					require.InDelta(t, list[k].Values[i][c], v, 1e-6, "offset %v", offset)
+				}
+			}
+		}
+		tuned := m.copy()
+		tuned.fleet = f.weighted(.1)
+		var file bytes.Buffer
+		require.NoError(t, tuned.Save(&file, Float32))
+		tuned, err := Load(&file)
+		require.NoError(t, err)
+		require.Equal(t, f.series, tuned.fleet.series)
+		got, err := tuned.Forecast(list[0], at)
+		require.NoError(t, err)
+		if near == nil {
+			near = got
+		}
+		for i, row := range got.Mean {
+			for c := range row {
+				require.InDelta(t, near.Mean[i][c], row[c]-offset, .01, "offset %v", offset)
+				require.InEpsilon(t, near.Scale[i][c], got.Scale[i][c], .1, "offset %v", offset)
+			}
+		}
+		if offset == 0 {
+			continue
+		}
+		list, far := runs(0), list
+		check := checks{{series: list[0], cut: 40, own: -1}}
+		want := m.validationErrors(check, 1)
+		check[0].series = far[0]
+		require.InDelta(t, want[0], m.validationErrors(check, 1)[0], .02)
+	}
+}

@@ -15,7 +15,7 @@ func forecastLayers(model any, times []float64, values [][]float64, at []float64
 	if err := s.Validate(); err != nil {
 		return nil, err
 	}
-	if err := checkQueries(at); err != nil {
+	if err := checkQueries(at, s.Channels()); err != nil {
 		return nil, err
 	}
 	e := model.(*Model).newEngine()

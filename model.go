@@ -175,13 +175,16 @@ const minSpan = 1e-280
 // span; rows that are closer are one.
 const minStep = 1e-10
 
-// checkQueries reports the first bad query time.
-func checkQueries(at []float64) error {
+// checkQueries reports the first bad query time of a series of channels.
+func checkQueries(at []float64, channels int) error {
 	if len(at) == 0 {
 		return inputError("at", "at least one query time", "empty")
 	}
 	if len(at) > MaxQueries {
-		return inputError("at", "at most 4194304 query times", "%d long", len(at))
+		return inputError("at", fmt.Sprintf("at most %d query times", MaxQueries), "%d long", len(at))
+	}
+	if most := MaxAnswers / max(channels, 1); len(at) > most {
+		return inputError("at", fmt.Sprintf("at most %d query times for %d channels", most, channels), "%d long", len(at))
 	}
 	for i, t := range at {
 		if !(math.Abs(t) <= MaxTime) {
@@ -247,6 +250,9 @@ func (e *engine) load(s Series, r *rule) error {
 		return inputError("Times", fmt.Sprintf("a span of at least %v", minSpan), "spread over %v", span)
 	}
 	e.removed = e.removed[:0]
+	if s.KeepOutliers {
+		return nil
+	}
 	e.times, e.values = e.outliers.drop(e.times, e.values, len(e.live), func(row, c int, value float64) {
 		e.removed = append(e.removed, Outlier{Time: e.times[row], Channel: e.live[c], Value: value})
 	})
@@ -272,7 +278,7 @@ func (e *engine) orient(sign float64) {
 
 // ask answers from the loaded series into f, reusing its memory.
 func (e *engine) ask(at []float64, f *Forecast, segments bool) error {
-	if err := checkQueries(at); err != nil {
+	if err := checkQueries(at, e.channels); err != nil {
 		return err
 	}
 	first, last := e.times[0], e.times[len(e.times)-1]

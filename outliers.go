@@ -19,7 +19,8 @@ type Outlier struct {
 // noise. Two near each other are found together. A jump fails the test, because it spoils
 // the neighbours too, and so do two wrong values next to each other; of the first and the
 // last two observations of a channel nothing can be said. In doubt an observation is
-// believed.
+// believed: where a channel has few values, as of a switch or a coarse sensor, all within
+// some steps of them are, and all of a channel whose outliers come at regular times.
 const (
 	outlierRows     = 12   // least number of observations to judge by
 	outlierNoise    = 6    // least residual over the typical one
@@ -29,6 +30,9 @@ const (
 	outlierStretch  = 12   // largest span of a cubic over the median step
 	outlierShare    = .1   // of more than that share of a channel none is an outlier
 	outlierPasses   = 16   // after which a channel that does not settle is believed
+	outlierSteps    = 3    // least residual over the step between the values of a coarse channel
+	outlierPulses   = 4    // as many at regular times are pulses
+	outlierPeriod   = .1   // how far their distances may be from one or two periods, in periods
 	outlierReach    = 3    // neighbours on each side that must be smooth
 )
 
@@ -36,6 +40,8 @@ const (
 type outliers struct {
 	at         []int     // rows of the observations of a channel
 	t, x       []float64 // their times and values, scaled
+	raw        []float64 // the values as they are
+	half       float64   // half their range
 	prev, next []int32   // the observations that are left, as a list
 	work       []float64
 	suspects   []suspect
@@ -135,8 +141,14 @@ func (o *outliers) drop(times, values []float64, channels int, report func(row, 
 				values[at] = math.NaN()
 			}
 		}
+		slices.SortFunc(o.gone, func(a, b gone) int { return cmp.Compare(a.row, b.row) })
+		if o.pulses(times) {
+			for _, g := range o.gone {
+				values[g.row*channels+c] = g.value
+			}
+			continue
+		}
 		if report != nil {
-			slices.SortFunc(o.gone, func(a, b gone) int { return cmp.Compare(a.row, b.row) })
 			for _, g := range o.gone {
 				report(g.row, c, g.value)
 			}
@@ -159,15 +171,53 @@ func (o *outliers) drop(times, values []float64, channels int, report func(row, 
 	return times[:n], values[:n*channels]
 }
 
+// pulses reports whether the outliers of a channel, in the order of time, are too regular
+// to be chance.
+func (o *outliers) pulses(times []float64) bool {
+	if len(o.gone) < outlierPulses {
+		return false
+	}
+	o.work = o.work[:0]
+	for i, g := range o.gone[1:] {
+		o.work = append(o.work, times[g.row]-times[o.gone[i].row])
+	}
+	period := middle(o.work, .5)
+	for _, d := range o.work {
+		if n := math.Round(d / period); n < 1 || n > 2 || math.Abs(d/period-n) > outlierPeriod {
+			return false
+		}
+	}
+	return true
+}
+
+// coarse returns the least step between the values of a channel that has few, in half
+// ranges; 0 for one where more than half of the values are distinct.
+func (o *outliers) coarse() float64 {
+	o.work = append(o.work[:0], o.raw...)
+	slices.Sort(o.work)
+	distinct, step := 1, math.Inf(1)
+	for i, v := range o.work[1:] {
+		if u := o.work[i]; v > u {
+			distinct++
+			step = min(step, 2*(v/2-u/2)/o.half)
+		}
+	}
+	if 2*distinct > len(o.work) {
+		return 0
+	}
+	return step
+}
+
 // load takes the observations of channel c; false says that there are too few.
 func (o *outliers) load(times, values []float64, channels, c int) bool {
-	o.at, o.t, o.x = o.at[:0], o.t[:0], o.x[:0]
+	o.at, o.t, o.x, o.raw = o.at[:0], o.t[:0], o.x[:0], o.raw[:0]
 	lo, hi := math.Inf(1), math.Inf(-1)
 	for i := range times {
 		if v := values[i*channels+c]; v == v {
 			o.at = append(o.at, i)
 			o.t = append(o.t, times[i])
 			o.x = append(o.x, v)
+			o.raw = append(o.raw, v)
 			lo, hi = min(lo, v), max(hi, v)
 		}
 	}
@@ -181,6 +231,7 @@ func (o *outliers) load(times, values []float64, channels, c int) bool {
 	if !(half > 0) || !(span > 0) {
 		return false
 	}
+	o.half = half
 	for i := range o.t {
 		o.t[i] = (o.t[i]/2 - first) / span
 		o.x[i] = (o.x[i] - mid) / half
@@ -224,6 +275,7 @@ func (o *outliers) search() bool {
 			o.work = append(o.work, o.x[i])
 		}
 		o.size = outlierSize * max(middle(o.work, .9)-middle(o.work, .1), outlierRounding)
+		o.size = max(o.size, outlierSteps*o.coarse())
 		slices.SortFunc(o.suspects, func(a, b suspect) int {
 			return cmp.Or(cmp.Compare(b.size, a.size), cmp.Compare(a.i, b.i))
 		})

@@ -1,6 +1,7 @@
 package lassode
 
 import (
+	"bytes"
 	"math"
 	"math/rand/v2"
 	"slices"
@@ -69,6 +70,11 @@ func TestOutliers(t *testing.T) {
 		"constant but for one":   func(row []float64, i int) { row[0], row[1] = 1, 1; row[0] += 1e-9 * float64(b2i(i == 0)) },
 		"noise":                  func(row []float64, i int) { row[0] = rand.New(rand.NewPCG(1, uint64(i))).NormFloat64() },
 		"a corner":               func(row []float64, i int) { row[0] = math.Abs(float64(i) - 60) },
+		"pulses":                 func(row []float64, i int) { row[0] = float64(b2i(i%15 == 7)) },
+		"pulses, one missing":    func(row []float64, i int) { row[0] += 4 * float64(b2i(i%13 == 7 && i != 46)) },
+		"drops of a ramp":        func(row []float64, i int) { row[0] = float64(i) - 30*float64(b2i(i%20 == 9)) },
+		"a coarse sensor":        func(row []float64, i int) { row[0] = math.Floor(20.1 + float64(b2i(i == 31 || i == 50 || i == 77))) },
+		"a switch":               func(row []float64, i int) { row[0] = float64(b2i(i == 40)) },
 		"relaxation oscillation": func(row []float64, i int) { row[0] = math.Atan(40 * math.Sin(float64(i)/9)) },
 	} {
 		s := swing(120, 0, 3)
@@ -82,6 +88,14 @@ func TestOutliers(t *testing.T) {
 	s.Values[5][0] = 100
 	list, _ := found(s)
 	require.Empty(t, list, "few rows")
+
+	s = swing(120, 0, 3)
+	for _, row := range s.Values {
+		row[0] = math.Round(20 * row[0]) // coarse
+	}
+	s.Values[41][0], s.Values[77][0] = 60, -999
+	list, _ = found(s)
+	require.Equal(t, [][2]int{{41, 0}, {77, 0}}, list, "failures of a coarse sensor")
 
 	s = swing(120, 0, 3)
 	s.Values[30][0], s.Values[60][0], s.Values[90][0] = 1e300, -1e20, 8
@@ -193,4 +207,52 @@ func TestForecastWithoutOutliers(t *testing.T) {
 	require.Equal(t, f.Mean, g.Mean)
 	require.Equal(t, want, f.Outliers)
 	require.Equal(t, want, g.Outliers)
+}
+
+// TestKeepOutliers: whoever says that all values are true is believed, in a session that
+// was saved too.
+func TestKeepOutliers(t *testing.T) {
+	m := smallModel(t)
+	s := swing(120, .01, 4)
+	s.Values[30][0] = 9
+	at := []float64{12.5, 13}
+	dropped, err := m.Forecast(s, at)
+	require.NoError(t, err)
+	require.Len(t, dropped.Outliers, 1)
+	s.KeepOutliers = true
+	kept, err := m.Forecast(s, at)
+	require.NoError(t, err)
+	require.Empty(t, kept.Outliers)
+	require.NotEqual(t, dropped.Mean, kept.Mean)
+
+	for _, hold := range []float64{0, .1} {
+		live, err := m.NewSessionWith(SessionOptions{Hold: hold, KeepOutliers: true})
+		require.NoError(t, err)
+		for i, x := range s.Times {
+			require.NoError(t, live.Observe(x, s.Values[i]))
+		}
+		var f, g Forecast
+		require.NoError(t, live.ForecastInto(&f, at))
+		require.Empty(t, f.Outliers)
+		if hold == 0 {
+			require.Equal(t, kept.Mean, f.Mean)
+		}
+		state, err := live.MarshalBinary()
+		require.NoError(t, err)
+		other := m.NewSession()
+		require.NoError(t, other.UnmarshalBinary(state))
+		require.NoError(t, other.ForecastInto(&g, at))
+		require.Equal(t, f.Mean, g.Mean)
+	}
+
+	// The same in what a fine-tuned model keeps, also of a file.
+	lost, all := newFleet([]Series{{Times: s.Times, Values: s.Values}}), newFleet([]Series{s})
+	require.True(t, math.IsNaN(lost.series[0].Values[30][0]))
+	require.InDelta(t, 9, all.series[0].Values[30][0], 1e-6)
+	m.fleet = all.weighted(1)
+	var file bytes.Buffer
+	require.NoError(t, m.Save(&file, Float32))
+	back, err := Load(&file)
+	require.NoError(t, err)
+	require.Equal(t, all.series, back.fleet.series)
 }

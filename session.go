@@ -38,6 +38,8 @@ type SessionOptions struct {
 	// and the more the larger Hold is. A held forecast is corrected by the errors that
 	// the new rows show. Measure it on your own runs.
 	Hold float64
+	// KeepOutliers says that every value is true, as in a [Series].
+	KeepOutliers bool
 }
 
 // maxHold bounds SessionOptions.Hold, and surprise is the distance from the
@@ -246,13 +248,13 @@ func (s *Session) touch(at, n int) {
 // copied. Segments are left out.
 func (s *Session) ForecastInto(f *Forecast, at []float64) error {
 	if s.changed || len(s.times) == 0 {
-		if err := checkQueries(at); err != nil {
+		if err := checkQueries(at, s.e.channels); err != nil {
 			return err
 		}
 		if s.holds(slices.Min(at), slices.Max(at)) {
 			return s.e.ask(at, f, false)
 		}
-		if err := s.e.load(Series{Times: s.times, Values: s.rows}, s.rule); err != nil {
+		if err := s.e.load(Series{Times: s.times, Values: s.rows, KeepOutliers: s.opt.KeepOutliers}, s.rule); err != nil {
 			return err
 		}
 		s.changed, s.fresh, s.checked = false, 0, 0
@@ -418,8 +420,8 @@ func (e *engine) correct(f *Forecast, at []float64) {
 // little-endian. Without an encoding that may be held, the numbers of new rows,
 // of its rows and the end are zero.
 const (
-	sessionMagic    = "lassode session 2\n"
-	sessionHeader   = len(sessionMagic) + 8 + 4 + 4 + 4 + 8
+	sessionMagic    = "lassode session 3\n"
+	sessionHeader   = len(sessionMagic) + 8 + 4 + 4 + 4 + 8 + 1
 	sessionStanding = 4 + 4 + 8
 )
 
@@ -437,6 +439,11 @@ func (s *Session) AppendBinary(b []byte) ([]byte, error) {
 	b = binary.LittleEndian.AppendUint32(b, uint32(channels))
 	b = binary.LittleEndian.AppendUint32(b, uint32(s.opt.Rows))
 	b = appendFloats(b, s.opt.Hold)
+	keep := byte(0)
+	if s.opt.KeepOutliers {
+		keep = 1
+	}
+	b = append(b, keep)
 	b = appendFloats(b, s.times...)
 	for _, row := range s.rows {
 		b = appendFloats(b, row...)
@@ -508,8 +515,8 @@ func (s *Session) UnmarshalBinary(data []byte) error {
 	head := body[len(sessionMagic):]
 	seen := binary.LittleEndian.Uint64(head)
 	n, channels := u32(head[8:]), u32(head[12:])
-	opt := SessionOptions{Rows: int(u32(head[16:])), Hold: math.Float64frombits(binary.LittleEndian.Uint64(head[20:]))}
-	if err := opt.Validate(); err != nil {
+	opt := SessionOptions{Rows: int(u32(head[16:])), Hold: math.Float64frombits(binary.LittleEndian.Uint64(head[20:])), KeepOutliers: head[28] == 1}
+	if err := opt.Validate(); err != nil || head[28] > 1 {
 		return damaged(err)
 	}
 	body = body[sessionHeader:]
@@ -544,6 +551,7 @@ func (s *Session) UnmarshalBinary(data []byte) error {
 	if held > 0 {
 		err := standing.Validate()
 		if err == nil {
+			standing.KeepOutliers = opt.KeepOutliers
 			err = next.e.load(standing, s.rule)
 		}
 		if err != nil {

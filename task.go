@@ -300,7 +300,9 @@ func (t *tasks) drawContext(r *rand.Rand, s Series, channels int, whole bool) bo
 	if !t.corrupt(r, channels) {
 		return false
 	}
-	t.times, t.values = t.outliers.drop(t.times, t.values, channels, nil)
+	if !s.KeepOutliers {
+		t.times, t.values = t.outliers.drop(t.times, t.values, channels, nil)
+	}
 	t.last = s.Times[c.hi-1]
 	if c.reversed {
 		t.last = -s.Times[c.lo]

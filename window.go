@@ -185,6 +185,13 @@ type system struct {
 	errs  [classical.NumGuides]float32
 }
 
+// A channel that never changes has a half range of constantRange of its value, or of one;
+// one that changes by less than roundingRange of its values is not told from rounding.
+const (
+	constantRange = 1e-6
+	roundingRange = 1e-13
+)
+
 // prepare scales and cuts a series of n = len(times) rows (values row-major)
 // and fits its guides. Every channel must have at least one observation. sign
 // is -1 when time has been reversed.
@@ -215,9 +222,14 @@ func (s *system) prepare(geo geometry, times, values []float64, channels int, si
 		s.counts[c] = n
 		// Halves first: hi - lo may overflow.
 		mid := lo/2 + hi/2
-		half := max(hi/2-lo/2, 1e-6*max(math.Abs(lo), math.Abs(hi)))
-		if half == 0 {
-			half = 1e-6
+		half := hi/2 - lo/2
+		switch size := max(math.Abs(lo), math.Abs(hi)); {
+		case half > 0:
+			half = max(half, roundingRange*size)
+		case size > 0:
+			half = constantRange * size
+		default:
+			half = constantRange
 		}
 		s.mid[c], s.half[c] = mid, half
 		for i := c; i < len(values); i += channels {

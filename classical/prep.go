@@ -95,15 +95,34 @@ func (p *prep) scale(mem *arena, times, values []float64, all, c0, c int) {
 		d[i] = times[i+1] - times[i]
 		p.regular = p.regular && math.Abs(d[i]-mean) < 1e-3*mean
 	}
-	slices.Sort(d)
-	p.dt = d[len(d)/2]
-	if !(p.dt > 0) {
-		p.dt = mean
-	}
 	if p.regular {
 		p.dt = mean
+	} else {
+		p.dt = medianStep(times, d)
+		// Channels that are read shortly after one another are not sampled at the
+		// step between their readings.
+		own := math.Inf(1)
+		for _, t := range p.tobs {
+			if len(t) > 1 {
+				own = min(own, medianStep(t, d))
+			}
+		}
+		if own > p.dt*(1+1e-9) && own < math.Inf(1) { // by more than rounding
+			p.dt = own
+		}
 	}
 	mem.release(blk, off)
+}
+
+// medianStep returns the median of the steps between rising times. work has one entry a
+// step.
+func medianStep(t, work []float64) float64 {
+	d := work[:len(t)-1]
+	for i := range d {
+		d[i] = t[i+1] - t[i]
+	}
+	slices.Sort(d)
+	return d[len(d)/2]
 }
 
 // spans is the number of spans of the context per time.

@@ -126,6 +126,11 @@ var smoothingLambda = func() (l [smoothingLambdas]float64) {
 	return l
 }()
 
+// leastStep is the least step, in mean steps, that the smoothing spline tells from a
+// longer one. Its equations add a step to the square of the inverse one times lambda, of
+// which float64 must not lose the former.
+const leastStep = 1e-3
+
 // smooth fits the cubic smoothing spline that minimises
 // sum (y-f)^2 + lambda int f”^2 (Reinsch 1967) with lambda chosen by
 // generalised maximum likelihood (Wahba 1985, the REML of the integrated
@@ -153,18 +158,19 @@ func (s *spline) smooth(t, y, f, m, work []float64) float64 {
 	g := work[7*n : 7*n+k]
 	lf := work[8*n : 9*n] // reused below: l1 and l2 are folded into m and lf
 	perUnit := 1 / unit
+	step := func(i int) float64 { return max((t[i+1]-t[i])*perUnit, leastStep) }
 	for i := range h {
-		h[i] = unit / (t[i+1] - t[i]) // one over the step
+		h[i] = 1 / step(i)
 	}
 	for i := 0; i < k; i++ {
 		a0, a2 := h[i], h[i+1]
 		a1 := -a0 - a2
-		r0[i] = (t[i+2] - t[i]) * perUnit * (1. / 3)
+		r0[i] = (step(i) + step(i+1)) * (1. / 3)
 		q0[i] = a0*a0 + a1*a1 + a2*a2
 		b[i] = a0*y[i] + a1*y[i+1] + a2*y[i+2]
 		r1[i], q1[i], q2[i] = 0, 0, 0
 		if i+1 < k {
-			r1[i] = (t[i+2] - t[i+1]) * perUnit * (1. / 6)
+			r1[i] = step(i+1) * (1. / 6)
 			c0 := a2
 			c1 := -a2 - h[i+2]
 			q1[i] = a1*c0 + a2*c1

@@ -98,6 +98,16 @@ type output struct {
 	done   bool
 }
 
+// sameFile reports whether both names are of one file that exists.
+func sameFile(a, b string) bool {
+	x, err := os.Stat(a)
+	if err != nil {
+		return false
+	}
+	y, err := os.Stat(b)
+	return err == nil && x.Mode().IsRegular() && os.SameFile(x, y)
+}
+
 // createOutput starts a file, or standard output for "-". It fails at once
 // when the folder cannot be written, before any long work.
 func createOutput(env *environment, path string) (*output, error) {

@@ -7,6 +7,7 @@ import (
 	"io"
 	"math"
 	"os"
+	"path/filepath"
 	"runtime"
 	"slices"
 	"strconv"
@@ -31,11 +32,13 @@ JSON Lines: one task a line, in any mix of sizes,
   {"id":"a","t":[0,1,2],"x":[[1.5,null],[1.2,0.3],[0.9,0.4]],"query":[3,4]}
 answered in the same order by
   {"id":"a","t":[3,4],"mean":[[...],...],"quantiles":{"0.1":[[...],...],...}}
-or {"id":"a","error":"...","line":7}; a bad line never stops the others.
+or {"id":"a","error":"...","line":7}; a bad line never stops the others. "names" has
+the names of the channels; other keys are ignored. A line without "query" is answered
+at the times that the flags ask for.
 
 Single observations that stand alone, such as a sensor's that failed for a moment,
 are left out and named: on the standard error, or in the answer to a line as
-"outliers":[[t,channel,value],...].
+"outliers":[[t,channel,value],...]. With -keep-outliers they are believed.
 
 Times may be asked anywhere: ahead, in gaps, or before the first observation.
 Without any of -at, -until, -steps and -query the forecast goes on for half
@@ -71,12 +74,13 @@ func runForecast(ctx context.Context, env *environment, c *command, args []strin
 	at := fs.String("at", "", "comma-separated `times`; a:b:s stands for a, a+s, ... up to b")
 	until := fs.Float64("until", 0, "forecast at every step up to this `time`")
 	steps := fs.Int("steps", 0, "forecast this `number` of steps")
-	step := fs.Float64("step", 0, "`length` of a step for -until and -steps (default the median step of the observations)")
+	step := fs.Float64("step", 0, "`length` of a step for -until and -steps (default the median step of the channel that is observed most densely)")
 	queryFile := fs.String("query", "", "CSV `file` with the times in its first column; further columns are true values for -plot")
 	plotFile := fs.String("plot", "", "draw the forecast of a CSV series into this .svg or .png `file`")
 	modelFile := fs.String("model", "", "weights `file` (default: the built-in weights)")
 	quantiles := fs.String("quantiles", "0.1,0.5,0.9", "comma-separated quantile `levels`")
 	rates := fs.Bool("rates", false, "also write the rate of change of the mean")
+	keep := fs.Bool("keep-outliers", false, keepUsage)
 	workers := fs.Int("workers", 0, "`number` of tasks of a JSON Lines file worked on at a time (default: all processors)")
 	var limits constraintFlags
 	limits.define(fs)
@@ -171,6 +175,16 @@ func runForecast(ctx context.Context, env *environment, c *command, args []strin
 	if err != nil {
 		return err
 	}
+	for _, name := range []string{*in, *queryFile} {
+		for _, target := range []string{*out, *plotFile} {
+			if sameFile(name, target) {
+				return fmt.Errorf("%s would be overwritten by the answer, want another name for it", name)
+			}
+		}
+	}
+	if *plotFile != "" && filepath.Clean(*out) == filepath.Clean(*plotFile) {
+		return usagef("-out and -plot are both %s, want two files", *out)
+	}
 	result, err := createOutput(env, *out)
 	if err != nil {
 		return err
@@ -178,7 +192,7 @@ func runForecast(ctx context.Context, env *environment, c *command, args []strin
 	defer result.Abort()
 
 	if format == "jsonl" {
-		lines, failed, err := forecastLines(ctx, model, source, result, *workers, h, &limits, levels, *rates)
+		lines, failed, err := forecastLines(ctx, model, source, result, *workers, h, &limits, *keep, levels, *rates)
 		if err != nil {
 			return fmt.Errorf("%s: after %s: %w", source.name, plural(lines, "line"), err)
 		}
@@ -198,6 +212,7 @@ func runForecast(ctx context.Context, env *environment, c *command, args []strin
 	if err != nil {
 		return err
 	}
+	series.KeepOutliers = *keep
 	times, err := h.times(series)
 	if err != nil {
 		return err
@@ -234,10 +249,13 @@ func runForecast(ctx context.Context, env *environment, c *command, args []strin
 	return nil
 }
 
+const keepUsage = "believe single values that stand alone in a smooth channel instead of leaving them out"
+
 // forecastLines answers a JSON Lines file.
-func forecastLines(ctx context.Context, model *lassode.Model, in *input, w io.Writer, workers int, h horizon, limits *constraintFlags, levels []float64, rates bool) (lines, failed int, err error) {
+func forecastLines(ctx context.Context, model *lassode.Model, in *input, w io.Writer, workers int, h horizon, limits *constraintFlags, keep bool, levels []float64, rates bool) (lines, failed int, err error) {
 	return answerLines(ctx, in.Reader, w, workers, maxLine, func(line []byte, number int) ([]byte, bool) {
 		t, err := parseTask(line)
+		t.series.KeepOutliers = keep
 		var fc *lassode.Forecast
 		if err == nil {
 			fc, err = forecastTask(model, t, h, limits)
@@ -248,6 +266,10 @@ func forecastLines(ctx context.Context, model *lassode.Model, in *input, w io.Wr
 		return appendAnswer(nil, t, fc, levels, rates), false
 	})
 }
+
+// maxLineAnswers is the largest number of query times times channels of a line, of which
+// as many are in memory as there are workers.
+const maxLineAnswers = lassode.MaxAnswers / 16
 
 func forecastTask(model *lassode.Model, t task, h horizon, limits *constraintFlags) (*lassode.Forecast, error) {
 	if err := t.series.Validate(); err != nil {
@@ -262,6 +284,9 @@ func forecastTask(model *lassode.Model, t task, h horizon, limits *constraintFla
 		if at, err = h.times(t.series); err != nil {
 			return nil, err
 		}
+	}
+	if most := maxLineAnswers / t.series.Channels(); len(at) > most {
+		return nil, fmt.Errorf("query is %d long, want at most %d times for %d channels on a line", len(at), most, t.series.Channels())
 	}
 	fc, err := model.Forecast(t.series, at)
 	if err != nil {
@@ -300,6 +325,10 @@ func describe(name string, err error) error {
 	return fmt.Errorf("%s is %s, want %s", field, input.Got, want)
 }
 
+// defaultSpan is the forecast without -at, -until, -steps and -query, over the observed
+// span.
+const defaultSpan = .5
+
 // times turns the asked horizon into query times for one series.
 func (h horizon) times(s lassode.Series) ([]float64, error) {
 	if h.query != nil {
@@ -312,7 +341,7 @@ func (h horizon) times(s lassode.Series) ([]float64, error) {
 	last := s.Times[n-1]
 	step := h.step
 	if step == 0 && n > 1 {
-		step = medianStep(s.Times)
+		step = usualStep(s)
 	}
 	if !math.IsNaN(h.until) {
 		if h.until <= last {
@@ -334,7 +363,15 @@ func (h horizon) times(s lassode.Series) ([]float64, error) {
 	}
 	steps := h.steps
 	if steps == 0 {
-		steps = max(1, min(lassode.MaxQueries, int(math.Round((last-s.Times[0])/(2*step)))))
+		ahead := defaultSpan * (last - s.Times[0])
+		if h.step == 0 {
+			step = max(step, ahead/float64(n)) // bursts are no reason for more times than rows
+		}
+		count := math.Round(ahead / step)
+		if !(count <= lassode.MaxQueries) {
+			return nil, fmt.Errorf("half the observed span has more than %d steps of %v; give -steps, or a longer -step", lassode.MaxQueries, step)
+		}
+		steps = max(1, int(count))
 	}
 	times := stepTimes(last, step, steps)
 	if end := times[len(times)-1]; math.IsInf(end, 0) || times[0] == last {
@@ -352,14 +389,32 @@ func stepTimes(last, step float64, n int) []float64 {
 	return times
 }
 
-// medianStep is the median distance of neighbouring times.
-func medianStep(times []float64) float64 {
-	steps := make([]float64, len(times)-1)
-	for i := range steps {
-		steps[i] = times[i+1] - times[i]
+// usualStep is the median step of the channel where that is least. Sensors that are read
+// shortly after one another do not make it the time between their readings.
+func usualStep(s lassode.Series) float64 {
+	least := math.Inf(1)
+	steps := make([]float64, 0, len(s.Times))
+	for c := range s.Channels() {
+		steps = steps[:0]
+		last := math.NaN()
+		for i, row := range s.Values {
+			if row[c] != row[c] {
+				continue
+			}
+			if d := s.Times[i] - last; d == d {
+				steps = append(steps, d)
+			}
+			last = s.Times[i]
+		}
+		if len(steps) > 0 {
+			slices.Sort(steps)
+			least = min(least, steps[len(steps)/2])
+		}
 	}
-	slices.Sort(steps)
-	return steps[len(steps)/2]
+	if math.IsInf(least, 1) { // no channel is observed twice
+		return (s.Times[len(s.Times)-1] - s.Times[0]) / float64(len(s.Times)-1)
+	}
+	return least
 }
 
 // parseTimes reads "1,2.5,10:20:0.5".

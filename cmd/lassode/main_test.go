@@ -16,6 +16,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/lassode/lassode"
 	"github.com/lassode/lassode/internal/csv"
 )
 
@@ -200,6 +201,9 @@ func TestForecastOutliers(t *testing.T) {
 	code, _, errs := lassodeRun(t, "", "forecast", "-in", in, "-steps", "2")
 	require.Equal(t, exitOK, code, errs)
 	require.Equal(t, "pressure: 1 outlier left out: 10000 at "+cells[0]+"\n", errs)
+	code, _, errs = lassodeRun(t, "", "forecast", "-in", in, "-steps", "2", "-keep-outliers")
+	require.Equal(t, exitOK, code)
+	require.Empty(t, errs)
 
 	var task, values strings.Builder
 	for i := range 40 {
@@ -220,6 +224,9 @@ func TestForecastOutliers(t *testing.T) {
 	var answer struct{ Outliers [][]float64 }
 	require.NoError(t, json.Unmarshal([]byte(out), &answer))
 	require.Equal(t, [][]float64{{20, 1, -30}}, answer.Outliers)
+	code, out, _ = lassodeRun(t, line+"\n", "forecast", "-in", "-", "-keep-outliers")
+	require.Equal(t, exitOK, code)
+	require.NotContains(t, out, "outliers")
 }
 
 func TestForecastJSONL(t *testing.T) {
@@ -481,7 +488,79 @@ func TestGenerateAndInspect(t *testing.T) {
 	require.Equal(t, exitOK, code, errs)
 	require.Contains(t, out, "12 trajectories")
 	require.Contains(t, out, "all hashes agree")
-	series, err := loadSeries(context.Background(), &environment{}, dir, 5)
+	series, _, err := loadSeries(context.Background(), &environment{}, dir, 5)
 	require.NoError(t, err)
 	require.Len(t, series, 5)
+}
+
+// TestForecastOverInput: observations are not replaced by their forecast.
+func TestForecastOverInput(t *testing.T) {
+	in := write(t, "a.csv", waveCSV(30))
+	query := write(t, "q.csv", "t\n4\n")
+	link := filepath.Join(t.TempDir(), "link.csv")
+	require.NoError(t, os.Symlink(in, link))
+	for _, args := range [][]string{
+		{"-in", in, "-out", in}, {"-in", in, "-out", link}, {"-in", link, "-out", in},
+		{"-in", in, "-query", query, "-out", query},
+	} {
+		code, _, errs := lassodeRun(t, "", append([]string{"forecast"}, args...)...)
+		require.Equal(t, exitError, code)
+		require.Contains(t, errs, "would be overwritten")
+	}
+	code, _, errs := lassodeRun(t, "", "forecast", "-in", in, "-out", "x.svg", "-plot", "./x.svg")
+	require.Equal(t, exitUsage, code)
+	require.Contains(t, errs, "want two files")
+	text, err := os.ReadFile(in)
+	require.NoError(t, err)
+	require.Equal(t, waveCSV(30), string(text))
+}
+
+// TestStepOfSensors: sensors that are read shortly after one another are forecast at the
+// step of each, and bursts at no more times than there are rows.
+func TestStepOfSensors(t *testing.T) {
+	var s lassode.Series
+	for i := range 60 {
+		at, nan := float64(i), math.NaN()
+		s.Times = append(s.Times, at, at+1e-6)
+		s.Values = append(s.Values, []float64{at, nan}, []float64{nan, at})
+	}
+	times, err := horizon{until: math.NaN()}.times(s)
+	require.NoError(t, err)
+	require.Len(t, times, 30)
+	require.InDelta(t, 59+29.5, times[29], .6)
+
+	s = lassode.Series{}
+	for i := range 60 {
+		s.Times = append(s.Times, 10*float64(i/20)+1e-4*float64(i%20))
+		s.Values = append(s.Values, []float64{1})
+	}
+	times, err = horizon{until: math.NaN()}.times(s)
+	require.NoError(t, err)
+	require.Len(t, times, 60)
+	_, err = horizon{until: math.NaN(), step: 1e-7}.times(s)
+	require.ErrorContains(t, err, "give -steps")
+}
+
+// TestTooManyAnswers: what does not fit into memory is refused before it is made, and the
+// other lines are answered.
+func TestTooManyAnswers(t *testing.T) {
+	wide := "t" + strings.Repeat(",1", 1024)
+	for i := range 1024 {
+		wide = strings.Replace(wide, ",1", fmt.Sprintf(",c%d", i), 1)
+	}
+	code, _, errs := lassodeRun(t, wide+"\n0"+strings.Repeat(",1", 1024)+"\n", "forecast", "-in", "-", "-steps", "20000", "-step", "1")
+	require.Equal(t, exitError, code)
+	require.Contains(t, errs, "want at most 16384 query times for 1024 channels")
+	line := `{"t":[0],"x":[[1` + strings.Repeat(",1", 1023) + "]]}\n"
+	code, out, _ := lassodeRun(t, line+`{"id":"b","t":[0],"x":[[1]],"query":[2]}`+"\n", "forecast", "-in", "-", "-steps", "1025", "-step", "1")
+	require.Equal(t, exitOK, code)
+	require.Contains(t, out, "want at most 1024 times for 1024 channels on a line")
+	require.Contains(t, out, `{"id":"b","t":[2],"mean":[[`)
+}
+
+// TestColumnsCollide: an answer that nobody could read is refused.
+func TestColumnsCollide(t *testing.T) {
+	code, _, errs := lassodeRun(t, "t,a,a_q0.1\n0,1,2\n1,2,3\n", "forecast", "-in", "-")
+	require.Equal(t, exitError, code)
+	require.Contains(t, errs, `two columns "a_q0.1"`)
 }

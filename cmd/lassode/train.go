@@ -437,6 +437,7 @@ func runFinetune(ctx context.Context, env *environment, c *command, args []strin
 	workers := fs.Int("workers", 0, "`number` of goroutines (default: eight for a training step, else all processors); does not change the result")
 	format := fs.String("precision", "float32", precisionUsage)
 	limit := fs.Int("n", 10000, "largest `number` of series to read")
+	keep := fs.Bool("keep-outliers", false, keepUsage)
 	positional, err := parse(fs, args)
 	if err != nil {
 		return err
@@ -465,9 +466,12 @@ func runFinetune(ctx context.Context, env *environment, c *command, args []strin
 	if err != nil {
 		return err
 	}
-	series, err := loadSeries(ctx, env, *data, *limit)
+	series, names, err := loadSeries(ctx, env, *data, *limit)
 	if err != nil {
 		return err
+	}
+	for i := range series {
+		series[i].KeepOutliers = *keep
 	}
 	target, err := createOutput(env, *out)
 	if err != nil {
@@ -481,6 +485,14 @@ func runFinetune(ctx context.Context, env *environment, c *command, args []strin
 	tuned, report, err := model.FineTune(ctx, series, opt)
 	bar.done()
 	if err != nil {
+		var input *lassode.InputError
+		if errors.As(err, &input) {
+			for i, name := range names {
+				if input.Field == fmt.Sprintf("series[%d]", i) {
+					return fmt.Errorf("%s is %s, want %s", name, input.Got, input.Want)
+				}
+			}
+		}
 		return describe(*data, err)
 	}
 	kept := fmt.Sprintf("the weights of step %d are written", report.Steps)
@@ -504,11 +516,11 @@ func runFinetune(ctx context.Context, env *environment, c *command, args []strin
 	return target.Commit()
 }
 
-// loadSeries reads training series from wherever they are.
-func loadSeries(ctx context.Context, env *environment, path string, limit int) ([]lassode.Series, error) {
+// loadSeries reads training series from wherever they are, and says where each is from.
+func loadSeries(ctx context.Context, env *environment, path string, limit int) (all []lassode.Series, names []string, err error) {
 	info, err := os.Stat(path)
 	if path != "-" && err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	if path == "-" || !info.IsDir() {
 		return loadSeriesFile(ctx, env, path, limit)
@@ -516,65 +528,63 @@ func loadSeries(ctx context.Context, env *environment, path string, limit int) (
 	if _, err := os.Stat(filepath.Join(path, "manifest.json")); err == nil {
 		collection, err := ode.OpenCollection(path)
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		defer collection.Close()
-		var all []lassode.Series
 		for i := range min(limit, collection.Len()) {
 			s, err := collection.At(i)
 			if err != nil {
-				return nil, fmt.Errorf("%s: trajectory %d: %w", path, i, err)
+				return nil, nil, fmt.Errorf("%s: trajectory %d: %w", path, i, err)
 			}
 			all = append(all, s)
+			names = append(names, fmt.Sprintf("%s: trajectory %d", path, i))
 		}
-		return all, nil
+		return all, names, nil
 	}
 	entries, err := os.ReadDir(path)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	var all []lassode.Series
 	for _, e := range entries {
 		name := strings.TrimSuffix(strings.ToLower(e.Name()), ".gz")
 		if e.IsDir() || !slices.Contains([]string{".csv", ".jsonl", ".ndjson"}, filepath.Ext(name)) || len(all) >= limit {
 			continue
 		}
-		more, err := loadSeriesFile(ctx, env, filepath.Join(path, e.Name()), limit-len(all))
+		more, of, err := loadSeriesFile(ctx, env, filepath.Join(path, e.Name()), limit-len(all))
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
-		all = append(all, more...)
+		all, names = append(all, more...), append(names, of...)
 	}
 	if len(all) == 0 {
-		return nil, fmt.Errorf("%s holds neither .csv or .jsonl files nor a collection", path)
+		return nil, nil, fmt.Errorf("%s holds neither .csv or .jsonl files nor a collection", path)
 	}
-	return all, nil
+	return all, names, nil
 }
 
-func loadSeriesFile(ctx context.Context, env *environment, path string, limit int) ([]lassode.Series, error) {
+func loadSeriesFile(ctx context.Context, env *environment, path string, limit int) (all []lassode.Series, names []string, err error) {
 	in, err := openInput(env, path)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	defer in.Close()
 	if in.format() == "csv" {
 		s, err := csv.ReadSeries(in, in.name)
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
-		return []lassode.Series{s}, nil
+		return []lassode.Series{s}, []string{in.name}, nil
 	}
-	var all []lassode.Series
 	for number := 1; len(all) < limit; number++ {
 		if err := ctx.Err(); err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		line, tooLong, readErr := readLine(in.Reader, maxLine)
 		if number == 1 {
 			line = bytes.TrimPrefix(line, byteOrderMark)
 		}
 		if tooLong {
-			return nil, fmt.Errorf("%s line %d is longer than %d MiB", in.name, number, maxLine>>20)
+			return nil, nil, fmt.Errorf("%s line %d is longer than %d MiB", in.name, number, maxLine>>20)
 		}
 		if len(bytes.TrimSpace(line)) > 0 {
 			t, err := parseTask(line)
@@ -582,19 +592,19 @@ func loadSeriesFile(ctx context.Context, env *environment, path string, limit in
 				err = describe("", t.series.Validate())
 			}
 			if err != nil {
-				return nil, fmt.Errorf("%s line %d: %w", in.name, number, err)
+				return nil, nil, fmt.Errorf("%s line %d: %w", in.name, number, err)
 			}
-			all = append(all, t.series)
+			all, names = append(all, t.series), append(names, fmt.Sprintf("%s line %d", in.name, number))
 		}
 		if errors.Is(readErr, io.EOF) {
 			break
 		}
 		if readErr != nil {
-			return nil, fmt.Errorf("%s: %w", in.name, readErr)
+			return nil, nil, fmt.Errorf("%s: %w", in.name, readErr)
 		}
 	}
 	if len(all) == 0 {
-		return nil, fmt.Errorf("%s is empty, want a series a line", in.name)
+		return nil, nil, fmt.Errorf("%s is empty, want a series a line", in.name)
 	}
-	return all, nil
+	return all, names, nil
 }

@@ -275,6 +275,13 @@ func WriteForecast(w io.Writer, names []string, fc *lassode.Forecast, levels []f
 			header = append(header, n+"_q"+LevelName(p))
 		}
 	}
+	seen := map[string]bool{}
+	for _, n := range header {
+		if seen[n] {
+			return fmt.Errorf("the answer has two columns %s, want other names of the channels", quote(n))
+		}
+		seen[n] = true
+	}
 	if err := cw.Write(header); err != nil {
 		return err
 	}

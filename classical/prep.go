@@ -103,7 +103,10 @@ func (p *prep) scale(mem *arena, times, values []float64, all, c0, c int) {
 		// step between their readings.
 		own := math.Inf(1)
 		for _, t := range p.tobs {
-			if len(t) > 1 {
+			switch {
+			case len(t) == n:
+				own = 0 // and no other is less
+			case len(t) > 1 && own > p.dt:
 				own = min(own, medianStep(t, d))
 			}
 		}

@@ -188,13 +188,16 @@ type Bank struct {
 	mem     arena
 	pr      prep
 	groups  []group
-	used    int
+	slots   []slot // of the channels
 	end     float64
 	horizon float64
 	c       int
 	library libraryUse
 	run     scorer
 }
+
+// slot is where a channel is fitted.
+type slot struct{ group, index int }
 
 // NewBank returns an empty Bank.
 func NewBank() *Bank { return &Bank{} }
@@ -248,14 +251,98 @@ func (b *Bank) Fit(times, values []float64, channels int, horizon float64) {
 	if !(horizon > b.end) || !finite(horizon) {
 		b.horizon = b.end
 	}
-	b.used = (channels + maxGroup - 1) / maxGroup
-	for len(b.groups) < b.used {
+	b.slots = b.slots[:0]
+	for c0, i := 0, 0; c0 < channels; c0, i = c0+maxGroup, i+1 {
+		c := min(maxGroup, channels-c0)
+		b.group(i).fit(&b.mem, &b.pr, times, values, channels, c0, c, b.horizon, &b.library, &b.run)
+		for j := range c {
+			b.slots = append(b.slots, slot{i, j})
+		}
+	}
+	b.split(times, values, channels)
+}
+
+// group returns group i, made on its first use.
+func (b *Bank) group(i int) *group {
+	for len(b.groups) <= i {
 		b.groups = append(b.groups, group{})
 	}
-	for i := 0; i < b.used; i++ {
-		c0 := i * maxGroup
-		b.groups[i].fit(&b.mem, &b.pr, times, values, channels, c0, min(maxGroup, channels-c0), b.end, b.horizon, &b.library, &b.run)
+	return &b.groups[i]
+}
+
+// splitNoise is the noise of a channel, in half ranges, from which on it is kept from the
+// channels that are free of noise.
+const splitNoise = .01
+
+// clockRest is the share of its variance by which a channel that only tells the time
+// differs from a straight line.
+const clockRest = 1e-10
+
+// split fits the channels that are free of noise once more, without the others, where one
+// of these has much noise, or steps, or only tells the time: as one group all would be
+// fitted as noisy, and learn from what tells nothing. Where that validates better they
+// are forecast by it; the others keep the fit to all.
+func (b *Bank) split(times, values []float64, channels int) {
+	if channels > maxGroup || b.library.Library != nil {
+		return
 	}
+	noise := b.group(0).noise
+	good := make([]int, 0, maxGroup)
+	spoilt := false
+	for c := range channels {
+		switch clock := clockLike(times, values, channels, c); {
+		case clock || noise[c] >= splitNoise:
+			spoilt = true
+		case noise[c] < cleanNoise:
+			good = append(good, c)
+		}
+	}
+	if !spoilt || len(good) == 0 {
+		return
+	}
+	k, n := len(good), 0
+	at, part := b.mem.raw(len(times)), b.mem.raw(len(times)*k)
+	for i, t := range times {
+		seen := false
+		for j, c := range good {
+			v := values[i*channels+c]
+			part[n*k+j] = v
+			seen = seen || finite(v)
+		}
+		if seen {
+			at[n] = t
+			n++
+		}
+	}
+	b.group(1).fit(&b.mem, &b.pr, at[:n], part[:n*k], k, 0, k, b.horizon, &b.library, &b.run)
+	all, alone := b.group(0), b.group(1) // the first may have moved
+	gain := 0.
+	for j, c := range good {
+		gain += all.logErr[c*NumGuides+all.best(c)] - alone.logErr[j*NumGuides+alone.best(j)]
+	}
+	if !(gain > 0) {
+		return
+	}
+	for j, c := range good {
+		b.slots[c] = slot{1, j}
+	}
+}
+
+// clockLike reports whether channel c moves along a straight line.
+func clockLike(times, values []float64, channels, c int) bool {
+	var n, meanT, meanV, tt, tv, vv float64
+	for i, t := range times {
+		if v := values[i*channels+c]; finite(v) {
+			n++
+			dt, dv := t-meanT, v-meanV
+			meanT += dt / n
+			meanV += dv / n
+			tt += dt * (t - meanT)
+			tv += dt * (v - meanV)
+			vv += dv * (v - meanV)
+		}
+	}
+	return n > 2 && vv > 0 && vv-tv*tv/tt <= clockRest*vv
 }
 
 // at returns the group and the index inside it of channel c.
@@ -263,7 +350,8 @@ func (b *Bank) at(c int) (*group, int) {
 	if c < 0 || c >= b.c {
 		panicShape("Bank", "channel", c, "channels", b.c)
 	}
-	return &b.groups[c/maxGroup], c % maxGroup
+	s := b.slots[c]
+	return &b.groups[s.group], s.index
 }
 
 // Eval writes the forecast of every candidate for channel c at time t, at or
@@ -279,7 +367,7 @@ func (b *Bank) Eval(value, rate []float64, c int, t float64) {
 	for i := range g.paths {
 		p := &g.paths[i]
 		if st.dt != p.dt || st.steps != p.steps {
-			st.set(p, t-b.end)
+			st.set(p, t-g.native.end)
 		}
 		v, r := st.at(p, j)
 		value[i] = bounded(mid + half*v)
@@ -341,9 +429,24 @@ func (s *stencil) at(p *path, j int) (float64, float64) {
 
 // Inside writes the NumInside interpolants of channel c at time t inside the
 // context to value, and their time derivatives to rate when it is not nil.
-// Outside the observed range they continue linearly, bounded to two ranges.
+// Outside the observed range they continue linearly, bounded to two ranges; after the last
+// observation of a channel that ended before the others all are the forecast of the guide
+// with the least validation error.
 func (b *Bank) Inside(value, rate []float64, c int, t float64) {
 	g, j := b.at(c)
+	if own := g.inside[insideSpline][j].t; t > g.native.end && len(own) > 1 && t > own[len(own)-1] {
+		var st stencil
+		best := &g.paths[g.best(j)]
+		st.set(best, t-g.native.end)
+		v, r := st.at(best, j)
+		for i := range NumInside {
+			value[i] = bounded(g.mid[j] + g.half[j]*v)
+			if rate != nil {
+				rate[i] = bounded(g.half[j] * r)
+			}
+		}
+		return
+	}
 	for i := 0; i < NumInside; i++ {
 		var v, r float64
 		switch i {
@@ -368,6 +471,17 @@ func (b *Bank) Inside(value, rate []float64, c int, t float64) {
 			rate[i] = bounded(g.half[j] * r)
 		}
 	}
+}
+
+// best returns the candidate with the least validation error in channel j.
+func (g *group) best(j int) int {
+	best := 0
+	for i, e := range g.logErr[j*NumGuides:][:NumGuides] {
+		if e < g.logErr[j*NumGuides+best] {
+			best = i
+		}
+	}
+	return best
 }
 
 // InsideError writes log10 of the error of each interpolant on observations of
@@ -407,7 +521,7 @@ func (b *Bank) Noise(c int) float64 {
 }
 
 // fit fits one group of channels [c0,c0+c) of all.
-func (g *group) fit(mem *arena, pr *prep, times, values []float64, all, c0, c int, end, horizon float64, library *libraryUse, run *scorer) {
+func (g *group) fit(mem *arena, pr *prep, times, values []float64, all, c0, c int, horizon float64, library *libraryUse, run *scorer) {
 	pr.scale(mem, times, values, all, c0, c)
 	g.c, g.mid, g.half = c, pr.mid, pr.half
 	for i := range g.inside {
@@ -458,7 +572,7 @@ func (g *group) fit(mem *arena, pr *prep, times, values []float64, all, c0, c in
 	g.feats = slices.Grow(g.feats[:0], c*NumGuides*NumFeatures)[:c*NumGuides*NumFeatures]
 	g.logErr = mem.zeros(c * NumGuides)
 
-	run.init(mem, g, horizon-end)
+	run.init(mem, g, horizon-g.native.end)
 	run.trivial(mem, g)
 	for i := range sets {
 		s := &sets[i]

@@ -274,3 +274,119 @@ func BenchmarkBank(b *testing.B) {
 		})
 	}
 }
+
+// beating is a signal that every channel sees with another phase.
+func beating(t float64, c int) float64 {
+	return math.Sin(.31*t+float64(c)) + .5*math.Cos(.23*t-2*float64(c))
+}
+
+// TestBankOwnTimes: what channels show at their own times, one after the other, with some
+// missing, or not up to the end, is forecast nearly as well as rows of all.
+func TestBankOwnTimes(t *testing.T) {
+	const rows = 160
+	fit := func(at func(i, c int) (float64, bool)) float64 {
+		var times, values []float64
+		for i := range rows {
+			for c := range 2 {
+				s, seen := at(i, c)
+				if !seen {
+					continue
+				}
+				row := []float64{math.NaN(), math.NaN()}
+				row[c] = beating(s, c)
+				if n := len(times); n > 0 && times[n-1] == s {
+					values[2*(n-1)+c] = row[c]
+					continue
+				}
+				times = append(times, s)
+				values = append(values, row...)
+			}
+		}
+		b := NewBank()
+		b.Fit(times, values, 2, 220)
+		return worst(b, idModesHigh, beating, 2, rows+1, 220)
+	}
+	r := rand.New(rand.NewPCG(5, 6))
+	for _, k := range []struct {
+		name string
+		at   func(i, c int) (float64, bool)
+	}{
+		{"rows", func(i, c int) (float64, bool) { return float64(i), true }},
+		{"skewed", func(i, c int) (float64, bool) { return float64(i) + .1*float64(c), true }},
+		{"a moment later", func(i, c int) (float64, bool) { return float64(i) + 1e-6*float64(c), true }},
+		{"in turn", func(i, c int) (float64, bool) { return float64(i), i%2 == c }},
+		{"half of each", func(i, c int) (float64, bool) { return float64(i), r.IntN(2) == 0 }},
+		{"one ends early", func(i, c int) (float64, bool) { return float64(i), c == 0 || i < 130 }},
+		{"one comes late", func(i, c int) (float64, bool) { return float64(i), c == 0 || i > 70 }},
+	} {
+		require.Less(t, fit(k.at), .1, k.name)
+	}
+}
+
+// TestBankSplit: a channel that is noise, a step, or the time does not spoil the others,
+// which are forecast as without it; one that is but a little noisy stays with them.
+func TestBankSplit(t *testing.T) {
+	sys := testSystems()[2]
+	times, x := rk4(sys.f, sys.x0, sys.span, 200, 2)
+	alone := NewBank()
+	alone.Fit(times[:120], x[:240], 2, times[199])
+	r := rand.New(rand.NewPCG(7, 8))
+	for _, k := range []struct {
+		name  string
+		apart bool
+		other func(i int) float64
+	}{
+		{"noise", true, func(int) float64 { return r.NormFloat64() }},
+		{"steps", true, func(i int) float64 { return float64(i / 25 % 3) }},
+		{"clock", true, func(i int) float64 { return 100 + 3*times[i] }},
+		{"slight noise", false, func(i int) float64 { return x[2*i] + .004*r.NormFloat64() }},
+	} {
+		var values []float64
+		for i := range 120 {
+			values = append(values, x[2*i], k.other(i), x[2*i+1])
+		}
+		b := NewBank()
+		b.Fit(times[:120], values, 3, times[199])
+		var got, want [NumGuides]float64
+		same := true
+		for _, at := range times[120:] {
+			for c := range 2 {
+				b.Eval(got[:], nil, 2*c, at)
+				alone.Eval(want[:], nil, c, at)
+				same = same && got == want
+			}
+			b.Eval(got[:], nil, 1, at)
+			for _, v := range got {
+				require.False(t, math.IsNaN(v), k.name)
+			}
+		}
+		require.Equal(t, k.apart, same, k.name)
+	}
+}
+
+// TestBankAfterTheLastObservation: times after a sensor died, while others were still
+// read, are forecast, not extrapolated.
+func TestBankAfterTheLastObservation(t *testing.T) {
+	var times, values []float64
+	for i := range 160 {
+		times = append(times, float64(i))
+		v := math.NaN()
+		if i < 140 {
+			v = beating(float64(i), 1)
+		}
+		values = append(values, beating(float64(i), 0), v)
+	}
+	b := NewBank()
+	b.Fit(times, values, 2, 200)
+	var v, rate, lo, hi [NumInside]float64
+	for s := 140.; s < 159; s += .7 {
+		b.Inside(v[:], rate[:], 1, s)
+		const h = 1e-4
+		b.Inside(lo[:], nil, 1, s-h)
+		b.Inside(hi[:], nil, 1, s+h)
+		for i := range v {
+			require.InDelta(t, beating(s, 1), v[i], .05, "time %v", s)
+			require.InDelta(t, (hi[i]-lo[i])/(2*h), rate[i], 1e-4, "time %v", s)
+		}
+	}
+}

@@ -197,7 +197,7 @@ func (f *gridded) Forecast(dst []float64, times, values []float64, channels int,
 		}
 		w.pr.nativeGrid(&w.mem, &w.g, w.natural[:c], clean, gridLimit)
 		w.g.setScales(&w.mem)
-		p := path{row: c, column: 1, dt: w.g.dt, steps: int(clamp(math.Ceil((far-end)/w.g.dt)+3, 4, 8*maxPath))}
+		p := path{row: c, column: 1, dt: w.g.dt, steps: int(clamp(math.Ceil((far-w.g.end)/w.g.dt)+3, 4, 8*maxPath))}
 		p.x = w.mem.raw((pathHistory + p.steps) * c)
 		copy(p.x, w.g.x[(w.g.n-pathHistory)*c:])
 		f.run(&w.mem, &w.g, p.x, p.steps)
@@ -208,7 +208,7 @@ func (f *gridded) Forecast(dst []float64, times, values []float64, channels int,
 					v = w.pr.linear(j, t)
 				} else {
 					var st stencil
-					st.set(&p, t-end)
+					st.set(&p, t-w.g.end)
 					v, _ = st.at(&p, j)
 				}
 				dst[i*channels+c0+j] = bounded(w.pr.mid[j] + w.pr.half[j]*v)

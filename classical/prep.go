@@ -28,6 +28,7 @@ type prep struct {
 	dt        float64                 // median step
 	start     float64
 	span      float64
+	from, to  float64 // what the grids cover: the range in which the channels are observed
 }
 
 // scale extracts channels [c0,c0+c) of all, maps each to [-1,1] by its own
@@ -78,16 +79,18 @@ func (p *prep) scale(mem *arena, times, values []float64, all, c0, c int) {
 		}
 		p.tobs[j], p.yobs[j] = t[:k], y[:k]
 	}
-	p.dt, p.start, p.span = 1, 0, 0
+	p.dt, p.start, p.span, p.from, p.to = 1, 0, 0, 0, 0
 	if n == 0 {
 		return
 	}
 	p.start = times[0]
 	p.span = times[n-1] - times[0]
+	p.from, p.to = times[0], times[n-1]
 	if n < 2 || !(p.span > 0) || !finite(p.span) {
-		p.span, p.regular = 0, false
+		p.span, p.regular, p.from = 0, false, p.to
 		return
 	}
+	p.trim()
 	blk, off := mem.mark()
 	d := mem.raw(n - 1)
 	mean := p.span / float64(n-1)
@@ -115,6 +118,35 @@ func (p *prep) scale(mem *arena, times, values []float64, all, c0, c int) {
 		}
 	}
 	mem.release(blk, off)
+}
+
+// Of the span of a context the grids leave out at most frontShare at the start and
+// backShare at the end for the sake of channels that are not observed there, and never
+// keep less than coreShare.
+const (
+	frontShare = .6
+	backShare  = .25
+	coreShare  = .4
+)
+
+// trim sets the range of the grids. Where a channel has ended its last value is no state
+// to forecast from, nor to learn from, even if it is but a fraction of a step earlier.
+func (p *prep) trim() {
+	from, to := p.from, p.to
+	for _, t := range p.tobs {
+		if len(t) < 2 {
+			continue
+		}
+		if first := t[0]; first-p.from <= frontShare*p.span {
+			from = max(from, first)
+		}
+		if last := t[len(t)-1]; p.to-last <= backShare*p.span {
+			to = min(to, last)
+		}
+	}
+	if to-from >= coreShare*p.span {
+		p.from, p.to = from, to
+	}
 }
 
 // medianStep returns the median of the steps between rising times. work has one entry a
@@ -178,6 +210,9 @@ func differenceNoise(y, work []float64) float64 {
 	return best
 }
 
+// gapSteps is the distance of observations, in steps of the grid, that is a gap.
+const gapSteps = 12
+
 // gap reports whether time s of channel j lies between observations that are
 // too far apart to interpolate on a grid of step dt.
 func (p *prep) gap(j int, s, dt float64) bool {
@@ -193,7 +228,7 @@ func (p *prep) gap(j int, s, dt float64) bool {
 	case i == n:
 		return s-t[n-1] > 0.51*dt
 	}
-	return t[i]-t[i-1] > 2.6*dt && t[i]-s > 0.51*dt && s-t[i-1] > 0.51*dt
+	return t[i]-t[i-1] > gapSteps*dt && t[i]-s > 0.51*dt && s-t[i-1] > 0.51*dt
 }
 
 // linear interpolates channel j linearly at s, holding the outer values.
@@ -214,13 +249,10 @@ func (p *prep) linear(j int, s float64) float64 {
 	return y[i-1] + u*(y[i]-y[i-1])
 }
 
-// alloc sizes g for n rows ending at the last time.
+// alloc sizes g for n rows ending where the range of the grids does.
 func (p *prep) alloc(mem *arena, g *grid, n int, dt float64) {
 	g.n, g.c, g.dt = n, p.c, dt
-	g.end = 0
-	if k := len(p.times); k > 0 {
-		g.end = p.times[k-1]
-	}
+	g.end = p.to
 	g.x = mem.zeros(n * p.c)
 	if cap(g.ok) < n {
 		g.ok = make([]bool, n, n+256)
@@ -249,10 +281,10 @@ func (p *prep) nativeGrid(mem *arena, g *grid, natural []spline, clean bool, lim
 	}
 	m := 8
 	dt := 1.0
-	if p.span > 0 {
-		m = int(clamp(math.Floor(p.span/p.dt+1e-6)+1, 8, float64(limit)))
+	if span := p.to - p.from; span > 0 {
+		m = int(clamp(math.Floor(span/p.dt+1e-6)+1, 8, float64(limit)))
 		dt = p.dt
-		if full := p.span / float64(m-1); m == 8 || m == limit {
+		if full := span / float64(m-1); m == 8 || m == limit {
 			dt = full
 		}
 	}
@@ -328,8 +360,8 @@ func (p *prep) denseGrid(mem *arena, g *grid, natural []spline) {
 	}
 	m := int(clamp(float64(most), 24, 96))
 	dt := 1.0
-	if p.span > 0 {
-		dt = p.span / float64(m-1)
+	if p.to > p.from {
+		dt = (p.to - p.from) / float64(m-1)
 	}
 	p.resample(mem, g, natural, true, m, dt)
 }
@@ -363,8 +395,8 @@ func (p *prep) legendre(mem *arena, g *grid, smooth []spline, noise []float64) {
 	windows := int(clamp(math.Round(float64(most)/10), 3, 12))
 	m := windows * windowPoints
 	dt := 1.0
-	if p.span > 0 {
-		dt = p.span / float64(m)
+	if p.to > p.from {
+		dt = (p.to - p.from) / float64(m)
 	}
 	p.alloc(mem, g, m, dt)
 	width := dt * windowPoints

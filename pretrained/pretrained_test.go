@@ -175,9 +175,9 @@ func TestUnforeseeable(t *testing.T) {
 func TestWrongValues(t *testing.T) {
 	m, err := pretrained.Model()
 	require.NoError(t, err)
-	perKind := 20
+	perKind, most := 20, 1.1
 	if testing.Short() {
-		perKind = 3
+		perKind, most = 3, 1.2 // of 30 trajectories a few decide
 	}
 	set := ode.HeldOutTrajectories(9, perKind)
 	var e [3]float64 // without wrong values; where they are known; where not
@@ -254,7 +254,7 @@ func TestWrongValues(t *testing.T) {
 	}
 	t.Logf("clipped error %.3f without wrong values, %.3f where they are known, %.3f where not; %v of more than half the range stayed, %v of %v good ones went",
 		e[0], e[1], e[2], missed, lost, good)
-	require.Less(t, e[2], 1.1*e[1])
+	require.Less(t, e[2], most*e[1])
 	require.Less(t, missed, .002*good)
 	require.Less(t, lost, .001*good)
 }

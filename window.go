@@ -222,13 +222,13 @@ func (s *system) prepare(geo geometry, times, values []float64, channels int, si
 		s.counts[c] = n
 		// Halves first: hi - lo may overflow.
 		mid := lo/2 + hi/2
-		half := hi/2 - lo/2
-		switch size := max(math.Abs(lo), math.Abs(hi)); {
-		case half > 0:
+		half, size := hi/2-lo/2, max(math.Abs(lo), math.Abs(hi))
+		if half > 0 {
 			half = max(half, roundingRange*size)
-		case size > 0:
+		} else {
 			half = constantRange * size
-		default:
+		}
+		if half == 0 { // all zero, or so small that the product vanishes
 			half = constantRange
 		}
 		s.mid[c], s.half[c] = mid, half

@@ -244,7 +244,8 @@ func (o *outliers) search() bool {
 	n := len(o.at)
 	o.link()
 	o.found = o.found[:0]
-	for range outlierPasses {
+	step := 0. // between the values of a coarse channel
+	for pass := range outlierPasses {
 		// Typical residual and step of what is left.
 		o.work = o.work[:0]
 		for i := int32(0); i >= 0; i = o.next[i] {
@@ -275,7 +276,10 @@ func (o *outliers) search() bool {
 			o.work = append(o.work, o.x[i])
 		}
 		o.size = outlierSize * max(middle(o.work, .9)-middle(o.work, .1), outlierRounding)
-		o.size = max(o.size, outlierSteps*o.coarse())
+		if pass == 0 {
+			step = o.coarse()
+		}
+		o.size = max(o.size, outlierSteps*step)
 		slices.SortFunc(o.suspects, func(a, b suspect) int {
 			return cmp.Or(cmp.Compare(b.size, a.size), cmp.Compare(a.i, b.i))
 		})

@@ -516,8 +516,11 @@ func (s *Session) UnmarshalBinary(data []byte) error {
 	seen := binary.LittleEndian.Uint64(head)
 	n, channels := u32(head[8:]), u32(head[12:])
 	opt := SessionOptions{Rows: int(u32(head[16:])), Hold: math.Float64frombits(binary.LittleEndian.Uint64(head[20:])), KeepOutliers: head[28] == 1}
-	if err := opt.Validate(); err != nil || head[28] > 1 {
+	if err := opt.Validate(); err != nil {
 		return damaged(err)
+	}
+	if keep := head[28]; keep > 1 {
+		return damaged(fmt.Errorf("KeepOutliers is %d, want 0 or 1", keep))
 	}
 	body = body[sessionHeader:]
 	fit := func(n int64, bytes int) bool {

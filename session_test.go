@@ -1,7 +1,9 @@
 package lassode
 
 import (
+	"encoding/binary"
 	"errors"
+	"hash/crc32"
 	"math"
 	"math/rand/v2"
 	"os"
@@ -593,6 +595,11 @@ func TestSessionState(t *testing.T) {
 		require.Error(t, victim.UnmarshalBinary(state[:i]), "cut at %d", i)
 	}
 	require.Error(t, victim.UnmarshalBinary(append(state, 0)))
+	// A byte that no session writes, under a checksum that fits.
+	bad := append([]byte(nil), state[:len(state)-4]...)
+	bad[sessionHeader-1] = 2
+	bad = binary.LittleEndian.AppendUint32(bad, crc32.ChecksumIEEE(bad))
+	require.EqualError(t, victim.UnmarshalBinary(bad), "lassode: the state of the session is damaged: KeepOutliers is 2, want 0 or 1")
 	require.Equal(t, 9, victim.Len(), "a damaged state leaves the session as it was")
 }
 

@@ -189,7 +189,6 @@ type Bank struct {
 	pr      prep
 	groups  []group
 	slots   []slot // of the channels
-	end     float64
 	horizon float64
 	c       int
 	library libraryUse
@@ -243,13 +242,13 @@ func (b *Bank) Fit(times, values []float64, channels int, horizon float64) {
 	}
 	b.mem.reset()
 	b.c = channels
-	b.end = 0
+	end := 0.
 	if n := len(times); n > 0 {
-		b.end = times[n-1]
+		end = times[n-1]
 	}
 	b.horizon = horizon
-	if !(horizon > b.end) || !finite(horizon) {
-		b.horizon = b.end
+	if !(horizon > end) || !finite(horizon) {
+		b.horizon = end
 	}
 	b.slots = b.slots[:0]
 	for c0, i := 0, 0; c0 < channels; c0, i = c0+maxGroup, i+1 {
@@ -283,7 +282,7 @@ const clockRest = 1e-10
 // fitted as noisy, and learn from what tells nothing. Where that validates better they
 // are forecast by it; the others keep the fit to all.
 func (b *Bank) split(times, values []float64, channels int) {
-	if channels > maxGroup || b.library.Library != nil {
+	if channels < 2 || channels > maxGroup || b.library.Library != nil {
 		return
 	}
 	noise := b.group(0).noise
@@ -531,16 +530,10 @@ func (g *group) fit(mem *arena, pr *prep, times, values []float64, all, c0, c in
 	}
 	g.noise = mem.zeros(c)
 	pr.splines(mem, g.inside[0][:c], g.inside[1][:c], g.noise)
-	g.clean = true
-	for _, v := range g.noise {
-		g.clean = g.clean && v < cleanNoise
-	}
+	g.clean = slices.Max(g.noise) < cleanNoise
 	if !g.clean {
 		pr.legendre(mem, &g.smooth, g.inside[1][:c], g.noise)
-		g.clean = true
-		for _, v := range g.noise {
-			g.clean = g.clean && v < cleanNoise
-		}
+		g.clean = slices.Max(g.noise) < cleanNoise
 	}
 	limit := nativeRows
 	if g.clean && c <= fineChannels && !run.coarse {

@@ -191,9 +191,7 @@ func (f *gridded) Forecast(dst []float64, times, values []float64, channels int,
 		clean := true
 		if !w.pr.regular {
 			w.pr.splines(&w.mem, w.natural[:c], w.smooth[:c], noise)
-			for _, v := range noise {
-				clean = clean && v < cleanNoise
-			}
+			clean = slices.Max(noise) < cleanNoise
 		}
 		w.pr.nativeGrid(&w.mem, &w.g, w.natural[:c], clean, gridLimit)
 		w.g.setScales(&w.mem)

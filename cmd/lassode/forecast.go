@@ -325,10 +325,6 @@ func describe(name string, err error) error {
 	return fmt.Errorf("%s is %s, want %s", field, input.Got, want)
 }
 
-// defaultSpan is the forecast without -at, -until, -steps and -query, over the observed
-// span.
-const defaultSpan = .5
-
 // times turns the asked horizon into query times for one series.
 func (h horizon) times(s lassode.Series) ([]float64, error) {
 	if h.query != nil {
@@ -363,7 +359,7 @@ func (h horizon) times(s lassode.Series) ([]float64, error) {
 	}
 	steps := h.steps
 	if steps == 0 {
-		ahead := defaultSpan * (last - s.Times[0])
+		ahead := (last - s.Times[0]) / 2
 		if h.step == 0 {
 			step = max(step, ahead/float64(n)) // bursts are no reason for more times than rows
 		}

@@ -350,7 +350,7 @@ func (h horizon) times(s lassode.Series) ([]float64, error) {
 		if !(count <= lassode.MaxQueries) {
 			return nil, fmt.Errorf("-until %v is more than %d steps of %v ahead; give a longer -step", h.until, lassode.MaxQueries, step)
 		}
-		times := stepTimes(last, step, int(count))
+		times := stepTimes(last, step, max(int(count), 1)) // it may be next to no step ahead
 		times[len(times)-1] = h.until
 		return times, nil
 	}

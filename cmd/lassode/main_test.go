@@ -424,6 +424,7 @@ func TestHorizonTimes(t *testing.T) {
 		{horizon{until: 12.5}, []float64{11, 12, 12.5}},
 		{horizon{until: 12}, []float64{11, 12}},
 		{horizon{until: 12, step: 1.5}, []float64{11.5, 12}},
+		{horizon{until: 11, step: 1e10}, []float64{11}},
 		{horizon{until: nan}, []float64{11, 12, 13, 14, 15}},
 		{horizon{until: nan, at: []float64{-1}}, []float64{-1}},
 	} {

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -195,8 +196,14 @@ func runEval(ctx context.Context, env *environment, c *command, args []string) e
 	if *jsonFile == "-" && *markdownFile == "-" {
 		return usagef("-json and -markdown cannot both be standard output")
 	}
+	if *jsonFile != "" && filepath.Clean(*jsonFile) == filepath.Clean(*markdownFile) {
+		return usagef("-json and -markdown are both %s, want two files", *jsonFile)
+	}
 	model, err := loadModel(env, *modelFile)
 	if err != nil {
+		return err
+	}
+	if err := keepInputs([]string{*modelFile}, *jsonFile, *markdownFile); err != nil {
 		return err
 	}
 	var outputs [2]*output

@@ -133,7 +133,7 @@ func TestFaults(t *testing.T) {
 					case "generate":
 						sign = "manifest.json"
 					case "finetune":
-						old, sign = "the weights of before", ".safetensors.tmp"
+						old, sign = "the weights of before", ".safetensors.lassode.tmp"
 						require.NoError(t, os.WriteFile(filepath.Join(dir, "w.safetensors"), []byte(old), 0o666))
 					}
 					var out strings.Builder

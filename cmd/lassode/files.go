@@ -108,6 +108,18 @@ func sameFile(a, b string) bool {
 	return err == nil && x.Mode().IsRegular() && os.SameFile(x, y)
 }
 
+// keepInputs refuses to write over a file that the command reads.
+func keepInputs(inputs []string, outputs ...string) error {
+	for _, name := range inputs {
+		for _, target := range outputs {
+			if sameFile(name, target) {
+				return fmt.Errorf("%s would be overwritten by the answer, want another name for it", name)
+			}
+		}
+	}
+	return nil
+}
+
 // createOutput starts a file, or standard output for "-". It fails at once
 // when the folder cannot be written, before any long work.
 func createOutput(env *environment, path string) (*output, error) {
@@ -152,9 +164,10 @@ func createOutput(env *environment, path string) (*output, error) {
 }
 
 // createTemporary makes a new file beside the target. It has one name, so that
-// what a killed process left goes with the next run.
+// what a killed process left goes with the next run; nobody else has files of
+// such a name, which would go as well.
 func createTemporary(target string, mode fs.FileMode) (*os.File, error) {
-	name := target + ".tmp"
+	name := target + ".lassode.tmp"
 	if err := os.Remove(name); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, err
 	}

@@ -175,12 +175,8 @@ func runForecast(ctx context.Context, env *environment, c *command, args []strin
 	if err != nil {
 		return err
 	}
-	for _, name := range []string{*in, *queryFile} {
-		for _, target := range []string{*out, *plotFile} {
-			if sameFile(name, target) {
-				return fmt.Errorf("%s would be overwritten by the answer, want another name for it", name)
-			}
-		}
+	if err := keepInputs([]string{*in, *queryFile, *modelFile}, *out, *plotFile); err != nil {
+		return err
 	}
 	if *plotFile != "" && filepath.Clean(*out) == filepath.Clean(*plotFile) {
 		return usagef("-out and -plot are both %s, want two files", *out)

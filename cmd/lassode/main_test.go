@@ -508,7 +508,28 @@ func TestForecastOverInput(t *testing.T) {
 		require.Equal(t, exitError, code)
 		require.Contains(t, errs, "would be overwritten")
 	}
-	code, _, errs := lassodeRun(t, "", "forecast", "-in", in, "-out", "x.svg", "-plot", "./x.svg")
+	weights := filepath.Join(t.TempDir(), "w.safetensors")
+	code, _, errs := lassodeRun(t, "", "convert", "-out", weights)
+	require.Equal(t, exitOK, code, errs)
+	for _, args := range [][]string{
+		{"forecast", "-in", in, "-model", weights, "-out", weights},
+		{"finetune", "-data", in, "-out", in},
+		{"eval", "-model", weights, "-json", weights},
+	} {
+		code, _, errs := lassodeRun(t, "", args...)
+		require.Equal(t, exitError, code)
+		require.Contains(t, errs, "would be overwritten")
+	}
+	code, _, errs = lassodeRun(t, "", "eval", "-json", "x", "-markdown", "./x")
+	require.Equal(t, exitUsage, code)
+	require.Contains(t, errs, "want two files")
+	// A file of the user beside the answer is no leftover.
+	beside := filepath.Join(t.TempDir(), "b.csv")
+	require.NoError(t, os.WriteFile(beside+".tmp", []byte(waveCSV(30)), 0o644))
+	code, _, errs = lassodeRun(t, "", "forecast", "-in", beside+".tmp", "-out", beside)
+	require.Equal(t, exitOK, code, errs)
+	require.FileExists(t, beside+".tmp")
+	code, _, errs = lassodeRun(t, "", "forecast", "-in", in, "-out", "x.svg", "-plot", "./x.svg")
 	require.Equal(t, exitUsage, code)
 	require.Contains(t, errs, "want two files")
 	text, err := os.ReadFile(in)

@@ -473,6 +473,9 @@ func runFinetune(ctx context.Context, env *environment, c *command, args []strin
 	for i := range series {
 		series[i].KeepOutliers = *keep
 	}
+	if err := keepInputs([]string{*data}, *out); err != nil {
+		return err
+	}
 	target, err := createOutput(env, *out)
 	if err != nil {
 		return err

@@ -13,11 +13,11 @@ import (
 	"strings"
 
 	"github.com/lassode/lassode"
-	"github.com/lassode/lassode/internal/csv"
 )
 
-// maxLine bounds one line of an input file.
-const maxLine = csv.MaxLine
+// maxLine bounds one line of a JSON Lines file, so that one without line ends
+// cannot exhaust the memory.
+const maxLine = 64 << 20
 
 // input is an opened input file. Reads are decompressed.
 type input struct {

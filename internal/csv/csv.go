@@ -1,6 +1,6 @@
 // Package csv reads series and query times from CSV files and writes forecasts
 // to them. Files may come from strangers: every error names the file, the line
-// and the column, and memory is bounded by [MaxLine] and the limits of package
+// and the column, and memory is bounded by maxRecord and the limits of package
 // lassode.
 package csv
 
@@ -16,9 +16,9 @@ import (
 	"github.com/lassode/lassode"
 )
 
-// MaxLine bounds the bytes of one line of an input file, so that a file without
-// line ends cannot exhaust the memory.
-const MaxLine = 64 << 20
+// maxRecord bounds the bytes of a row of a CSV file, a cell of which takes many
+// times its bytes: a kilobyte for each of MaxChannels.
+const maxRecord = 1 << 20
 
 // maxCells bounds the memory of a CSV file.
 const maxCells = 1 << 26
@@ -83,7 +83,7 @@ func ReadQuery(r io.Reader, name string) (*Query, error) {
 // readTable reads a CSV file with a time column and at least minChannels
 // others. row is reused between calls; at names the place of a cell.
 func readTable(r io.Reader, name string, minChannels int, onHeader func(header []string) error, onRow func(row []float64, at func(col int) string) error) error {
-	cr := csv.NewReader(&lineLimiter{r: r, name: name})
+	cr := csv.NewReader(&rowLimiter{r: r})
 	cr.FieldsPerRecord = -1
 	cr.ReuseRecord = true
 
@@ -219,24 +219,35 @@ func csvError(name string, err error) error {
 	return fmt.Errorf("%s: %w", name, err)
 }
 
-// lineLimiter fails when a line grows over MaxLine.
-type lineLimiter struct {
+// rowLimiter fails when a row grows over maxRecord. Within quotation marks, which
+// outside a cell are an error of the reader, a row goes on over line ends.
+type rowLimiter struct {
 	r      io.Reader
-	name   string
+	line   int // line ends read
+	start  int // of them before this row
 	length int
+	quoted bool
 }
 
 // Read implements io.Reader.
-func (l *lineLimiter) Read(p []byte) (int, error) {
+func (l *rowLimiter) Read(p []byte) (int, error) {
 	n, err := l.r.Read(p)
 	for _, b := range p[:n] {
-		l.length++
-		if b == '\n' {
-			l.length = 0
+		if l.length++; l.length > maxRecord {
+			hint := ""
+			if l.quoted {
+				hint = "; is a quotation mark not closed?"
+			}
+			return 0, fmt.Errorf("the row that begins on line %d is longer than %d MiB%s", l.start+1, maxRecord>>20, hint)
 		}
-	}
-	if l.length > MaxLine {
-		return 0, fmt.Errorf("a line is longer than %d MiB", MaxLine>>20)
+		switch b {
+		case '"':
+			l.quoted = !l.quoted
+		case '\n':
+			if l.line++; !l.quoted {
+				l.length, l.start = 0, l.line
+			}
+		}
 	}
 	return n, err
 }

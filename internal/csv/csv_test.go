@@ -86,12 +86,19 @@ func (endless) Read(p []byte) (int, error) {
 	return len(p), nil
 }
 
-func TestLineLimit(t *testing.T) {
-	if testing.Short() {
-		t.Skip("reads 64 MiB")
-	}
+func TestRowLimit(t *testing.T) {
 	_, err := ReadSeries(endless{}, "f.csv")
-	require.ErrorContains(t, err, "longer than 64 MiB")
+	require.ErrorContains(t, err, "f.csv: the row that begins on line 1 is longer than 1 MiB")
+	rows := strings.Repeat("1,2\n", 1<<19)
+	for _, text := range []string{
+		"t,a\n0,1\n1,\"" + rows, // a mark that nothing closes
+		"t,a\n0,1\n" + strings.Repeat(",", 1<<20+1),
+	} {
+		_, err = ReadSeries(strings.NewReader(text), "f.csv")
+		require.ErrorContains(t, err, "f.csv: the row that begins on line 3 is longer than 1 MiB")
+	}
+	_, err = ReadSeries(strings.NewReader("t,\"a\n\"\"b\"\"\"\n"+rows), "f.csv")
+	require.ErrorContains(t, err, "line 4") // whose time is that of line 3
 }
 
 // FuzzCSV: any bytes give a valid series or an error that names the file.

@@ -171,8 +171,8 @@ func runEval(ctx context.Context, env *environment, c *command, args []string) e
 	if *n < 1 || *n > 100000 {
 		return usagef("-n is %d, want 1 to 100000", *n)
 	}
-	if *workers < 0 {
-		return usagef("-workers is %d, want at least 1", *workers)
+	if err := checkWorkers(*workers); err != nil {
+		return err
 	}
 	if *steps < 0 {
 		return usagef("-steps is %d, want at least 1", *steps)

@@ -135,8 +135,8 @@ func runForecast(ctx context.Context, env *environment, c *command, args []strin
 	if err := limits.check(); err != nil {
 		return err
 	}
-	if *workers < 0 {
-		return usagef("-workers is %d, want at least 1", *workers)
+	if err := checkWorkers(*workers); err != nil {
+		return err
 	}
 	if *workers == 0 {
 		*workers = runtime.GOMAXPROCS(0)

@@ -50,8 +50,8 @@ func runGenerate(ctx context.Context, env *environment, c *command, args []strin
 	if given(fs, "n") && *n < 1 {
 		return usagef("-n is %d, want at least 1", *n)
 	}
-	if *workers < 0 {
-		return usagef("-workers is %d, want at least 1", *workers)
+	if err := checkWorkers(*workers); err != nil {
+		return err
 	}
 	opt := ode.WriteOptions{Workers: *workers, Resume: *resume}
 	if given(fs, "size") {

@@ -183,6 +183,17 @@ func given(fs *flag.FlagSet, name string) bool {
 	return found
 }
 
+// maxWorkers bounds -workers: each may hold a model's memory.
+const maxWorkers = 1024
+
+// checkWorkers rejects a -workers, of which 0 is that of the default.
+func checkWorkers(n int) error {
+	if n < 0 || n > maxWorkers {
+		return usagef("-workers is %d, want 1 to %d", n, maxWorkers)
+	}
+	return nil
+}
+
 // noArguments rejects positional arguments.
 func noArguments(positional []string) error {
 	if len(positional) > 0 {

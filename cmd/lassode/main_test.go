@@ -100,6 +100,8 @@ func TestUsageErrors(t *testing.T) {
 		{[]string{"forecast", "-in", csv, "-tolerance", "1"}, "give one of them"},
 		{[]string{"forecast", "-in", csv, "extra"}, `unexpected argument "extra"`},
 		{[]string{"forecast", "-in", lines, "-plot", "a.svg"}, "does not work on JSON Lines"},
+		{[]string{"forecast", "-in", lines, "-workers", "2147483647"}, "want 1 to 1024"},
+		{[]string{"eval", "-workers", "1000000000"}, "want 1 to 1024"},
 		{[]string{"forecast", "-in", "-", "-query", "-"}, "cannot both be standard input"},
 		{[]string{"generate", "-n", "3"}, "-out is missing"},
 		{[]string{"generate", "-out", "x"}, "give -n or -size"},

@@ -69,8 +69,35 @@ func main() {
 	os.Exit(code)
 }
 
-// run executes one command line and returns the exit code.
+// firstError passes writes on and remembers the first error, since commands print
+// without looking.
+type firstError struct {
+	w   io.Writer
+	err error
+}
+
+// Write implements io.Writer.
+func (f *firstError) Write(b []byte) (int, error) {
+	n, err := f.w.Write(b)
+	if f.err == nil {
+		f.err = err
+	}
+	return n, err
+}
+
+// run executes one command line and returns the exit code: that of a failure
+// where the standard output could not be written.
 func run(ctx context.Context, env *environment, args []string) int {
+	stdout := &firstError{w: env.stdout}
+	code := dispatch(ctx, &environment{env.stdin, stdout, env.stderr}, args)
+	if code == exitOK && stdout.err != nil {
+		fmt.Fprintf(env.stderr, "lassode: cannot write the standard output: %v\n", stdout.err)
+		return exitError
+	}
+	return code
+}
+
+func dispatch(ctx context.Context, env *environment, args []string) int {
 	if len(args) == 0 {
 		printHelp(env.stderr)
 		return exitUsage

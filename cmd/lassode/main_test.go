@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -72,6 +73,24 @@ func TestHelp(t *testing.T) {
 	code, _, errs = lassodeRun(t, "", "frobnicate")
 	require.Equal(t, exitUsage, code)
 	require.Contains(t, errs, `no command "frobnicate"`)
+}
+
+// full is a disk without space.
+type full struct{}
+
+func (full) Write([]byte) (int, error) { return 0, syscall.ENOSPC }
+
+// TestFullOutput: what could not be printed is no success.
+func TestFullOutput(t *testing.T) {
+	csv := write(t, "a.csv", waveCSV(20))
+	for _, args := range [][]string{
+		{"help"}, {"inspect", "-h"}, {"inspect"}, {"inspect", "-in", csv}, {"pretrain", "-print-config"}, {"forecast", "-in", csv},
+	} {
+		var errs strings.Builder
+		code := run(t.Context(), &environment{strings.NewReader(""), full{}, &errs}, args)
+		require.Equal(t, exitError, code, args)
+		require.Contains(t, errs.String(), syscall.ENOSPC.Error(), args)
+	}
 }
 
 func TestUsageErrors(t *testing.T) {

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"math"
-	"os"
 	"path/filepath"
 	"runtime"
 	"slices"
@@ -465,20 +464,19 @@ func loadModel(env *environment, path string) (*lassode.Model, error) {
 	if path == "" {
 		return pretrained.Model()
 	}
-	if path == "-" {
-		return lassode.Load(env.stdin)
-	}
-	f, err := os.Open(path)
+	return readModel(env, path, io.Discard)
+}
+
+// readModel reads a weights file, and copies its bytes to raw.
+func readModel(env *environment, path string, raw io.Writer) (*lassode.Model, error) {
+	in, err := openInput(env, path)
 	if err != nil {
 		return nil, err
 	}
-	defer f.Close()
-	if info, err := f.Stat(); err == nil && info.IsDir() {
-		return nil, fmt.Errorf("%s is a directory, want a weights file", path)
-	}
-	m, err := lassode.Load(f)
+	defer in.Close()
+	m, err := lassode.Load(io.TeeReader(in, raw))
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
+		return nil, fmt.Errorf("%s: %w", in.name, err)
 	}
 	return m, nil
 }

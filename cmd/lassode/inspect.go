@@ -98,22 +98,18 @@ type tensorInfo struct {
 }
 
 func inspectWeights(env *environment, path string, tensors, asJSON bool) error {
-	model, err := loadModel(env, path)
-	if err != nil {
-		return err
-	}
-	// Weights of unknown origin are listed as they would be saved.
-	var raw bytes.Buffer
-	if path == "" || path == "-" {
-		if err := model.Save(&raw, lassode.Float32); err != nil {
-			return err
+	var model *lassode.Model
+	var err error
+	var raw bytes.Buffer // what was read: a pipe can be read once
+	if path == "" {
+		if model, err = loadModel(env, path); err == nil {
+			err = model.Save(&raw, lassode.Float32)
 		}
 	} else {
-		b, err := os.ReadFile(path)
-		if err != nil {
-			return err
-		}
-		raw.Write(b)
+		model, err = readModel(env, path, &raw)
+	}
+	if err != nil {
+		return err
 	}
 	list, err := listTensors(raw.Bytes())
 	if err != nil {

@@ -495,6 +495,36 @@ func TestInspect(t *testing.T) {
 }
 
 // TestGenerateAndInspect writes a small collection, twice.
+// TestPackedWeights: compressed weights are read, and all are read once, as from a pipe.
+func TestPackedWeights(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "w.safetensors.gz")
+	code, _, errs := lassodeRun(t, "", "convert", "-out", file)
+	require.Equal(t, exitOK, code, errs)
+	code, _, errs = lassodeRun(t, waveCSV(30), "forecast", "-in", "-", "-model", file)
+	require.Equal(t, exitOK, code, errs)
+	code, want, errs := lassodeRun(t, "", "inspect", file)
+	require.Equal(t, exitOK, code, errs)
+	packed, err := os.ReadFile(file)
+	require.NoError(t, err)
+	code, got, errs := lassodeRun(t, string(packed), "inspect", "-")
+	require.Equal(t, exitOK, code, errs)
+	require.Equal(t, want, strings.Replace(got, "-:", file+":", 1))
+	if runtime.GOOS != "linux" {
+		return
+	}
+	r, w, err := os.Pipe()
+	require.NoError(t, err)
+	go func() {
+		w.Write(packed)
+		w.Close()
+	}()
+	defer r.Close()
+	pipe := fmt.Sprintf("/proc/self/fd/%d", r.Fd())
+	code, got, errs = lassodeRun(t, "", "inspect", pipe)
+	require.Equal(t, exitOK, code, errs)
+	require.Equal(t, want, strings.Replace(got, pipe, file, 1))
+}
+
 func TestGenerateAndInspect(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "zoo")
 	code, out, errs := lassodeRun(t, "", "generate", "-out", dir, "-n", "8", "-seed", "5")

@@ -67,13 +67,17 @@ func reshape(x [][]float64, rows, columns int) [][]float64 {
 // Quantile returns the value below which the state lies with probability p, a
 // row per time and a column per channel. It rises with p, and that of 0.5 is
 // Mean. It panics unless 0 < p < 1. Beyond the outermost measured levels, 0.005
-// and 0.995, the tails run on as those of a Laplace distribution. The result is
-// new memory; calls may overlap.
+// and 0.995, the tails run on as those of a Laplace distribution. A forecast that no
+// model made, such as one decoded from a file, has NaN. The result is new memory;
+// calls may overlap.
 func (f *Forecast) Quantile(p float64) [][]float64 {
 	if !(p > 0 && p < 1) {
 		panic(fmt.Sprintf("lassode: Quantile: probability %v, must be between 0 and 1", p))
 	}
 	out := reshape(nil, len(f.Mean), columns(f.Mean))
+	if f.calibration == nil {
+		return out
+	}
 	if f.kept.rule != nil {
 		f.kept.quantile(f, out, p)
 		return out

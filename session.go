@@ -72,6 +72,9 @@ func (o SessionOptions) Validate() error {
 // left out, as [Forecast.Outliers] says; of the latest two of a channel that cannot be
 // known yet, so that a wrong value counts until two more were observed.
 //
+// A session is made by [Model.NewSession] or [Model.NewSessionWith]; one that is not,
+// such as the new one that encoding/gob decodes into by itself, answers with an error.
+//
 // A Session belongs to one goroutine at a time: calls that overlap are a data
 // race. Many sessions may share a [Model].
 type Session struct {
@@ -88,6 +91,9 @@ type Session struct {
 	checked int      // the first of them, which are no surprise
 	check   Forecast // of one of them
 }
+
+// errNoModel is the error of a session that no model made.
+var errNoModel = errors.New("lassode: Session is the zero value, want one of Model.NewSession or Model.NewSessionWith")
 
 // NewSession returns an empty session with the default options.
 func (m *Model) NewSession() *Session {
@@ -114,6 +120,9 @@ func (m *Model) NewSessionWith(opt SessionOptions) (*Session, error) {
 // or a row kept. k is copied. Reset and UnmarshalBinary leave the constraints as
 // they are.
 func (s *Session) Constrain(k *Constraints) error {
+	if s.e == nil {
+		return errNoModel
+	}
 	if k == nil {
 		s.rule = nil
 		s.outdate()
@@ -136,6 +145,9 @@ func (s *Session) Constrain(k *Constraints) error {
 
 // Reset forgets all observations and keeps the memory.
 func (s *Session) Reset() {
+	if s.e == nil {
+		return // nothing was observed
+	}
 	s.times, s.rows, s.seen = s.times[:0], s.rows[:0], 0
 	s.outdate()
 }
@@ -155,6 +167,9 @@ func (s *Session) Len() int { return len(s.times) }
 // A row that is refused with an [InputError], which counts the rows given from
 // 0, leaves the session as it was. row is copied.
 func (s *Session) Observe(t float64, row []float64) error {
+	if s.e == nil {
+		return errNoModel
+	}
 	field := func(name string) string { return fmt.Sprintf("%s of row %d", name, s.seen-1) }
 	s.seen++
 	if !(math.Abs(t) <= MaxTime) {
@@ -247,6 +262,9 @@ func (s *Session) touch(at, n int) {
 // where the numbers of times and channels are those of the last call. at is
 // copied. Segments are left out.
 func (s *Session) ForecastInto(f *Forecast, at []float64) error {
+	if s.e == nil {
+		return errNoModel
+	}
 	if s.changed || len(s.times) == 0 {
 		if err := checkQueries(at, s.e.channels); err != nil {
 			return err
@@ -503,6 +521,9 @@ func (s *Session) MarshalBinary() ([]byte, error) { return s.AppendBinary(nil) }
 // implements
 // [encoding.BinaryUnmarshaler].
 func (s *Session) UnmarshalBinary(data []byte) error {
+	if s.e == nil {
+		return errNoModel
+	}
 	if len(data) < sessionHeader+sessionStanding+4 || string(data[:len(sessionMagic)]) != sessionMagic {
 		return errors.New("lassode: this is not the state of a session")
 	}

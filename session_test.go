@@ -1,7 +1,10 @@
 package lassode
 
 import (
+	"bytes"
 	"encoding/binary"
+	"encoding/gob"
+	"encoding/json"
 	"errors"
 	"hash/crc32"
 	"math"
@@ -28,6 +31,34 @@ func requireSame(t testing.TB, want, got *Forecast) {
 	for _, p := range []float64{.1, .5, .8} {
 		require.Equal(t, want.Quantile(p), got.Quantile(p))
 	}
+}
+
+// TestNoModel: sessions and forecasts that decoders make have no model behind them.
+func TestNoModel(t *testing.T) {
+	m := smallModel(t)
+	sess := m.NewSession()
+	observe(t, sess, sine(20, 1))
+	var b bytes.Buffer
+	require.NoError(t, gob.NewEncoder(&b).Encode(sess))
+	var bare Session
+	require.ErrorIs(t, gob.NewDecoder(bytes.NewReader(b.Bytes())).Decode(&bare), errNoModel)
+	require.ErrorIs(t, bare.Observe(0, []float64{1}), errNoModel)
+	require.ErrorIs(t, bare.ForecastInto(new(Forecast), []float64{1}), errNoModel)
+	require.ErrorIs(t, bare.Constrain(nil), errNoModel)
+	bare.Reset()
+	require.Zero(t, bare.Len())
+	again := m.NewSession()
+	require.NoError(t, gob.NewDecoder(&b).Decode(again))
+	require.Equal(t, 20, again.Len())
+
+	require.Empty(t, new(Forecast).Quantile(.1))
+	fc, err := m.Forecast(sine(20, 1), []float64{5})
+	require.NoError(t, err)
+	text, err := json.Marshal(fc)
+	require.NoError(t, err)
+	var decoded Forecast
+	require.NoError(t, json.Unmarshal(text, &decoded))
+	require.True(t, math.IsNaN(decoded.Quantile(.1)[0][0]))
 }
 
 func TestSessionIsForecast(t *testing.T) {

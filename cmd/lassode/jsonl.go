@@ -48,7 +48,7 @@ func parseTask(line []byte) (task, error) {
 		return t, errors.New(`"x" is missing, want a row of values for each time`)
 	}
 	var err error
-	if t.series.Times, err = parseList(raw.T, "t", false); err != nil {
+	if t.series.Times, err = parseList(raw.T, "t", lassode.MaxRows); err != nil {
 		return t, err
 	}
 	if t.series.Values, err = parseRows(raw.X, "x"); err != nil {
@@ -56,7 +56,7 @@ func parseTask(line []byte) (task, error) {
 	}
 	t.series.Names = raw.Names
 	if raw.Query != nil && !bytes.Equal(raw.Query, []byte("null")) {
-		if t.query, err = parseList(raw.Query, "query", false); err != nil {
+		if t.query, err = parseList(raw.Query, "query", lassode.MaxQueries); err != nil {
 			return t, err
 		}
 		if len(t.query) == 0 {
@@ -121,9 +121,9 @@ func compactID(id json.RawMessage) json.RawMessage {
 	return b.Bytes()
 }
 
-// parseList reads a list of numbers out of valid JSON.
-func parseList(raw []byte, name string, null bool) ([]float64, error) {
-	list, rest, err := appendList(nil, raw, name, null)
+// parseList reads a list of at most so many numbers out of valid JSON.
+func parseList(raw []byte, name string, most int) ([]float64, error) {
+	list, rest, err := appendList(nil, raw, name, false, most)
 	if err == nil && len(trimLeft(rest)) > 0 {
 		err = fmt.Errorf("%q has something behind its end", name)
 	}
@@ -140,7 +140,10 @@ func parseRows(raw []byte, name string) ([][]float64, error) {
 	width := 0
 	raw = trimLeft(raw[1:])
 	for len(raw) > 0 && raw[0] != ']' {
-		row, rest, err := appendList(make([]float64, 0, width), raw, name+"["+strconv.Itoa(len(rows))+"]", true)
+		if len(rows) == lassode.MaxRows {
+			return nil, fmt.Errorf("%q has more than %d rows", name, lassode.MaxRows)
+		}
+		row, rest, err := appendList(make([]float64, 0, width), raw, name+"["+strconv.Itoa(len(rows))+"]", true, lassode.MaxChannels)
 		if err != nil {
 			return nil, err
 		}
@@ -153,9 +156,9 @@ func parseRows(raw []byte, name string) ([][]float64, error) {
 	return rows, nil
 }
 
-// appendList reads one list of numbers from the front of valid JSON and
-// returns what follows it.
-func appendList(dst []float64, raw []byte, name string, null bool) (list []float64, rest []byte, err error) {
+// appendList reads one list of at most so many numbers, or null if that is
+// allowed, from the front of valid JSON and returns what follows it.
+func appendList(dst []float64, raw []byte, name string, null bool, most int) (list []float64, rest []byte, err error) {
 	raw = trimLeft(raw)
 	if len(raw) == 0 || raw[0] != '[' {
 		return nil, nil, fmt.Errorf("%s is %s, want a list of numbers", strconv.Quote(name), kindOf(raw))
@@ -167,6 +170,9 @@ func appendList(dst []float64, raw []byte, name string, null bool) (list []float
 		}
 		if raw[0] == ']' {
 			return dst, raw[1:], nil
+		}
+		if len(dst) == most {
+			return nil, nil, fmt.Errorf("%q has more than %d entries", name, most)
 		}
 		end := bytes.IndexAny(raw, ",] \t\r\n")
 		if end < 0 {
@@ -180,7 +186,7 @@ func appendList(dst []float64, raw []byte, name string, null bool) (list []float
 		case word[0] == '-' || word[0] >= '0' && word[0] <= '9':
 			v, err := strconv.ParseFloat(string(word), 64)
 			if err != nil {
-				return nil, nil, fmt.Errorf("%s is %s, which does not fit a 64-bit float", place(), word)
+				return nil, nil, fmt.Errorf("%s is %s, which does not fit a 64-bit float", place(), word[:min(len(word), 40)])
 			}
 			dst = append(dst, v)
 		case null:

@@ -59,6 +59,18 @@ func TestParseTaskErrors(t *testing.T) {
 		_, err := parseTask([]byte(line))
 		require.ErrorContains(t, err, want, line)
 	}
+	// Lists end where a series does: a row takes many times its bytes.
+	for line, want := range map[string]string{
+		`{"t":[0` + strings.Repeat(",0", lassode.MaxRows) + `],"x":[[1]]}`:                `"t" has more than 1048576 entries`,
+		`{"t":[0],"x":[[]` + strings.Repeat(",[]", lassode.MaxRows) + `]}`:                `"x" has more than 1048576 rows`,
+		`{"t":[0],"x":[[1` + strings.Repeat(",1", lassode.MaxChannels) + `]]}`:            `"x[0]" has more than 1024 entries`,
+		`{"t":[0],"x":[[1]],"query":[1` + strings.Repeat(",1", lassode.MaxQueries) + `]}`: `"query" has more than 4194304 entries`,
+		`{"t":[0],"x":[[1` + strings.Repeat("0", 1000) + `]]}`:                            `x[0][0] is 1000000000000000000000000000000000000000, which`,
+	} {
+		_, err := parseTask([]byte(line))
+		require.ErrorContains(t, err, want)
+		require.Less(t, len(err.Error()), 200)
+	}
 }
 
 func TestSalvageID(t *testing.T) {

@@ -109,7 +109,8 @@ func salvageID(line []byte) json.RawMessage {
 	return nil
 }
 
-// compactID is the id without white space, so that an answer stays one line.
+// compactID is the id without white space, so that an answer stays one line, and in
+// valid UTF-8, so that it is JSON.
 func compactID(id json.RawMessage) json.RawMessage {
 	if id == nil {
 		return nil
@@ -118,7 +119,7 @@ func compactID(id json.RawMessage) json.RawMessage {
 	if json.Compact(&b, id) != nil {
 		return nil
 	}
-	return b.Bytes()
+	return bytes.ToValidUTF8(b.Bytes(), []byte("�"))
 }
 
 // parseList reads a list of at most so many numbers out of valid JSON.

@@ -77,6 +77,7 @@ func TestSalvageID(t *testing.T) {
 	for line, want := range map[string]string{
 		`{"id":"a","t":[1,`:          `"a"`,
 		`{"t":[1,2],"id":[ 1, 2 ],"`: `[1,2]`,
+		"{\"id\":\"\xff\",":          `"�"`,
 		`{"id":tru`:                  ``,
 		`{"t":[1,`:                   ``,
 		`nonsense`:                   ``,

@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"unicode"
 
 	xfont "golang.org/x/image/font"
 	"gonum.org/v1/plot/font"
@@ -434,11 +435,17 @@ func tickNames(ticks []float64) []string {
 	return names
 }
 
-// shorten cuts long names in the middle.
+// shorten cuts long names in the middle. What no picture can show, and no SVG file may
+// hold, becomes a replacement character.
 func shorten(s string, n int) string {
-	r := []rune(s)
+	r := []rune(s) // bytes that are no UTF-8 are such characters already
+	for i, c := range r {
+		if !unicode.IsGraphic(c) {
+			r[i] = unicode.ReplacementChar
+		}
+	}
 	if len(r) <= n {
-		return s
+		return string(r)
 	}
 	return string(r[:n/2]) + "…" + string(r[len(r)-n/2+1:])
 }

@@ -40,6 +40,7 @@ func TestFigureFormats(t *testing.T) {
 	for _, channels := range []int{1, 3, 8, 50} {
 		var b bytes.Buffer
 		f := waveFigure(channels, 1)
+		f.title, f.panels[0].title = "<a>\x01\xff", "b\x1b[31m & \"c\"\ufffe"
 		require.LessOrEqual(t, len(f.panels), maxPanels)
 		require.NoError(t, f.draw(&b, "svg"))
 		d := xml.NewDecoder(bytes.NewReader(b.Bytes()))

@@ -62,12 +62,7 @@ func runServe(ctx context.Context, env *environment, c *command, args []string) 
 	if err != nil {
 		return fmt.Errorf("%w; choose another address by -addr", err)
 	}
-	server := &http.Server{
-		Handler:           pageHandler(root.FS()),
-		ReadHeaderTimeout: 10 * time.Second,
-		IdleTimeout:       2 * time.Minute,
-		MaxHeaderBytes:    1 << 16,
-	}
+	server := newServer(pageHandler(root.FS()))
 	fmt.Fprintf(env.stdout, "Serving %s at http://%s/ until interrupted\n", *dir, listener.Addr())
 	if ip := net.ParseIP(host); host != "localhost" && (ip == nil || !ip.IsLoopback()) {
 		fmt.Fprintf(env.stderr, "lassode serve: %s can be reached from other machines\n", *addr)
@@ -78,6 +73,19 @@ func runServe(ctx context.Context, env *environment, c *command, args []string) 
 		return err
 	}
 	return nil
+}
+
+// newServer makes a server that gives up a client that sends or reads no more: each
+// holds a connection and an open file.
+func newServer(handler http.Handler) *http.Server {
+	return &http.Server{
+		Handler:           handler,
+		ReadHeaderTimeout: 10 * time.Second,
+		ReadTimeout:       time.Minute,
+		WriteTimeout:      10 * time.Minute, // a page over a slow line
+		IdleTimeout:       2 * time.Minute,
+		MaxHeaderBytes:    1 << 16,
+	}
 }
 
 // contentTypes are the types of the files of a page. They do not depend on

@@ -161,6 +161,39 @@ func TestServe(t *testing.T) {
 	require.Empty(t, errs.String())
 }
 
+// TestServeStalled: no client may hold a connection for ever.
+func TestServeStalled(t *testing.T) {
+	if runtime.GOOS == "js" || runtime.GOOS == "wasip1" {
+		t.Skip("no sockets")
+	}
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	gone := make(chan error, 1)
+	server := newServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		var err error
+		for block := make([]byte, 1<<20); err == nil; {
+			_, err = w.Write(block)
+		}
+		gone <- err
+	}))
+	require.NotZero(t, server.ReadTimeout)
+	require.NotZero(t, server.WriteTimeout)
+	server.WriteTimeout = 50 * time.Millisecond
+	go server.Serve(listener)
+	defer server.Close()
+	conn, err := net.Dial("tcp", listener.Addr().String())
+	require.NoError(t, err)
+	defer conn.Close()
+	_, err = io.WriteString(conn, "GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+	require.NoError(t, err)
+	select {
+	case err := <-gone:
+		require.ErrorIs(t, err, os.ErrDeadlineExceeded)
+	case <-time.After(10 * time.Second):
+		t.Fatal("the server still waits")
+	}
+}
+
 func TestServeErrors(t *testing.T) {
 	empty := t.TempDir()
 	code, _, errs := lassodeRun(t, "", "serve", "-dir", filepath.Join(empty, "nothing"))

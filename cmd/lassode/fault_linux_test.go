@@ -178,6 +178,14 @@ func TestFaults(t *testing.T) {
 	}
 }
 
+// TestPipeAmongSeries: a pipe in a folder of series is an error, and no wait.
+func TestPipeAmongSeries(t *testing.T) {
+	dir := t.TempDir()
+	require.NoError(t, syscall.Mkfifo(filepath.Join(dir, "a.csv"), 0o600))
+	_, _, err := loadSeries(t.Context(), &environment{}, dir, 9)
+	require.ErrorContains(t, err, "a.csv is not a regular file but p")
+}
+
 // A folder that cannot be written is refused before any work.
 func TestForbiddenFolder(t *testing.T) {
 	csv := write(t, "wave.csv", waveCSV(60))

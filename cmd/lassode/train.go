@@ -553,7 +553,15 @@ func loadSeries(ctx context.Context, env *environment, path string, limit int) (
 		if e.IsDir() || !slices.Contains([]string{".csv", ".jsonl", ".ndjson"}, filepath.Ext(name)) || len(all) >= limit {
 			continue
 		}
-		more, of, err := loadSeriesFile(ctx, env, filepath.Join(path, e.Name()), limit-len(all))
+		file := filepath.Join(path, e.Name())
+		info, err := os.Stat(file)
+		if err != nil {
+			return nil, nil, err
+		}
+		if !info.Mode().IsRegular() { // opening a pipe would wait for its other end
+			return nil, nil, fmt.Errorf("%s is not a regular file but %v", file, info.Mode().Type())
+		}
+		more, of, err := loadSeriesFile(ctx, env, file, limit-len(all))
 		if err != nil {
 			return nil, nil, err
 		}

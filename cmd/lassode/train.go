@@ -76,18 +76,28 @@ func defaultTraining() trainingConfig {
 // errors, since they are misspelled ones.
 func readTraining(r io.Reader, name string) (trainingConfig, error) {
 	c := defaultTraining()
-	text, err := io.ReadAll(io.LimitReader(r, 1<<20))
+	text, err := io.ReadAll(io.LimitReader(r, 1<<20+1))
 	if err != nil {
 		return c, fmt.Errorf("%s: %w", name, err)
+	}
+	if len(text) > 1<<20 {
+		return c, fmt.Errorf("%s: longer than 1 MiB, want a configuration as -print-config shows it", name)
 	}
 	d := json.NewDecoder(bytes.NewReader(text))
 	d.DisallowUnknownFields()
 	if err := d.Decode(&c); err != nil {
 		var syntax *json.SyntaxError
+		if errors.Is(err, io.EOF) {
+			return c, fmt.Errorf("%s: empty, want a configuration as -print-config shows it", name)
+		}
 		if errors.As(err, &syntax) {
 			return c, fmt.Errorf("%s: not JSON at byte %d: %v", name, syntax.Offset, syntax)
 		}
 		return c, fmt.Errorf("%s: %s", name, strings.TrimPrefix(err.Error(), "json: "))
+	}
+	end := d.InputOffset()
+	if _, err := d.Token(); !errors.Is(err, io.EOF) {
+		return c, fmt.Errorf("%s: something follows the configuration, which ends at byte %d", name, end)
 	}
 	if err := c.Model.Validate(); err != nil {
 		return c, describe(name, err)

@@ -31,10 +31,13 @@ func TestTrainingConfig(t *testing.T) {
 	require.Equal(t, defaultTraining().Model.Blocks, c.Model.Blocks)
 	require.Equal(t, 7, c.Train.Steps)
 	for text, want := range map[string]string{
-		`{"model":{"widht":64}}`:  `unknown field "widht"`,
-		`{"model":{"width":-3}}`:  "width is -3",
-		`{"model":`:               "c.json",
-		`{"train":{"steps":"a"}}`: "steps",
+		`{"model":{"widht":64}}`:          `unknown field "widht"`,
+		`{"model":{"width":-3}}`:          "width is -3",
+		`{"model":`:                       "c.json",
+		`{"train":{"steps":"a"}}`:         "steps",
+		`{} {"model":{}}`:                 "which ends at byte 2",
+		``:                                "c.json: empty",
+		strings.Repeat(" ", 1<<20) + `{}`: "longer than 1 MiB",
 	} {
 		_, err := readTraining(strings.NewReader(text), "c.json")
 		require.ErrorContains(t, err, want)

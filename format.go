@@ -667,7 +667,7 @@ func writeFile(path string, write func(f *os.File) error) (err error) {
 	}
 	defer func() {
 		if err != nil {
-			err = errors.Join(err, f.Close())
+			f.Close()
 			os.Remove(f.Name())
 		}
 	}()

@@ -749,6 +749,8 @@ func TestPretrainCalibration(t *testing.T) {
 	// Interrupted and resumed, the same bits.
 	path := filepath.Join(t.TempDir(), "w.safetensors")
 	ctx, cancel := context.WithCancel(context.Background())
+	_, err = run(ctx, TrainOptions{Checkpoint: t.TempDir()})
+	require.ErrorContains(t, err, "TrainOptions.Checkpoint is")
 	_, err = run(ctx, TrainOptions{Calibration: other, Checkpoint: path, Progress: func(p Progress) {
 		if p.Step == 5 {
 			cancel()

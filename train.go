@@ -313,6 +313,9 @@ func newPretrainer(cfg Config, src Source, opt TrainOptions) (*trainer, int, err
 	if src == nil || src.Len() == 0 {
 		return nil, 0, inputError("source", "at least one trajectory", "empty")
 	}
+	if info, err := os.Stat(opt.Checkpoint); err == nil && !info.Mode().IsRegular() {
+		return nil, 0, inputError("TrainOptions.Checkpoint", "the name of a file", "%q, which is %v", opt.Checkpoint, info.Mode().Type())
+	}
 	held := int(validationShare * float64(src.Len()))
 	held = min(max(held, 1), 4096)
 	if src.Len() < 2 || opt.Calibration != nil {

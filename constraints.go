@@ -381,7 +381,8 @@ func (f *Forecast) constrain() {
 }
 
 // variances sets, for row i, the variances of the summands in units of the
-// largest, 0 for the channel without observations.
+// largest, 0 for the channel without observations. Scales of denormal channels may
+// vanish: if all do, they are equal.
 func (f *Forecast) variances(dst []float64, i int) {
 	k := &f.kept
 	top := 0.
@@ -394,7 +395,10 @@ func (f *Forecast) variances(dst []float64, i int) {
 	}
 	for j, c := range k.rule.on {
 		if c != k.rest {
-			s := dst[j] / top
+			s := 1.
+			if top > 0 {
+				s = dst[j] / top
+			}
 			dst[j] = max(s*s, leastVariance)
 		}
 	}
@@ -458,7 +462,7 @@ func (f *Forecast) conserve(i int) (multiplier float64) {
 				under, over = under+max(r.least[j]-y, 0), over+max(y-r.most[j], 0)
 			}
 		}
-		if under == 0 && over == 0 {
+		if !(under > 0 || over > 0) {
 			break
 		}
 		same := math.Abs(under-over) <= 64*float64(len(r.on))*0x1p-52*(size+under+over)

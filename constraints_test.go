@@ -466,6 +466,26 @@ func TestConstrainedExtremes(t *testing.T) {
 	}
 }
 
+// TestConstrainedDenormals: variances that vanish are no endless search.
+func TestConstrainedDenormals(t *testing.T) {
+	s := Series{Times: []float64{0, 1}, Values: [][]float64{{0, 0}, {1.5e-323, 1.5e-323}}}
+	for _, weights := range [][]float64{{3, 0}, {1, -2}, {1e-100, 1e-100}} {
+		s.Constraints = &Constraints{Weights: weights, Tolerance: []float64{.1, .1}}
+		fc, err := smallModel(t).Forecast(s, []float64{.5, 1, 3})
+		require.NoError(t, err)
+		for _, x := range [][][]float64{fc.Mean, fc.Rate, fc.Scale, fc.Quantile(.1)} {
+			for _, row := range x {
+				for _, v := range row {
+					require.True(t, isFinite(v), "%v", weights)
+				}
+			}
+		}
+		for _, row := range fc.Mean {
+			require.Zero(t, weights[0]*row[0]+weights[1]*row[1])
+		}
+	}
+}
+
 func TestSessionConstrained(t *testing.T) {
 	m := smallModel(t)
 	s := sine(60, 3)

@@ -150,23 +150,28 @@ func runForecast(ctx context.Context, env *environment, c *command, args []strin
 		return usagef("-in and -query cannot both be standard input")
 	}
 
-	source, err := openInput(env, *in)
+	source, err := await(ctx, func() (*input, error) { return openInput(env, *in) })
 	if err != nil {
 		return err
 	}
 	defer source.Close()
 	if *queryFile != "" {
-		file, err := openInput(env, *queryFile)
-		if err != nil {
-			return err
-		}
-		h.query, err = csv.ReadQuery(file, file.name)
-		file.Close()
+		h.query, err = await(ctx, func() (*csv.Query, error) {
+			file, err := openInput(env, *queryFile)
+			if err != nil {
+				return nil, err
+			}
+			defer file.Close()
+			return csv.ReadQuery(file, file.name)
+		})
 		if err != nil {
 			return err
 		}
 	}
-	format := source.format()
+	format, err := await(ctx, func() (string, error) { return source.format(), nil })
+	if err != nil {
+		return err
+	}
 	if format == "jsonl" && *plotFile != "" {
 		return usagef("-plot draws one series, it does not work on JSON Lines")
 	}
@@ -203,7 +208,7 @@ func runForecast(ctx context.Context, env *environment, c *command, args []strin
 		return nil
 	}
 
-	series, err := csv.ReadSeries(source, source.name)
+	series, err := await(ctx, func() (lassode.Series, error) { return csv.ReadSeries(source, source.name) })
 	if err != nil {
 		return err
 	}
@@ -215,7 +220,7 @@ func runForecast(ctx context.Context, env *environment, c *command, args []strin
 	if series.Constraints, err = limits.of(series); err != nil {
 		return fmt.Errorf("%s: %w", source.name, err)
 	}
-	fc, err := model.Forecast(series, times)
+	fc, err := await(ctx, func() (*lassode.Forecast, error) { return model.Forecast(series, times) })
 	if err != nil {
 		if broken := describeConstraints(series, err); broken != nil {
 			return fmt.Errorf("%s: %w", source.name, broken)

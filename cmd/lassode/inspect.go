@@ -65,7 +65,7 @@ func runInspect(ctx context.Context, env *environment, c *command, args []string
 		if given(fs, "until") {
 			h.until = *until
 		}
-		return inspectSeries(env, *in, *modelFile, h, *asJSON)
+		return inspectSeries(ctx, env, *in, *modelFile, h, *asJSON)
 	}
 	path := *modelFile
 	if len(positional) == 1 {
@@ -238,13 +238,17 @@ func inspectCollection(ctx context.Context, env *environment, dir string, verify
 // shownModes is the number of modes and hub tokens printed for a window.
 const shownModes = 2
 
-func inspectSeries(env *environment, path, modelFile string, h horizon, asJSON bool) error {
-	in, err := openInput(env, path)
-	if err != nil {
-		return err
-	}
-	s, err := csv.ReadSeries(in, in.name)
-	in.Close()
+func inspectSeries(ctx context.Context, env *environment, path, modelFile string, h horizon, asJSON bool) error {
+	name := path
+	s, err := await(ctx, func() (s lassode.Series, err error) {
+		in, err := openInput(env, path)
+		if err != nil {
+			return s, err
+		}
+		defer in.Close()
+		name = in.name
+		return csv.ReadSeries(in, name)
+	})
 	if err != nil {
 		return err
 	}
@@ -256,9 +260,9 @@ func inspectSeries(env *environment, path, modelFile string, h horizon, asJSON b
 	if err != nil {
 		return err
 	}
-	fc, err := model.Forecast(s, times)
+	fc, err := await(ctx, func() (*lassode.Forecast, error) { return model.Forecast(s, times) })
 	if err != nil {
-		return describe(in.name, err)
+		return describe(name, err)
 	}
 	names := channelNames(s)
 	if asJSON {
@@ -277,7 +281,7 @@ func inspectSeries(env *environment, path, modelFile string, h horizon, asJSON b
 		return printJSON(env.stdout, list)
 	}
 	w := env.stdout
-	fmt.Fprintf(w, "%s: %s, %s from %v to %v\n", in.name, plural(len(s.Times), "row"), plural(len(names), "channel"), s.Times[0], s.Times[len(s.Times)-1])
+	fmt.Fprintf(w, "%s: %s, %s from %v to %v\n", name, plural(len(s.Times), "row"), plural(len(names), "channel"), s.Times[0], s.Times[len(s.Times)-1])
 	columns := "modes: amplitude, growth, period"
 	if len(fc.Segments) > 0 && len(fc.Segments[0].Hub) > 0 {
 		columns += " | hub tokens read"

@@ -176,6 +176,25 @@ func (c *command) flags(env *environment) *flag.FlagSet {
 	return fs
 }
 
+// await returns what f returns, or the error of ctx as soon as that ends. f is then
+// left behind: it may be reading a standard input that says no more.
+func await[T any](ctx context.Context, f func() (T, error)) (T, error) {
+	var v T
+	var err error
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		v, err = f()
+	}()
+	select {
+	case <-done:
+		return v, err
+	case <-ctx.Done():
+		var none T
+		return none, ctx.Err()
+	}
+}
+
 // parse reads flags wherever they stand, before or after positional
 // arguments, and returns the latter. Both -name and --name are understood;
 // everything after a bare -- is positional.

@@ -545,6 +545,24 @@ func TestGenerateAndInspect(t *testing.T) {
 	require.Len(t, series, 5)
 }
 
+// TestInterruptedReading: a command ends though its input does not.
+func TestInterruptedReading(t *testing.T) {
+	for _, args := range [][]string{{"forecast", "-in", "-"}, {"inspect", "-in", "-"}, {"finetune", "-data", "-", "-out", filepath.Join(t.TempDir(), "w")}} {
+		for _, begin := range []string{"", "t,x\n" + strings.Repeat("\n", 4096)} {
+			ctx, cancel := context.WithCancel(t.Context())
+			r, w := io.Pipe()
+			defer w.Close()
+			go func() {
+				io.WriteString(w, begin)
+				cancel()
+			}()
+			var errs strings.Builder
+			require.Equal(t, exitError, run(ctx, &environment{r, io.Discard, &errs}, args))
+			require.Contains(t, errs.String(), "interrupted")
+		}
+	}
+}
+
 // TestForecastOverInput: observations are not replaced by their forecast.
 func TestForecastOverInput(t *testing.T) {
 	in := write(t, "a.csv", waveCSV(30))

@@ -476,7 +476,11 @@ func runFinetune(ctx context.Context, env *environment, c *command, args []strin
 	if err != nil {
 		return err
 	}
-	series, names, err := loadSeries(ctx, env, *data, *limit)
+	var names []string
+	series, err := await(ctx, func() (all []lassode.Series, err error) {
+		all, names, err = loadSeries(ctx, env, *data, *limit)
+		return all, err
+	})
 	if err != nil {
 		return err
 	}

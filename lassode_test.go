@@ -766,6 +766,37 @@ func TestPretrainCalibration(t *testing.T) {
 	require.ErrorContains(t, err, "TrainOptions.Calibration")
 }
 
+// wrongSource says that its trajectories have three channels, noSource that it has -2.
+type wrongSource struct{ sliceSource }
+
+func (wrongSource) Channels(int) int { return 3 }
+
+type noSource struct{ sliceSource }
+
+func (noSource) Len() int { return -2 }
+
+// TestPretrainOnBadTrajectories: what a source gives may be wrong.
+func TestPretrainOnBadTrajectories(t *testing.T) {
+	ragged, short, infinite, again := sine(60, 2), sine(60, 2), sine(60, 2), sine(60, 2)
+	ragged.Values[40] = []float64{1}
+	short.Values = short.Values[:20]
+	infinite.Values[30][1] = math.Inf(1)
+	again.Times[9] = again.Times[8]
+	for want, src := range map[string]Source{
+		"Values[40] is 1 values wide": SliceSource([]Series{ragged}),
+		"Values is 20 rows long":      SliceSource([]Series{short}),
+		"Values[30][1] is +Inf":       SliceSource([]Series{infinite}),
+		"want more than Times[8]":     SliceSource([]Series{again}),
+		"is 2 channels wide, want 3":  wrongSource{sliceSource{sine(60, 2)}},
+		"source is empty":             noSource{},
+	} {
+		_, err := Pretrain(context.Background(), smallConfig(), src, TrainOptions{Steps: 1, Batch: 64})
+		require.ErrorContains(t, err, want)
+		var input *InputError
+		require.ErrorAs(t, err, &input)
+	}
+}
+
 func TestFineTuneNeverHurts(t *testing.T) {
 	m := smallModel(t)
 	src := oscillators(8)

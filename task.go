@@ -115,6 +115,14 @@ func (t *tasks) draw(r *rand.Rand, cfg Config, src Source, opt taskOptions, budg
 		if err != nil {
 			return fmt.Errorf("lassode: trajectory %d: %w", i, err)
 		}
+		if len(s.Times) > 0 {
+			if err := s.Validate(); err != nil {
+				return fmt.Errorf("lassode: trajectory %d: %w", i, err)
+			}
+			if n := src.Channels(i); s.Channels() != n {
+				return inputError(fmt.Sprintf("trajectory %d", i), fmt.Sprintf("%d, as its source says", n), "%d channels wide", s.Channels())
+			}
+		}
 		t.byChance = !opt.whole && r.Float64() < chanceShare
 		if t.byChance {
 			s = t.unforeseeable(r, s)

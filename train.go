@@ -72,7 +72,7 @@ func (o TrainOptions) Validate() error {
 		return inputError("TrainOptions.SaveEvery", "0 or more", "%d", o.SaveEvery)
 	case !(o.LearningRate >= 0) || o.LearningRate > 100:
 		return inputError("TrainOptions.LearningRate", "0 to 100", "%v", o.LearningRate)
-	case o.Calibration != nil && o.Calibration.Len() == 0:
+	case o.Calibration != nil && o.Calibration.Len() < 1:
 		return inputError("TrainOptions.Calibration", "at least one trajectory", "empty")
 	case o.Resume && o.Checkpoint == "":
 		return inputError("TrainOptions.Checkpoint", "a path to resume from", "empty")
@@ -310,7 +310,7 @@ func newPretrainer(cfg Config, src Source, opt TrainOptions) (*trainer, int, err
 	if opt.LearningRate == 0 {
 		opt.LearningRate = 1
 	}
-	if src == nil || src.Len() == 0 {
+	if src == nil || src.Len() < 1 {
 		return nil, 0, inputError("source", "at least one trajectory", "empty")
 	}
 	if info, err := os.Stat(opt.Checkpoint); err == nil && !info.Mode().IsRegular() {

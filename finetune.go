@@ -207,6 +207,10 @@ func (m *Model) FineTune(ctx context.Context, series []Series, opt FineTuneOptio
 			return nil, report, inputError(fmt.Sprintf("series[%d]", i), "at least 24 rows to learn from", "%d rows long", len(s.Times))
 		}
 	}
+	trains := opt.Scope != "hub" || m.net.hub != nil
+	if trains && !slices.ContainsFunc(series, func(s Series) bool { return s.still() < 0 }) {
+		return nil, report, inputError("series[0]", "a series in which each changes; leave out those that do not", "without change in channel %d", series[0].still())
+	}
 	if opt.Steps == 0 {
 		opt.Steps = 100
 	}
@@ -232,7 +236,7 @@ func (m *Model) FineTune(ctx context.Context, series []Series, opt FineTuneOptio
 	if best != m {
 		report.After, report.Kept = mean(least), "tuned"
 	}
-	if opt.Scope == "hub" && m.net.hub == nil {
+	if !trains {
 		return best, report, nil
 	}
 
@@ -276,6 +280,24 @@ func (m *Model) FineTune(ctx context.Context, series []Series, opt FineTuneOptio
 		}
 	}
 	return best, report, nil
+}
+
+// still returns the first channel that has no two different values, which a step of
+// training cannot learn from, or -1.
+func (s Series) still() int {
+	for c := range s.Channels() {
+		first, changes := math.NaN(), false
+		for _, row := range s.Values {
+			if first != first {
+				first = row[c]
+			}
+			changes = changes || row[c] < first || row[c] > first
+		}
+		if !changes {
+			return c
+		}
+	}
+	return -1
 }
 
 // adopt returns m with library for its guides, at that of libraryWeights which

@@ -817,6 +817,12 @@ func TestFineTuneNeverHurts(t *testing.T) {
 			require.Less(t, report.After, report.Before)
 		}
 	}
+	still := sine(60, 2)
+	for _, row := range still.Values {
+		row[1] = 5
+	}
+	_, _, err := m.FineTune(context.Background(), []Series{still, still}, FineTuneOptions{Steps: 8})
+	require.ErrorContains(t, err, "series[0] is without change in channel 1, want")
 	_, report, err := m.FineTune(context.Background(), series[:1], FineTuneOptions{Steps: 8})
 	require.NoError(t, err)
 	require.Zero(t, report.ValidationTrajectories)

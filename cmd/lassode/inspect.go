@@ -63,7 +63,9 @@ func runInspect(ctx context.Context, env *environment, c *command, args []string
 		}
 		h := horizon{until: math.NaN()}
 		if given(fs, "until") {
-			h.until = *until
+			if h.until = *until; math.IsInf(h.until, 0) || math.IsNaN(h.until) {
+				return usagef("-until is %v, want a finite time", *until)
+			}
 		}
 		return inspectSeries(ctx, env, *in, *modelFile, h, *asJSON)
 	}

@@ -131,6 +131,7 @@ func TestUsageErrors(t *testing.T) {
 		{[]string{"eval", "-suite", "moon"}, `"moon" is not a suite`},
 		{[]string{"eval", "-n", "0"}, "-n is 0"},
 		{[]string{"eval", "-suite", "fine-tune", "-scope", "tail"}, `"tail"`},
+		{[]string{"inspect", "-in", csv, "-until", "nan"}, "-until is NaN"},
 		{[]string{"inspect", "a", "b"}, `unexpected argument "b"`},
 	} {
 		code, out, errs := lassodeRun(t, "", c.args...)

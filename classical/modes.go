@@ -314,22 +314,7 @@ func (s *scorer) rollModes(a *arena, gr *grid, delays int, fit [lanes]*reduced, 
 		}
 	}
 	roll := asm.Rollout{Buf: buf, W: w, WStride: 1 + wide, Lo: lo, Hi: hi, C: wide, Order: 1, Stride: 1}
-	for done := 0; done < most; {
-		next := most
-		for _, n := range steps {
-			if n > done {
-				next = min(next, n)
-			}
-		}
-		var count [lanes]int64
-		roll.Run(1+done, next-done, &count)
-		for k, n := range steps {
-			if n >= next {
-				clipped[k] += count[k]
-			}
-		}
-		done = next
-	}
+	clipped = rollSteps(&roll, 1, steps)
 	for j := range c {
 		asm.Deinterleave(out[0].of(j, most), out[1].of(j, most), out[2].of(j, most), out[3].of(j, most), buf[(wide+r+j)*lanes:], wide*lanes)
 		// What the truncated basis misses of the last row decays instead of jumping.

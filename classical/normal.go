@@ -481,6 +481,17 @@ func (s *normal) roll(a *arena, w []float64, end, steps [lanes]int, lo, hi []flo
 	if f.poly {
 		r.S1, r.S2 = g.s1[f.stride], g.s2[f.stride]
 	}
+	clipped = rollSteps(&r, h, steps)
+	for j := range c {
+		asm.Deinterleave(out[0].of(j, most), out[1].of(j, most), out[2].of(j, most), out[3].of(j, most), buf[(h*c+j)*lanes:], c*lanes)
+	}
+	return clipped
+}
+
+// rollSteps rolls lane k on by steps[k] rows after the first, and past them as far as
+// the longest goes, and returns how many values of the steps[k] were clipped.
+func rollSteps(r *asm.Rollout, first int, steps [lanes]int) (clipped [lanes]int64) {
+	most := max(steps[0], steps[1], steps[2], steps[3])
 	for done := 0; done < most; {
 		next := most
 		for _, n := range steps {
@@ -489,16 +500,13 @@ func (s *normal) roll(a *arena, w []float64, end, steps [lanes]int, lo, hi []flo
 			}
 		}
 		var count [lanes]int64
-		r.Run(h+done, next-done, &count)
+		r.Run(first+done, next-done, &count)
 		for k, n := range steps {
 			if n >= next {
 				clipped[k] += count[k]
 			}
 		}
 		done = next
-	}
-	for j := range c {
-		asm.Deinterleave(out[0].of(j, most), out[1].of(j, most), out[2].of(j, most), out[3].of(j, most), buf[(h*c+j)*lanes:], c*lanes)
 	}
 	return clipped
 }

@@ -269,24 +269,17 @@ func (p *fourier) ahead(coef []float64, dst track, rows int) {
 
 // periodic adds the periodic guide and returns its angle per row.
 func (s *scorer) periodic(mem *arena, g *group, gr *grid, id int) float64 {
-	c, n := s.c, gr.n
-	nv := n / 4
-	steps := s.steps(gr)
-	far := min(steps, 2*n)
-	g.paths[id] = s.newPath(mem, gr, steps, steps)
-	blk, off := mem.mark()
-	defer mem.release(blk, off)
-	b75, b50 := newTrack(mem, c, nv+far), newTrack(mem, c, 2*nv)
-	p := fourier{mean: mem.raw(c), scale: mem.raw(c)}
-	coef := mem.raw(c * (2*harmonics + 1))
 	theta := 0.0
-	for k, dst := range [folds]track{g.paths[id].ahead(), b75, b50} {
-		p.search(mem, gr, n-k*nv, coef)
-		if k == 0 {
+	s.unfitted(mem, g, gr, id, func(end int, dst track, rows int) {
+		blk, off := mem.mark()
+		defer mem.release(blk, off)
+		p := fourier{mean: mem.raw(s.c), scale: mem.raw(s.c)}
+		coef := mem.raw(s.c * (2*harmonics + 1))
+		p.search(mem, gr, end, coef)
+		p.ahead(coef, dst, rows)
+		if end == gr.n {
 			theta = p.theta
 		}
-		p.ahead(coef, dst, [folds]int{steps, nv + far, 2 * nv}[k])
-	}
-	s.score(g, gr, id, &result{p75: b75, p50: b50})
+	})
 	return theta
 }

@@ -384,28 +384,31 @@ func (s *scorer) score(g *group, gr *grid, id int, r *result) {
 	}
 }
 
+// unfitted rolls guide id by ahead, which writes the rows after the first end rows of gr
+// to dst, and scores it.
+func (s *scorer) unfitted(mem *arena, g *group, gr *grid, id int, ahead func(end int, dst track, rows int)) {
+	c, n := s.c, gr.n
+	nv := n / 4
+	steps := s.steps(gr)
+	far := min(steps, 2*n)
+	g.paths[id] = s.newPath(mem, gr, steps, steps)
+	blk, off := mem.mark()
+	defer mem.release(blk, off)
+	p75, p50 := newTrack(mem, c, nv+far), newTrack(mem, c, 2*nv)
+	ahead(n, g.paths[id].ahead(), steps)
+	ahead(n-nv, p75, nv+far)
+	ahead(n-2*nv, p50, 2*nv)
+	s.score(g, gr, id, &result{p75: p75, p50: p50})
+}
+
 // trivial adds the candidates without fit: mean, last value, and relaxation
 // to the mean at the rate of the lag-one correlation. The mean is approached
 // from the last value within a few steps so that every candidate is
 // continuous at the context end.
 func (s *scorer) trivial(mem *arena, g *group) {
 	gr := &g.smooth
-	c, n := s.c, gr.n
-	nv := n / 4
-	steps := s.steps(gr)
-	far := min(steps, 2*n)
-	ids := [...]int{idMean, idLast, idRelax}
-	for _, id := range ids {
-		g.paths[id] = s.newPath(mem, gr, steps, steps)
-	}
-	blk, off := mem.mark()
-	defer mem.release(blk, off)
-	b75, b50 := newTrack(mem, c, nv+far), newTrack(mem, c, 2*nv)
-	for _, id := range ids {
-		s.relax(gr, id, n, g.paths[id].ahead(), steps)
-		s.relax(gr, id, n-nv, b75, nv+far)
-		s.relax(gr, id, n-2*nv, b50, 2*nv)
-		s.score(g, gr, id, &result{p75: b75, p50: b50})
+	for _, id := range [...]int{idMean, idLast, idRelax} {
+		s.unfitted(mem, g, gr, id, func(end int, dst track, rows int) { s.relax(gr, id, end, dst, rows) })
 	}
 }
 
@@ -553,27 +556,16 @@ const (
 // replay adds an analogue forecast: find the past stretch closest to the
 // latest one and repeat what followed it, over and over.
 func (s *scorer) replay(mem *arena, g *group, gr *grid, id, points int) {
-	c, n := s.c, gr.n
-	nv := n / 4
-	steps := s.steps(gr)
-	far := min(steps, 2*n)
-	g.paths[id] = s.newPath(mem, gr, steps, steps)
-	blk, off := mem.mark()
-	defer mem.release(blk, off)
-	b75, b50 := newTrack(mem, c, nv+far), newTrack(mem, c, 2*nv)
-	ahead := g.paths[id].ahead()
-	analogue(gr, n, points, ahead.x, 1, ahead.stride, steps)
-	analogue(gr, n-nv, points, b75.x, 1, b75.stride, nv+far)
-	analogue(gr, n-2*nv, points, b50.x, 1, b50.stride, 2*nv)
-	s.score(g, gr, id, &result{p75: b75, p50: b50})
+	s.unfitted(mem, g, gr, id, func(end int, dst track, rows int) {
+		analogue(gr, end, points, dst.x, 1, dst.stride, rows)
+	})
 }
 
 // analogue forecasts rows after the first end rows of gr by replaying what
 // followed the best match of the last m rows. The offset at the start of each
 // pass decays, so that the forecast is continuous. Row t of channel j goes to
-// dst[t*row+j*column]. It returns the rms distance
-// of the match.
-func analogue(gr *grid, end, m int, dst []float64, row, column, rows int) float64 {
+// dst[t*row+j*column].
+func analogue(gr *grid, end, m int, dst []float64, row, column, rows int) {
 	c := gr.c
 	m = max(1, min(m, end/3))
 	ahead := max(1, min(2*m, end/8))
@@ -609,7 +601,6 @@ func analogue(gr *grid, end, m int, dst []float64, row, column, rows int) float6
 			dst[t*row+j*column] = gr.x[(at+k)*c+j] + off*decay
 		}
 	}
-	return math.Sqrt(best / float64(m*c))
 }
 
 // strays measures how far each forecast leads from where the context has been:

@@ -1,7 +1,6 @@
 package classical
 
 import (
-	"fmt"
 	"math"
 	"math/rand/v2"
 	"testing"
@@ -262,19 +261,6 @@ func TestBankAllocatesNothing(t *testing.T) {
 	require.Zero(t, testing.AllocsPerRun(5, run))
 }
 
-func BenchmarkBank(b *testing.B) {
-	for _, c := range []int{1, 2, 3, 8} {
-		b.Run(fmt.Sprintf("C=%d", c), func(b *testing.B) {
-			times, values := benchData(80, c)
-			bank := NewBank()
-			b.ReportAllocs()
-			for b.Loop() {
-				bank.Fit(times, values, c, 160)
-			}
-		})
-	}
-}
-
 // beating is a signal that every channel sees with another phase.
 func beating(t float64, c int) float64 {
 	return math.Sin(.31*t+float64(c)) + .5*math.Cos(.23*t-2*float64(c))
@@ -388,5 +374,60 @@ func TestBankAfterTheLastObservation(t *testing.T) {
 			require.InDelta(t, beating(s, 1), v[i], .05, "time %v", s)
 			require.InDelta(t, (hi[i]-lo[i])/(2*h), rate[i], 1e-4, "time %v", s)
 		}
+	}
+}
+
+// TestBankGrid: long contexts are thinned, clean ones of few channels less; channels that
+// begin late or end early shorten the grid, unless too little of the context were left.
+func TestBankGrid(t *testing.T) {
+	b := NewBank()
+	var features [NumGuides * NumFeatures]float32
+	r := rand.New(rand.NewPCG(9, 10))
+	for _, k := range []struct {
+		channels, rows int
+		noise          float64
+	}{{1, 500, 0}, {fineChannels, 500, 0}, {fineChannels + 1, 250, 0}, {1, 250, .1}} {
+		var times, values []float64
+		for i := range 1000 {
+			times = append(times, float64(i))
+			for c := range k.channels {
+				values = append(values, beating(float64(i)/4, c)+k.noise*r.NormFloat64())
+			}
+		}
+		b.Fit(times, values, k.channels, 1100)
+		b.Features(features[:], 0)
+		require.InDelta(t, math.Log2(float64(k.rows)/64), features[32], 1e-6, "%+v", k)
+	}
+	for _, k := range []struct{ from, to, end int }{{60, 180, 180}, {110, 160, 199}} {
+		var times, values []float64
+		for i := range 200 {
+			v := math.NaN()
+			if i >= k.from && i <= k.to {
+				v = beating(float64(i), 1)
+			}
+			times, values = append(times, float64(i)), append(values, beating(float64(i), 0), v)
+		}
+		b.Fit(times, values, 2, 220)
+		require.Equal(t, float64(k.end), b.groups[0].native.end, "%+v", k)
+	}
+}
+
+// TestBankBox: what bounds a guide in its validation is the range of what it was fitted
+// to, not of what it is to forecast.
+func TestBankBox(t *testing.T) {
+	for _, channels := range []int{2, 30} { // folds side by side, and ridges
+		var times, values []float64
+		for i := range 160 {
+			times = append(times, float64(i))
+			for range channels {
+				values = append(values, math.Exp(.02*float64(i)))
+			}
+		}
+		b := NewBank()
+		b.Fit(times, values, channels, 200)
+		var e [NumGuides]float32
+		b.LogError(0, e[:])
+		require.Less(t, e[idZ2], float32(-2), "%d channels", channels) // the same without a box
+		require.Greater(t, e[idZ3Box], float32(-.5), "%d channels", channels)
 	}
 }

@@ -269,8 +269,8 @@ func rollParrot(a *arena, g *grid, path []float64, steps int) {
 	nv := g.n / 4
 	end := g.n - nv
 	buf := a.raw(nv*g.c + 1)
-	best, m := math.Inf(1), 8
-	for _, k := range []int{8, 4, 16, 32} {
+	best, m := math.Inf(1), parrotPoints[0]
+	for _, k := range parrotPoints {
 		analogue(g, end, k, buf, g.c, 1, nv)
 		if e := validationError(g, buf, end, nv); e < best {
 			best, m = e, k

@@ -16,6 +16,7 @@ import (
 	"strings"
 
 	"github.com/lassode/lassode/asm"
+	"github.com/lassode/lassode/internal/jsonkeys"
 	"github.com/lassode/lassode/tensor"
 )
 
@@ -52,12 +53,8 @@ func ParsePrecision(name string) (Precision, error) {
 	return Precision(i), nil
 }
 
-// maxHeader bounds the JSON header of a weights file, and maxNesting how deep
-// its lists and objects lie within one another.
-const (
-	maxHeader  = 8 << 20
-	maxNesting = 16
-)
+// maxHeader bounds the JSON header of a weights file.
+const maxHeader = 8 << 20
 
 // FormatError reports a file that is not what it should be.
 type FormatError struct {
@@ -272,7 +269,7 @@ func readTensors(r io.Reader) (map[string]string, []namedTensor, error) {
 	if uint64(len(text)) < length {
 		return nil, nil, &FormatError{"header", fmt.Sprintf("truncated: %d of %d bytes", len(text), length)}
 	}
-	if err := uniqueKeys(text); err != nil {
+	if err := jsonkeys.Check(text); err != nil {
 		return nil, nil, &FormatError{"header", err.Error()}
 	}
 	var raw map[string]json.RawMessage
@@ -368,46 +365,6 @@ func readTensors(r io.Reader) (map[string]string, []namedTensor, error) {
 	}
 	sorted, err = dequantise(sorted)
 	return metadata, sorted, err
-}
-
-// uniqueKeys reports a key that an object of the JSON text holds twice, of which
-// encoding/json would take the last. Text that is not JSON passes. Package ode
-// has the same function, since it sees only what is exported here.
-func uniqueKeys(text []byte) error {
-	d := json.NewDecoder(bytes.NewReader(text))
-	var open []map[string]bool // keys of the objects around; nil for an array
-	key := false               // whether a string would be one
-	for {
-		token, err := d.Token()
-		if err != nil {
-			return nil
-		}
-		switch v := token.(type) {
-		case json.Delim:
-			switch v {
-			case '{':
-				open = append(open, map[string]bool{})
-			case '[':
-				open = append(open, nil)
-			default:
-				open = open[:len(open)-1]
-			}
-		case string:
-			if key {
-				keys := open[len(open)-1]
-				if keys[v] {
-					return fmt.Errorf("key %q twice", v)
-				}
-				keys[v] = true
-				key = false
-				continue
-			}
-		}
-		if len(open) > maxNesting {
-			return fmt.Errorf("more than %d lists and objects within one another", maxNesting)
-		}
-		key = len(open) > 0 && open[len(open)-1] != nil
-	}
 }
 
 // parameterTensors views all parameters as named tensors; values replaces

@@ -1,7 +1,6 @@
 package ode
 
 import (
-	"bytes"
 	"cmp"
 	"context"
 	"crypto/sha256"
@@ -24,6 +23,7 @@ import (
 	"time"
 
 	"github.com/lassode/lassode"
+	"github.com/lassode/lassode/internal/jsonkeys"
 )
 
 // A collection is a folder:
@@ -48,7 +48,6 @@ const (
 	manifestName      = "manifest.json"
 	maxManifest       = 64 << 20
 	maxShardHeader    = 16 << 20
-	maxNesting        = 16 // of JSON lists and objects
 	defaultShard      = 8192
 	maxShardSeries    = 1 << 24
 	flushedShardAlign = 8
@@ -392,45 +391,6 @@ func openRegular(dir, name string) (*os.File, int64, error) {
 	return f, after.Size(), nil
 }
 
-// uniqueKeys reports a key that an object of the JSON text holds twice, of which
-// encoding/json would take the last. Text that is not JSON passes.
-func uniqueKeys(text []byte) error {
-	d := json.NewDecoder(bytes.NewReader(text))
-	var open []map[string]bool // keys of the objects around; nil for an array
-	key := false               // whether a string would be one
-	for {
-		token, err := d.Token()
-		if err != nil {
-			return nil
-		}
-		switch v := token.(type) {
-		case json.Delim:
-			switch v {
-			case '{':
-				open = append(open, map[string]bool{})
-			case '[':
-				open = append(open, nil)
-			default:
-				open = open[:len(open)-1]
-			}
-		case string:
-			if key {
-				keys := open[len(open)-1]
-				if keys[v] {
-					return fmt.Errorf("key %q twice", v)
-				}
-				keys[v] = true
-				key = false
-				continue
-			}
-		}
-		if len(open) > maxNesting {
-			return fmt.Errorf("more than %d lists and objects within one another", maxNesting)
-		}
-		key = len(open) > 0 && open[len(open)-1] != nil
-	}
-}
-
 func readManifest(dir string) (Manifest, error) {
 	var m Manifest
 	f, _, err := openRegular(dir, manifestName)
@@ -445,7 +405,7 @@ func readManifest(dir string) (Manifest, error) {
 	if len(b) > maxManifest {
 		return m, damaged(manifestName, "longer than %d bytes", maxManifest)
 	}
-	if err := uniqueKeys(b); err != nil {
+	if err := jsonkeys.Check(b); err != nil {
 		return m, damaged(manifestName, "%v", err)
 	}
 	if err := json.Unmarshal(b, &m); err != nil {
@@ -760,7 +720,7 @@ func openShard(dir string, s ManifestShard) (_ *shardReader, err error) {
 	if _, err = io.ReadFull(f, head); err != nil {
 		return nil, damaged(s.File, "%v", err)
 	}
-	if err = uniqueKeys(head); err != nil {
+	if err = jsonkeys.Check(head); err != nil {
 		return nil, damaged(s.File, "header: %v", err)
 	}
 	var raw map[string]json.RawMessage

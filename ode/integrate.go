@@ -354,21 +354,11 @@ func (w *Integrator) explicit(h float64) (float64, bool, error) {
 	logOld, rejected := math.Log2(1e-4), false
 	stiff, calm := 0, 0
 	for {
-		if w.st.Steps+w.st.Rejected >= w.opt.MaxSteps {
-			return h, false, ErrSteps
-		}
-		h = min(h, w.hmax)
-		last := false
-		if w.t+1.01*h >= w.end {
-			h, last = w.end-w.t, true
-		}
-		if h <= 1e-14*max(math.Abs(w.t), math.Abs(w.end)) && !last {
-			return h, false, ErrStepSize
-		}
 		t := w.t
-		tn := t + h
-		if last {
-			tn = w.end
+		var tn float64
+		var err error
+		if h, tn, err = w.nextStep(h); err != nil {
+			return h, false, err
 		}
 		w.st.Evaluations += 6
 		b21 := h * a21
@@ -486,6 +476,22 @@ func (w *Integrator) explicit(h float64) (float64, bool, error) {
 	}
 }
 
+// nextStep cuts the proposed step h to what the options and the end allow. It returns
+// the step and the time it leads to, of the last one the end exactly.
+func (w *Integrator) nextStep(h float64) (step, to float64, err error) {
+	if w.st.Steps+w.st.Rejected >= w.opt.MaxSteps {
+		return h, w.t, ErrSteps
+	}
+	h = min(h, w.hmax)
+	if w.t+1.01*h >= w.end {
+		return w.end - w.t, w.end, nil
+	}
+	if h <= 1e-14*max(math.Abs(w.t), math.Abs(w.end)) {
+		return h, w.t, ErrStepSize
+	}
+	return h, w.t + h, nil
+}
+
 // bound is the largest magnitude allowed.
 func (w *Integrator) bound() float64 {
 	if w.opt.Bound <= 0 {
@@ -561,18 +567,12 @@ func (w *Integrator) implicit(h float64) error {
 	u1, u2, u3, u4, u5, u6 := w.k[1], w.k[2], w.k[3], w.k[4], w.k[5], w.c[4]
 	fresh, rejected := false, false
 	for {
-		if w.st.Steps+w.st.Rejected >= w.opt.MaxSteps {
-			return ErrSteps
-		}
-		h = min(h, w.hmax)
-		last := false
-		if w.t+1.01*h >= w.end {
-			h, last = w.end-w.t, true
-		}
-		if h <= 1e-14*max(math.Abs(w.t), math.Abs(w.end)) && !last {
-			return ErrStepSize
-		}
 		t := w.t
+		var tn float64
+		var err error
+		if h, tn, err = w.nextStep(h); err != nil {
+			return err
+		}
 		if !fresh {
 			w.jacobian(h)
 			fresh = true
@@ -586,10 +586,6 @@ func (w *Integrator) implicit(h float64) error {
 			continue
 		}
 		ft := w.ft
-		tn := t + h
-		if last {
-			tn = w.end
-		}
 		for i := range n {
 			u1[i] = w.k[0][i] + h*roD1*ft[i]
 		}

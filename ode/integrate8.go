@@ -178,21 +178,11 @@ func (w *Integrator) explicit8(h float64) (float64, bool, error) {
 	rejected := false
 	stiff, calm := 0, 0
 	for {
-		if w.st.Steps+w.st.Rejected >= w.opt.MaxSteps {
-			return h, false, ErrSteps
-		}
-		h = min(h, w.hmax)
-		last := false
-		if w.t+1.01*h >= w.end {
-			h, last = w.end-w.t, true
-		}
-		if h <= 1e-14*max(math.Abs(w.t), math.Abs(w.end)) && !last {
-			return h, false, ErrStepSize
-		}
 		t := w.t
-		tn := t + h
-		if last {
-			tn = w.end
+		var tn float64
+		var err error
+		if h, tn, err = w.nextStep(h); err != nil {
+			return h, false, err
 		}
 		w.st.Evaluations += 11
 		for i := range xs {

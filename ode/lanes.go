@@ -112,7 +112,7 @@ type laneJob struct {
 
 	// What explicit keeps in variables.
 	h, tn, logOld       float64
-	last, rejected      bool
+	rejected            bool
 	stiffSteps, notMany int
 
 	push float64 // of the input, at the last stage
@@ -122,25 +122,8 @@ type laneJob struct {
 
 // prepare chooses the end of the next step; false says that the job ends.
 func (j *laneJob) prepare() bool {
-	w := j.w
-	if w.st.Steps+w.st.Rejected >= w.opt.MaxSteps {
-		j.err = ErrSteps
-		return false
-	}
-	j.h = min(j.h, w.hmax)
-	j.last = false
-	if w.t+1.01*j.h >= w.end {
-		j.h, j.last = w.end-w.t, true
-	}
-	if j.h <= 1e-14*max(math.Abs(w.t), math.Abs(w.end)) && !j.last {
-		j.err = ErrStepSize
-		return false
-	}
-	j.tn = w.t + j.h
-	if j.last {
-		j.tn = w.end
-	}
-	return true
+	j.h, j.tn, j.err = j.w.nextStep(j.h)
+	return j.err == nil
 }
 
 // laneGroup has the lanes of systems of n variables.

@@ -9,6 +9,7 @@ import (
 	"math/rand/v2"
 	"runtime"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/lassode/lassode"
@@ -441,15 +442,10 @@ func growthOfCost(w io.Writer, o options, m *lassode.Model, rounds int) error {
 		b, lo, hi := exponent(x, y)
 		last := len(x) - 1
 		slope := math.Log(y[last]/y[last-1]) / math.Log(x[last]/x[last-1])
-		list := ""
 		for i := range y {
-			if i > 0 {
-				list += ", "
-			}
 			y[i] *= 1e3
-			list += fmt.Sprintf("%.3g", y[i])
 		}
-		fmt.Fprintf(w, "| %s | %s | %s | %.2f | %.2f to %.2f | %.2f |\n", name, join(x), list, b, lo, hi, slope)
+		fmt.Fprintf(w, "| %s | %s | %s | %.2f | %.2f to %.2f | %.2f |\n", name, join(x, "%g"), join(y, "%.3g"), b, lo, hi, slope)
 		for i := range x {
 			x[i] /= points[0].x
 		}
@@ -458,13 +454,11 @@ func growthOfCost(w io.Writer, o options, m *lassode.Model, rounds int) error {
 	return writeSVG(o.out, "evidence-cost.svg", "Growth of the time of a forecast", 1, []chart{c})
 }
 
-func join(x []float64) string {
-	out := ""
+// join lists numbers in a format.
+func join(x []float64, format string) string {
+	out := make([]string, len(x))
 	for i, v := range x {
-		if i > 0 {
-			out += ", "
-		}
-		out += fmt.Sprintf("%g", v)
+		out[i] = fmt.Sprintf(format, v)
 	}
-	return out
+	return strings.Join(out, ", ")
 }

@@ -5,6 +5,7 @@ import (
 	"io"
 	"math"
 	"slices"
+	"strings"
 
 	"github.com/lassode/lassode"
 	"github.com/lassode/lassode/linode"
@@ -647,7 +648,7 @@ func modelFidelity(w io.Writer, o options, all []*subject) error {
 			}
 		}
 	}
-	fmt.Fprintf(w, "\n|%s\n", repeat("---|", 1+2*len(modelWindows)))
+	fmt.Fprintf(w, "\n|%s\n", strings.Repeat("---|", 1+2*len(modelWindows)))
 	for i, s := range all {
 		fmt.Fprintf(w, "| %s", s.name)
 		for part := range 2 {

@@ -20,7 +20,6 @@ import (
 	"math"
 	"os"
 	"slices"
-	"strings"
 
 	"github.com/lassode/lassode"
 	"github.com/lassode/lassode/ode"
@@ -95,8 +94,6 @@ func run(args []string, stdout, stderr io.Writer) error {
 	return command(stdout, o)
 }
 
-func repeat(s string, n int) string { return strings.Repeat(s, n) }
-
 // stateCount is the number of states, with the mark of time as a further one.
 func stateCount(s *subject) string {
 	if s.dim > s.n {
@@ -166,7 +163,7 @@ func rankCorrelation(a, b []float64) float64 {
 	return xy / xx
 }
 
-// trajectories of a suite by name.
+// suite returns the trajectories of a suite by name, about ten times per.
 func suite(name string, per int) []ode.Trajectory {
 	switch name {
 	case "zero-shot":

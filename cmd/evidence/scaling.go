@@ -59,7 +59,7 @@ func runScaling(w io.Writer, o options) error {
 		return int(a.systems - b.systems)
 	})
 	keys := []string{"in-domain first50", "in-domain noisy", "zero-shot first50", "zero-shot noisy", "unseen first50", "unseen noisy"}
-	fmt.Fprintf(w, "| parameters | unique systems | training loss | %s |\n|%s\n", strings.Join(keys, " | "), repeat("---|", len(keys)+3))
+	fmt.Fprintf(w, "| parameters | unique systems | training loss | %s |\n|%s\n", strings.Join(keys, " | "), strings.Repeat("---|", len(keys)+3))
 	for _, r := range runs {
 		fmt.Fprintf(w, "| %.0f | %.0f | %.4f |", r.parameters, r.systems, r.final)
 		for _, k := range keys {

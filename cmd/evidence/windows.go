@@ -5,6 +5,7 @@ import (
 	"io"
 	"math"
 	"slices"
+	"strings"
 
 	"github.com/lassode/lassode/linode"
 )
@@ -122,7 +123,7 @@ func runWindows(w io.Writer, o options) error {
 	for _, tol := range tolerances {
 		fmt.Fprintf(w, " %.0e: adaptive (tried) | uniform | ratio | true/tolerance | joined error |", tol)
 	}
-	fmt.Fprintf(w, "\n|%s\n", repeat("---|", 2+5*len(tolerances)))
+	fmt.Fprintf(w, "\n|%s\n", strings.Repeat("---|", 2+5*len(tolerances)))
 	ratios := make([][]float64, len(tolerances))
 	over := make([]int, len(tolerances))
 	beyond := make([]int, len(tolerances))

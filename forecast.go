@@ -211,7 +211,8 @@ func (c *Calibration) validate() error {
 			return inputError("calibration.levels", "rising numbers between 0 and 1", "%v", v)
 		}
 	}
-	for name, t := range map[string]*ErrorTable{"inside": &c.Inside, "ahead": &c.Ahead} {
+	for i, t := range []*ErrorTable{&c.Inside, &c.Ahead} {
+		name := [...]string{"inside", "ahead"}[i]
 		if len(t.LogScale) < 1 || len(t.LogScale) > 1000 || len(t.Quantiles) != len(t.LogScale) {
 			return inputError("calibration."+name, "1 to 1000 scales and as many rows of quantiles", "%d scales, %d rows", len(t.LogScale), len(t.Quantiles))
 		}

@@ -151,10 +151,9 @@ func (t *tasks) draw(r *rand.Rand, cfg Config, src Source, opt taskOptions, budg
 			count = max(1, budget/(channels*windows))
 		}
 		t.sys.fleet, t.sys.own, t.sys.bare = opt.fleet, i, cfg.WithoutGuides
-		if t.finish(r, cfg, s, windows) {
-			t.hopeless = append(t.hopeless, t.byChance)
-			made++
-		}
+		t.finish(r, s, windows)
+		t.hopeless = append(t.hopeless, t.byChance)
+		made++
 	}
 	return nil
 }
@@ -384,7 +383,7 @@ func (t *tasks) place(cfg Config) geometry {
 
 // finish adds the task just drawn to the micro-batch, with exactly so many
 // windows.
-func (t *tasks) finish(r *rand.Rand, cfg Config, s Series, windows int) bool {
+func (t *tasks) finish(r *rand.Rand, s Series, windows int) {
 	first, last := t.times[0], t.times[len(t.times)-1]
 	geo := geometry{start: first, width: (last - first) / float64(windows), seen: windows, count: windows}
 	if t.last > last {
@@ -398,7 +397,6 @@ func (t *tasks) finish(r *rand.Rand, cfg Config, s Series, windows int) bool {
 	t.sys.prepare(geo, t.times, t.values, len(t.crop.columns), sign)
 	t.in.add(&t.sys)
 	t.drawTargets(r, geo, s)
-	return true
 }
 
 // maxRows is the largest number of rows of a training context.

@@ -288,8 +288,8 @@ const guideBound = 8
 // fitWindow writes the windowFeatures of channel c over rows [lo, hi) that lie
 // in window k: the coefficients of a ridge fit by Legendre polynomials in
 // local time, its residual, and the ends. A window without observations of the
-// channel gives zeros, but for whether it lies ahead of the context, and false.
-func (s *system) fitWindow(dst []float32, c, k, lo, hi int) bool {
+// channel gives zeros, but for whether it lies ahead of the context.
+func (s *system) fitWindow(dst []float32, c, k, lo, hi int) {
 	const m = legendreTerms
 	a := &s.fit
 	for i := range a {
@@ -323,7 +323,7 @@ func (s *system) fitWindow(dst []float32, c, k, lo, hi int) bool {
 		dst[m+4] = 1
 	}
 	if n == 0 {
-		return false
+		return
 	}
 	// Cholesky of the normal matrix in place; column m is the right side.
 	var rhs, coef [m]float64
@@ -377,7 +377,6 @@ func (s *system) fitWindow(dst []float32, c, k, lo, hi int) bool {
 	dst[m+2] = float32(first)
 	dst[m+3] = float32(math.Log1p(float64(n)) / 3)
 	dst[m+5] = 1
-	return true
 }
 
 // legendre fills p with the Legendre polynomials at x.

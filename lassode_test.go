@@ -864,6 +864,23 @@ func TestChecksBetter(t *testing.T) {
 	}
 	require.False(t, of(1, 1).better([]float64{1}, []float64{.1}), "one check proves nothing")
 	require.False(t, checks(nil).better(nil, nil))
+	// Of twelve series one that gains much and one that loses much leave the mean to
+	// chance; and large errors that fall do not outweigh small ones that rise.
+	uneven := func(n int, was, is float64, rest ...[2]float64) (before, after []float64) {
+		for range n {
+			before, after = append(before, was), append(after, is)
+		}
+		for _, e := range rest {
+			before, after = append(before, e[0]), append(after, e[1])
+		}
+		return before, after
+	}
+	was, is := uneven(10, .1, .04, [2]float64{1.5, .5}, [2]float64{.8, 1.5})
+	require.False(t, of(12, 1).better(was, is))
+	was, is = uneven(10, .1, .04, [2]float64{1.5, .5}, [2]float64{.8, .7})
+	require.True(t, of(12, 1).better(was, is))
+	was, is = uneven(7, .01, .06, [2]float64{1, .7}, [2]float64{1, .7}, [2]float64{1, .7}, [2]float64{1, .7}, [2]float64{1, .7})
+	require.False(t, of(12, 1).better(was, is))
 }
 
 // Every check has a context and something to forecast, and does not reach into the
@@ -938,6 +955,18 @@ func TestLibraryOfRuns(t *testing.T) {
 	old, now := mean(m.validationErrors(fresh, 1)), mean(tuned.validationErrors(fresh, 1))
 	t.Logf("%+v, fresh %.3f before, %.3f after", report, old, now)
 	require.Less(t, now, .8*old)
+	var helped, apart checks
+	for k, s := range tuned.fleet.series {
+		helped, apart = append(helped, check{s, -1, 0, 18}), append(apart, check{s, k, 0, 18})
+	}
+	require.Less(t, mean(tuned.validationErrors(helped, 1)), .9*mean(tuned.validationErrors(apart, 1)), "a run does not judge itself")
+	train, held := splitSeries(runs[6:], FineTuneOptions{ValidationShare: .5})
+	list := newChecks(runs[6:], train, held, true)
+	_, least, weight := m.adopt(tuned.fleet, list, m.validationErrors(list, 1), 1)
+	for _, w := range libraryWeights {
+		other := &Model{net: m.net, calibration: m.calibration, fleet: tuned.fleet.weighted(w)}
+		require.GreaterOrEqual(t, mean(other.validationErrors(list, 1)), mean(least), "weight %v, chosen %v", w, weight)
+	}
 
 	var buf bytes.Buffer
 	require.NoError(t, tuned.Save(&buf, Float32))
@@ -963,6 +992,27 @@ func TestLibraryOfRuns(t *testing.T) {
 	// Another number of channels is answered as by the plain model.
 	_, err = tuned.Forecast(sine(20, 1), at[:1])
 	require.NoError(t, err)
+}
+
+// TestNewFleet: a library holds what its file can: times that float32 tells apart, and no
+// more rows than a series may have; single wrong values only where they are said to be true.
+func TestNewFleet(t *testing.T) {
+	s := sine(60, 1)
+	s.Values[30][0] += 50
+	s.Times[20] = math.Nextafter(s.Times[19], 9)
+	f := newFleet([]Series{s})
+	require.Len(t, f.series[0].Times, 58, "one row too close, one wrong")
+	s.KeepOutliers = true
+	f = newFleet([]Series{s})
+	require.Len(t, f.series[0].Times, 59)
+	require.InDelta(t, s.Values[30][0], f.series[0].Values[29][0], 1e-5)
+
+	long := Series{Times: make([]float64, MaxRows/2), Values: make([][]float64, MaxRows/2)}
+	for i := range long.Times {
+		long.Times[i], long.Values[i] = float64(i), s.Values[i%7]
+	}
+	require.True(t, fleetOf([]Series{long, long}, []float64{0}) != nil, "%d rows", MaxRows)
+	require.True(t, fleetOf([]Series{long, long, s}, []float64{0}) == nil, "%d rows", MaxRows+60)
 }
 
 func TestAdaptChangesNoWeight(t *testing.T) {
@@ -1242,5 +1292,62 @@ func TestFarFromZero(t *testing.T) {
 		want := m.validationErrors(check, 1)
 		check[0].series = far[0]
 		require.InDelta(t, want[0], m.validationErrors(check, 1)[0], .02)
+	}
+}
+
+// TestWindows: the context ends at the edge of a window, the last of which holds the end
+// of what is asked for, within the limits of the configuration.
+func TestWindows(t *testing.T) {
+	cfg := DefaultConfig()
+	for _, first := range []float64{0, -7} {
+		for _, ahead := range []float64{0, 1e-3, .13, 1.03, 7.03, 101.3} {
+			for _, width := range []float64{1e-4, .05, .2, 1} {
+				last := first + 1
+				g := placeWindows(cfg, first, last, last+ahead, width)
+				require.Equal(t, first, g.start)
+				require.InDelta(t, g.seen, g.at(last), 1e-9, "%v", g)
+				require.GreaterOrEqual(t, g.seen, minSeen)
+				require.LessOrEqual(t, g.count, cfg.MaxWindows)
+				if ahead == 0 {
+					require.Equal(t, g.seen, g.count)
+					require.InDelta(t, min(max(1/width, float64(cfg.MinWindows)), float64(cfg.MaxWindows)), g.count, .5)
+					continue
+				}
+				end := int(math.Ceil(g.at(last + ahead)))
+				require.Equal(t, min(end, cfg.MaxWindows), g.count, "%v ahead, %v wide: %v", ahead, width, g)
+			}
+		}
+	}
+	one := placeWindows(cfg, 3, 3, 18, 1)
+	require.Equal(t, geometry{start: 2, width: 1, seen: 1, count: cfg.MinWindows}, one)
+}
+
+// TestSignalWidth: windows suit an eighth of the period of the fastest channel that moves.
+func TestSignalWidth(t *testing.T) {
+	const rows, span = 1000, 50.
+	r := rand.New(rand.NewPCG(3, 5))
+	wave := func(period, noise float64) func(t float64) float64 {
+		return func(t float64) float64 { return 3 + math.Sin(2*math.Pi*t/period) + noise*r.NormFloat64() }
+	}
+	for _, c := range []struct {
+		name     string
+		want     float64
+		channels []func(t float64) float64
+	}{
+		{"clean", 10. / 8, []func(float64) float64{wave(10, 0)}},
+		{"noisy", 10. / 8, []func(float64) float64{wave(10, .4)}},
+		{"fastest", 4. / 8, []func(float64) float64{wave(10, 0), wave(4, 0)}},
+		{"noise tells nothing", 10. / 8, []func(float64) float64{wave(10, 0), func(float64) float64 { return r.NormFloat64() }}},
+		{"still", span / 4, []func(float64) float64{func(float64) float64 { return 2 }}},
+	} {
+		var times, values []float64
+		for i := range rows {
+			at := span * float64(i) / (rows - 1)
+			times = append(times, at)
+			for _, f := range c.channels {
+				values = append(values, f(at))
+			}
+		}
+		require.InEpsilon(t, c.want, signalWidth(times, values, len(c.channels)), .05, c.name)
 	}
 }

@@ -193,7 +193,6 @@ func TestSessionRunsLong(t *testing.T) {
 		step()
 	}
 	require.Equal(t, MaxSessionRows, sess.Len())
-	require.Equal(t, MaxSessionRows, cap(sess.rows[:MaxSessionRows:MaxSessionRows]))
 	require.LessOrEqual(t, cap(sess.rows), 2*MaxSessionRows)
 	var f Forecast
 	at := make([]float64, 16)
@@ -205,7 +204,6 @@ func TestSessionRunsLong(t *testing.T) {
 		require.NoError(t, sess.ForecastInto(&f, at))
 	}
 	ahead()
-	require.Equal(t, 2, len(f.Mean[0]))
 	s := Series{}
 	for i := next - MaxSessionRows; i < next; i++ {
 		x := .05 * float64(i)
@@ -334,6 +332,19 @@ func TestSessionHolds(t *testing.T) {
 				require.NoError(t, again.ForecastInto(&want, c.at))
 				requireSame(t, &want, &f)
 			})
+		}
+	})
+	t.Run("as long as rows are within four deviations", func(t *testing.T) {
+		for k, fresh := range map[float64]int{-3.9: 3, 3.9: 3, -4.1: 0, 4.1: 0} {
+			sess, expected := holding(t, m, opt, s)
+			expected()
+			expected()
+			next := last + .3
+			require.NoError(t, sess.ForecastInto(&f, []float64{next, next + 4}))
+			deviation := math.Hypot(f.Scale[0][1], sess.e.sys.half[1]*math.Pow(10, sess.e.sys.noise[1]))
+			require.NoError(t, sess.Observe(next, []float64{f.Mean[0][0], f.Mean[0][1] + k*deviation}))
+			require.NoError(t, sess.ForecastInto(&f, at))
+			require.Equal(t, fresh, sess.fresh, "%v deviations", k)
 		}
 	})
 	t.Run("a channel that was silent", func(t *testing.T) {
@@ -626,12 +637,22 @@ func TestSessionState(t *testing.T) {
 		require.Error(t, victim.UnmarshalBinary(state[:i]), "cut at %d", i)
 	}
 	require.Error(t, victim.UnmarshalBinary(append(state, 0)))
-	// A byte that no session writes, under a checksum that fits.
-	bad := append([]byte(nil), state[:len(state)-4]...)
-	bad[sessionHeader-1] = 2
-	bad = binary.LittleEndian.AppendUint32(bad, crc32.ChecksumIEEE(bad))
-	require.EqualError(t, victim.UnmarshalBinary(bad), "lassode: the state of the session is damaged: KeepOutliers is 2, want 0 or 1")
+	// What no session writes, under a checksum that fits.
+	forged := func(state []byte, at int, v byte) []byte {
+		bad := append([]byte(nil), state[:len(state)-4]...)
+		bad[at] = v
+		return binary.LittleEndian.AppendUint32(bad, crc32.ChecksumIEEE(bad))
+	}
+	require.EqualError(t, victim.UnmarshalBinary(forged(state, sessionHeader-1, 2)), "lassode: the state of the session is damaged: KeepOutliers is 2, want 0 or 1")
 	require.Equal(t, 9, victim.Len(), "a damaged state leaves the session as it was")
+	held, expected := holding(t, m, SessionOptions{Hold: .1}, sine(80, 2))
+	expected()
+	state, err = held.MarshalBinary()
+	require.NoError(t, err)
+	fresh := sessionHeader + 8*held.Len()*3
+	require.NoError(t, victim.UnmarshalBinary(forged(state, fresh, 1)))
+	require.ErrorContains(t, victim.UnmarshalBinary(forged(state, fresh, 82)), "80 encoded and 82 new rows")
+	require.Equal(t, 81, victim.Len(), "a damaged state leaves the session as it was")
 }
 
 func TestSessionsInParallel(t *testing.T) {

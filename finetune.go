@@ -326,9 +326,11 @@ const singleShare = 2. / 3
 // A single series is cut in time.
 func splitSeries(series []Series, opt FineTuneOptions) (train, held []Series) {
 	if len(series) == 1 {
-		s := series[0]
-		n := int(singleShare * float64(len(s.Times)))
-		return []Series{{Times: s.Times[:n], Values: s.Values[:n]}}, []Series{{Times: s.Times[n:], Values: s.Values[n:]}}
+		first, rest := series[0], series[0]
+		n := int(singleShare * float64(len(first.Times)))
+		first.Times, first.Values = first.Times[:n], first.Values[:n]
+		rest.Times, rest.Values = rest.Times[n:], rest.Values[n:]
+		return []Series{first}, []Series{rest}
 	}
 	order := rand.New(rand.NewPCG(opt.Seed, 1)).Perm(len(series))
 	n := min(max(int(math.Round(opt.ValidationShare*float64(len(series)))), 1), len(series)-1)

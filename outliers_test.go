@@ -256,3 +256,14 @@ func TestKeepOutliers(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, all.series, back.fleet.series)
 }
+
+// TestSplitSeriesKeepsOutliers: the two parts of a single series are believed as the whole is.
+func TestSplitSeriesKeepsOutliers(t *testing.T) {
+	s := sine(100, 1)
+	s.KeepOutliers = true
+	train, held := splitSeries([]Series{s}, FineTuneOptions{})
+	require.Len(t, train, 1)
+	require.Len(t, held, 1)
+	require.True(t, train[0].KeepOutliers && held[0].KeepOutliers)
+	require.Equal(t, s.Times, slices.Concat(train[0].Times, held[0].Times))
+}

@@ -277,26 +277,47 @@ const splitNoise = .01
 // differs from a straight line.
 const clockRest = 1e-10
 
-// split fits the channels that are free of noise once more, without the others, where one
-// of these has much noise, or steps, or only tells the time: as one group all would be
-// fitted as noisy, and learn from what tells nothing. Where that validates better they
-// are forecast by it; the others keep the fit to all.
+// split fits some channels once more, without those that tell them nothing: as one group all
+// would be fitted as noisy where one is, and learn from a clock, or from a last value that is
+// held. Channels that go on when others have ended leave these behind; if there are none, those
+// free of noise leave noisy ones and clocks behind, and noisy ones the clocks. Where none has ended
+// and none is a clock it has to validate better; those left behind keep the fit to all.
 func (b *Bank) split(times, values []float64, channels int) {
-	if channels < 2 || channels > maxGroup || b.library.Library != nil {
+	if channels < 2 || channels > maxGroup || len(times) == 0 || b.library.Library != nil {
 		return
 	}
 	noise := b.group(0).noise
-	good := make([]int, 0, maxGroup)
-	spoilt := false
+	quiet, moving, lasting := make([]int, 0, maxGroup), make([]int, 0, maxGroup), make([]int, 0, maxGroup)
+	spoilt, sure := false, false
+	end, span := times[len(times)-1], times[len(times)-1]-times[0]
 	for c := range channels {
-		switch clock := clockLike(times, values, channels, c); {
-		case clock || noise[c] >= splitNoise:
+		s := shapeOf(times, values, channels, c)
+		if end-s.last <= backShare*span {
+			lasting = append(lasting, c)
+		}
+		clean := noise[c] < cleanNoise
+		if s.line {
+			spoilt, sure = true, true
+			continue
+		}
+		moving = append(moving, c)
+		switch {
+		case clean:
+			quiet = append(quiet, c)
+		case noise[c] >= splitNoise:
 			spoilt = true
-		case noise[c] < cleanNoise:
-			good = append(good, c)
 		}
 	}
-	if !spoilt || len(good) == 0 {
+	good := quiet
+	switch {
+	case 0 < len(lasting) && len(lasting) < channels:
+		good, sure = lasting, true
+	case !spoilt:
+		return
+	case len(good) == 0:
+		good = moving
+	}
+	if len(good) == 0 || len(good) == channels {
 		return
 	}
 	k, n := len(good), 0
@@ -319,7 +340,7 @@ func (b *Bank) split(times, values []float64, channels int) {
 	for j, c := range good {
 		gain += all.logErr[c*NumGuides+all.best(c)] - alone.logErr[j*NumGuides+alone.best(j)]
 	}
-	if !(gain > 0) {
+	if !sure && !(gain > 0) {
 		return
 	}
 	for j, c := range good {
@@ -327,21 +348,32 @@ func (b *Bank) split(times, values []float64, channels int) {
 	}
 }
 
-// clockLike reports whether channel c moves along a straight line.
-func clockLike(times, values []float64, channels, c int) bool {
+// shape is what split asks of a channel.
+type shape struct {
+	last float64 // time of its last observation
+	line bool    // it moves along a straight line
+}
+
+// shapeOf returns the shape of channel c.
+func shapeOf(times, values []float64, channels, c int) shape {
+	s := shape{last: times[0]}
 	var n, meanT, meanV, tt, tv, vv float64
 	for i, t := range times {
-		if v := values[i*channels+c]; finite(v) {
-			n++
-			dt, dv := t-meanT, v-meanV
-			meanT += dt / n
-			meanV += dv / n
-			tt += dt * (t - meanT)
-			tv += dt * (v - meanV)
-			vv += dv * (v - meanV)
+		v := values[i*channels+c]
+		if !finite(v) {
+			continue
 		}
+		n++
+		dt, dv := t-meanT, v-meanV
+		meanT += dt / n
+		meanV += dv / n
+		tt += dt * (t - meanT)
+		tv += dt * (v - meanV)
+		vv += dv * (v - meanV)
+		s.last = t
 	}
-	return n > 2 && vv > 0 && vv-tv*tv/tt <= clockRest*vv
+	s.line = n > 2 && vv > 0 && vv-tv*tv/tt <= clockRest*vv
+	return s
 }
 
 // at returns the group and the index inside it of channel c.
@@ -534,6 +566,9 @@ func (g *group) fit(mem *arena, pr *prep, times, values []float64, all, c0, c in
 	if !g.clean {
 		pr.legendre(mem, &g.smooth, g.inside[1][:c], g.noise)
 		g.clean = slices.Max(g.noise) < cleanNoise
+	}
+	if g.clean {
+		pr.trimTail()
 	}
 	limit := nativeRows
 	if g.clean && c <= fineChannels && !run.coarse {

@@ -326,6 +326,12 @@ func TestBankSplit(t *testing.T) {
 		{"steps", true, func(i int) float64 { return float64(i / 25 % 3) }},
 		{"clock", true, func(i int) float64 { return 100 + 3*times[i] }},
 		{"slight noise", false, func(i int) float64 { return x[2*i] + .004*r.NormFloat64() }},
+		{"ended", true, func(i int) float64 {
+			if i > 60 {
+				return math.NaN()
+			}
+			return x[2*i] + x[2*i+1]
+		}},
 	} {
 		var values []float64
 		for i := range 120 {
@@ -348,6 +354,60 @@ func TestBankSplit(t *testing.T) {
 		}
 		require.Equal(t, k.apart, same, k.name)
 	}
+}
+
+// TestBankClockUnderNoise: noisy channels are kept from one that only tells the time too.
+func TestBankClockUnderNoise(t *testing.T) {
+	r := rand.New(rand.NewPCG(5, 6))
+	var times, values, alone []float64
+	for i := range 120 {
+		times = append(times, float64(i))
+		v := beating(float64(i), 0) + .1*r.NormFloat64()
+		alone = append(alone, v)
+		values = append(values, v, 7-2*float64(i))
+	}
+	a, b := NewBank(), NewBank()
+	a.Fit(times, alone, 1, 150)
+	b.Fit(times, values, 2, 150)
+	var want, got [NumGuides]float64
+	for s := 121.; s < 150; s += 3 {
+		a.Eval(want[:], nil, 0, s)
+		b.Eval(got[:], nil, 0, s)
+		require.Equal(t, want, got)
+	}
+}
+
+// TestBankWideSteps: the pauses between bursts are steps, not holes, and a single observation
+// behind a hole is no start of a forecast.
+func TestBankWideSteps(t *testing.T) {
+	var got [NumGuides]float64
+	forecastError := func(times []float64) float64 {
+		var values []float64
+		for _, s := range times {
+			values = append(values, beating(s, 0))
+		}
+		b := NewBank()
+		b.Fit(times, values, 1, 260)
+		sum := 0.
+		for s := 202.; s < 260; s++ {
+			b.Eval(got[:], nil, 0, s)
+			d := got[idAR32v] - beating(s, 0)
+			sum += d * d / 58
+		}
+		return math.Sqrt(sum)
+	}
+	var bursts []float64
+	for i := range 37 {
+		for j := range 5 {
+			bursts = append(bursts, 5.5*float64(i)+.03*float64(j))
+		}
+	}
+	require.Less(t, forecastError(bursts), .15)
+	var lone []float64
+	for i := range 170 {
+		lone = append(lone, float64(i))
+	}
+	require.Less(t, forecastError(append(lone, 200)), .05)
 }
 
 // TestBankAfterTheLastObservation: times after a sensor died, while others were still

@@ -26,6 +26,7 @@ type prep struct {
 	views     [2 * maxGroup][]float64 // backs tobs and yobs
 	regular   bool                    // complete and equally spaced
 	dt        float64                 // median step
+	wide      []float64               // of each channel, see wideStep
 	start     float64
 	span      float64
 	from, to  float64 // what the grids cover: the range in which the channels are observed
@@ -80,6 +81,7 @@ func (p *prep) scale(mem *arena, times, values []float64, all, c0, c int) {
 		p.tobs[j], p.yobs[j] = t[:k], y[:k]
 	}
 	p.dt, p.start, p.span, p.from, p.to = 1, 0, 0, 0, 0
+	p.wide = mem.zeros(c)
 	if n == 0 {
 		return
 	}
@@ -116,6 +118,9 @@ func (p *prep) scale(mem *arena, times, values []float64, all, c0, c int) {
 		if own > p.dt*(1+1e-9) && own < math.Inf(1) { // by more than rounding
 			p.dt = own
 		}
+		for j, t := range p.tobs {
+			p.wide[j] = wideStep(t, d)
+		}
 	}
 	mem.release(blk, off)
 }
@@ -147,6 +152,52 @@ func (p *prep) trim() {
 	if to-from >= coreShare*p.span {
 		p.from, p.to = from, to
 	}
+}
+
+// tailHole is the number of steps that make a hole before a single last observation.
+const tailHole = 4
+
+// trimTail ends the grids of a context free of noise before a channel's last observation if
+// that stands alone behind a hole: a forecast from it would start with the slopes of an
+// interpolant across the hole.
+func (p *prep) trimTail() {
+	to := p.to
+	for j, t := range p.tobs {
+		if n := len(t); n > 1 && t[n-1]-t[n-2] > tailHole*max(p.dt, p.wide[j]) {
+			to = min(to, t[n-2])
+		}
+	}
+	if to-p.from >= coreShare*p.span && p.start+p.span-to <= backShare*p.span {
+		p.to = to
+	}
+}
+
+// wideSteps is the number of steps that are no holes.
+const wideSteps = 8
+
+// wideStep returns the step that half of the time between rising times is covered by, if some
+// more are half as long: then it is how the channel is sampled, in bursts or ever finer, and no
+// hole. Else it returns zero.
+func wideStep(t, work []float64) float64 {
+	n := len(t) - 1
+	if n < wideSteps {
+		return 0
+	}
+	d := work[:n]
+	for i := range d {
+		d[i] = t[i+1] - t[i]
+	}
+	slices.Sort(d)
+	sum := 0.
+	for _, h := range d {
+		if sum += h; sum >= .5*(t[n]-t[0]) {
+			if d[n-wideSteps] >= .5*h {
+				return h
+			}
+			break
+		}
+	}
+	return 0
 }
 
 // medianStep returns the median of the steps between rising times. work has one entry a
@@ -228,7 +279,7 @@ func (p *prep) gap(j int, s, dt float64) bool {
 	case i == n:
 		return s-t[n-1] > 0.51*dt
 	}
-	return t[i]-t[i-1] > gapSteps*dt && t[i]-s > 0.51*dt && s-t[i-1] > 0.51*dt
+	return t[i]-t[i-1] > gapSteps*max(dt, p.wide[j]) && t[i]-s > 0.51*dt && s-t[i-1] > 0.51*dt
 }
 
 // linear interpolates channel j linearly at s, holding the outer values.

@@ -326,23 +326,28 @@ func (e *engine) fillDrift(f *Forecast, at []float64, order []int) {
 	if e.rule == nil {
 		return
 	}
-	geo := e.sys.geo
 	for c, column := range e.live {
 		for _, i := range order {
-			f.kept.drift[i][column] = 0
-			u := geo.at(e.sign * at[i])
-			if u >= float64(geo.count)*(1+1e-9) {
-				continue // the spread of the observations
-			}
-			k := min(max(int(u), 0), geo.count-1)
-			if e.sign*at[i] <= e.times[len(e.times)-1] {
-				k = min(k, geo.seen-1)
-			}
-			scale := e.enc.scale.Data[(c*geo.count+k)*2:][:2]
-			left, right := jump(e.scales, c, k, geo.count)
-			f.kept.drift[i][column] = e.sign * (float64(scale[1]) - float64(scale[0]) + right - left) / geo.width
+			f.kept.drift[i][column] = e.drift(c, at[i])
 		}
 	}
+}
+
+// drift returns how fast the logarithm of the scale of live channel c changes at time t in the
+// present encoding.
+func (e *engine) drift(c int, t float64) float64 {
+	geo := e.sys.geo
+	u := geo.at(e.sign * t)
+	if u >= float64(geo.count)*(1+1e-9) {
+		return 0 // the spread of the observations
+	}
+	k := min(max(int(u), 0), geo.count-1)
+	if e.sign*t <= e.times[len(e.times)-1] {
+		k = min(k, geo.seen-1)
+	}
+	scale := e.enc.scale.Data[(c*geo.count+k)*2:][:2]
+	left, right := jump(e.scales, c, k, geo.count)
+	return e.sign * (float64(scale[1]) - float64(scale[0]) + right - left) / geo.width
 }
 
 // leastSpread is the least scale of a channel, in units of half its range, and

@@ -124,14 +124,24 @@ type engine struct {
 	live     []int // those observed
 	times    []float64
 	values   []float64
-	sign     float64 // 1, or -1 while the series is reversed
-	width    float64 // of windows that suits the signal, or -1 before it is known
-	encoded  bool    // whether enc holds the series in its present direction
-	hold     float64 // see SessionOptions
-	asked    float64 // end that the encoding was made for
-	news     []news  // per live channel, while the encoding is held over new rows
-	outliers outliers
-	removed  []Outlier // observations of the series that are not in values, by channel and time
+	sign     float64   // 1, or -1 while the series is reversed
+	width    float64   // of windows that suits the signal, or -1 before it is known
+	encoded  bool      // whether enc holds a part of the series in its present direction
+	part     part      // which
+	recent   part      // see latest
+	known    bool      // whether it is that of the present direction
+	even     []float64 // the times before they were rounded; empty for e.times
+
+	moved, few, fewValues []float64 // scratch of rows
+	hold                  float64   // see SessionOptions
+	asked                 float64   // end that the encoding was made for
+	news                  []news    // per live channel, while the encoding is held over new rows
+	outliers              outliers
+	removed               []Outlier // observations of the series that are not in values, by channel and time
+	gaps                  []int     // the rows that begin them
+	side                  *engine   // for the sides of gaps; nil before the first
+	runs                  []int     // scratch of held
+	work                  []float64
 
 	guide, guideRate  [guideSlots]float64
 	edges, scales     []float64             // [rows, windows, 2]: state and log scale of the error at the edges
@@ -208,7 +218,7 @@ func (e *engine) forecast(s Series, at []float64, f *Forecast, segments bool) er
 // load takes the rows and channels of a valid series that hold observations,
 // with the rule made of its constraints.
 func (e *engine) load(s Series, r *rule) error {
-	e.encoded, e.rule, e.news = false, r, e.news[:0]
+	e.encoded, e.known, e.rule, e.news = false, false, r, e.news[:0]
 	e.channels = s.Channels()
 	e.live = e.live[:0]
 	for c := range e.channels {
@@ -250,12 +260,13 @@ func (e *engine) load(s Series, r *rule) error {
 		return inputError("Times", fmt.Sprintf("a span of at least %v", minSpan), "spread over %v", span)
 	}
 	e.removed = e.removed[:0]
-	if s.KeepOutliers {
-		return nil
+	e.release()
+	if !s.KeepOutliers {
+		e.times, e.values = e.outliers.drop(e.times, e.values, len(e.live), func(row, c int, value float64) {
+			e.removed = append(e.removed, Outlier{Time: e.times[row], Channel: e.live[c], Value: value})
+		})
 	}
-	e.times, e.values = e.outliers.drop(e.times, e.values, len(e.live), func(row, c int, value float64) {
-		e.removed = append(e.removed, Outlier{Time: e.times[row], Channel: e.live[c], Value: value})
-	})
+	e.findGaps()
 	return nil
 }
 
@@ -264,7 +275,7 @@ func (e *engine) orient(sign float64) {
 	if e.sign == sign {
 		return
 	}
-	e.sign, e.width, e.encoded = sign, -1, false
+	e.sign, e.width, e.encoded, e.known = sign, -1, false, false
 	slices.Reverse(e.times)
 	for i := range e.times {
 		e.times[i] = -e.times[i]
@@ -281,6 +292,12 @@ func (e *engine) ask(at []float64, f *Forecast, segments bool) error {
 	if err := checkQueries(at, e.channels); err != nil {
 		return err
 	}
+	return e.reply(at, f, segments)
+}
+
+// reply is ask for times that have been checked. It fails only where the constraints leave a
+// channel open.
+func (e *engine) reply(at []float64, f *Forecast, segments bool) error {
 	first, last := e.times[0], e.times[len(e.times)-1]
 	if e.sign < 0 {
 		first, last = -last, -first
@@ -313,7 +330,7 @@ func (e *engine) ask(at []float64, f *Forecast, segments bool) error {
 		// Queries before the first observation are a forecast of the
 		// reversed series.
 		e.orient(-1)
-		e.encode(-low)
+		e.encode(-low, e.latest())
 		e.answer(f, at, e.order[:before])
 		e.fillDrift(f, at, e.order[:before])
 		if segments {
@@ -322,9 +339,20 @@ func (e *engine) ask(at []float64, f *Forecast, segments bool) error {
 	}
 	if before < len(at) {
 		e.orient(1)
-		e.encode(max(high, last))
-		e.answer(f, at, e.order[before:])
-		e.fillDrift(f, at, e.order[before:])
+		latest := e.latest()
+		since := before + sort.Search(len(at)-before, func(i int) bool { return e.answers(latest, at[e.order[before+i]]) })
+		if since > before {
+			e.encode(last, part{})
+			e.answer(f, at, e.order[before:since])
+			e.fillDrift(f, at, e.order[before:since])
+			e.bridge(f, at, e.order[before:since])
+		}
+		if since < len(at) {
+			e.encode(max(high, last), latest)
+			e.answer(f, at, e.order[since:])
+			e.fillDrift(f, at, e.order[since:])
+			e.bridge(f, at, e.order[since:])
+		}
 		if segments {
 			e.segments(f, true)
 		}
@@ -379,25 +407,33 @@ func (e *engine) serves(end float64) bool {
 	return e.sys.geo.at(end) <= float64(e.sys.geo.count) && end-last >= (e.asked-last)/2
 }
 
-// encode runs the network over the series in e.times and e.values, with
+// encode runs the network over a part of the series in e.times and e.values, with
 // windows up to time end of its present direction, unless it has done so.
-func (e *engine) encode(end float64) {
+func (e *engine) encode(end float64, p part) {
+	if e.part != p {
+		e.part, e.encoded, e.width = p, false, -1
+	}
 	if e.encoded && e.hold > 0 && e.serves(end) {
 		return
 	}
 	w := len(e.live)
-	first, last := e.times[0], e.times[len(e.times)-1]
+	times, values := e.rows(p)
+	first, last := times[0], times[len(times)-1]
 	if e.width < 0 {
 		e.width = 0
 		if last > first {
-			e.width = signalWidth(e.times, e.values, w)
+			e.width = signalWidth(times, values, w)
 		}
 	}
-	geo := placeWindows(e.m.net.cfg, first, last, end+e.hold*(last-first), e.width)
+	until := end + e.hold*(last-first)
+	if end > last {
+		until = max(until, last+leastAhead*(last-first))
+	}
+	geo := placeWindows(e.m.net.cfg, first, last, until, e.width)
 	if e.encoded && geo == e.sys.geo {
 		return
 	}
-	e.sys.prepare(geo, e.times, e.values, w, e.sign)
+	e.sys.prepare(geo, times, values, w, e.sign)
 	e.in.reset(w, geo.count)
 	e.in.add(&e.sys)
 	e.tape.Reset()
@@ -405,6 +441,10 @@ func (e *engine) encode(end float64) {
 	e.fillEdges()
 	e.encoded, e.asked = true, end
 }
+
+// leastAhead is the least time ahead, in spans of the context, that windows are made for: near
+// times are forecast better as the first of some than as all there is.
+const leastAhead = .1
 
 // fillEdges evaluates all windows at both ends, where they will be joined.
 func (e *engine) fillEdges() {

@@ -158,17 +158,7 @@ func (o *outliers) drop(times, values []float64, channels int, report func(row, 
 	if !some {
 		return times, values
 	}
-	n := 0
-	for i, t := range times {
-		row := values[i*channels : (i+1)*channels]
-		if !slices.ContainsFunc(row, func(v float64) bool { return v == v }) {
-			continue
-		}
-		times[n] = t
-		copy(values[n*channels:], row)
-		n++
-	}
-	return times[:n], values[:n*channels]
+	return dropEmpty(times, values, channels)
 }
 
 // pulses reports whether the outliers of a channel, in the order of time, are too regular

@@ -16,7 +16,9 @@ const MaxSessionRows = 1024
 // zero value keeps [MaxSessionRows] rows and encodes whenever they changed.
 type SessionOptions struct {
 	// Rows is the number of latest rows that are the context, 2 to
-	// [MaxSessionRows]; 0 is MaxSessionRows.
+	// [MaxSessionRows]; 0 is MaxSessionRows. What has slid out is forgotten: of a stream
+	// with more than some fifty rows in a period of its fastest motion, observe every n-th
+	// row, or means of n, so that the context holds periods enough.
 	Rows int
 	// Hold is the share of the context that may be newer than the encoding from
 	// which a forecast is answered, 0 to 1/4. With 0 every forecast is that of
@@ -63,7 +65,8 @@ func (o SessionOptions) Validate() error {
 // Session forecasts one system while it is observed: rows come in one at a
 // time, in order or late, and the latest are the context. The cost of a row and
 // of a forecast is bounded by that context, however long the session has run,
-// and once its memory has grown to the context a session allocates nothing.
+// and once its memory has grown to the context a session allocates nothing, but for times
+// that lie in gaps.
 //
 // A forecast is the same as that of [Model.Forecast] from the rows kept, unless
 // [SessionOptions] allow an older encoding. The observations are encoded at the
@@ -284,7 +287,7 @@ func (s *Session) ForecastInto(f *Forecast, at []float64) error {
 // high though there are new rows, by the rules of SessionOptions.Hold.
 func (s *Session) holds(low, high float64) bool {
 	e := s.e
-	if !e.encoded || e.sign < 0 || low < e.times[0] || float64(s.fresh) > s.opt.Hold*float64(len(e.times)) {
+	if !e.stands() || !e.answers(e.part, low) || float64(s.fresh) > s.opt.Hold*float64(len(e.times)) {
 		return false
 	}
 	if !e.serves(max(high, e.times[len(e.times)-1])) {
@@ -301,6 +304,9 @@ func (s *Session) holds(low, high float64) bool {
 	}
 	return true
 }
+
+// stands reports whether there is an encoding that new rows may follow.
+func (e *engine) stands() bool { return e.encoded && e.sign > 0 && e.part == e.latest() }
 
 // surprises reports whether a new row asks for an encoding. If not, it learns from it how
 // the standing forecast errs.
@@ -468,7 +474,7 @@ func (s *Session) AppendBinary(b []byte) ([]byte, error) {
 	}
 	var standing Series
 	end, fresh := 0., 0
-	if e := s.e; s.opt.Hold > 0 && e.encoded && e.sign > 0 && s.fresh <= len(s.times) {
+	if e := s.e; s.opt.Hold > 0 && e.stands() && s.fresh <= len(s.times) {
 		standing, end, fresh = e.series(), e.asked, s.fresh
 	}
 	b = binary.LittleEndian.AppendUint32(b, uint32(fresh))
@@ -581,7 +587,7 @@ func (s *Session) UnmarshalBinary(data []byte) error {
 		if err != nil {
 			return damaged(err)
 		}
-		next.e.encode(max(end, standing.Times[held-1]))
+		next.e.encode(max(end, standing.Times[held-1]), next.e.latest())
 	}
 	next.rule, next.merged = s.rule, s.merged
 	*s = next

@@ -16,6 +16,6 @@ func TestSimulator(t *testing.T) {
 	t.Log("\n" + out.String())
 	require.GreaterOrEqual(t, r.handovers, 2)
 	require.GreaterOrEqual(t, r.returns, 1)
-	require.Greater(t, r.saved, .1)
+	require.Greater(t, r.saved, .05)
 	require.Less(t, r.error, .3)
 }

@@ -1,0 +1,317 @@
+package lassode
+
+import (
+	"math"
+	"math/rand/v2"
+	"slices"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// damped is a sum of two damped oscillations, of which two channels see different parts.
+func damped(t float64, c int) float64 {
+	return math.Exp(-.01*t)*math.Sin(.9*t+float64(c)) + .4*math.Cos(.37*t-2*float64(c))
+}
+
+// dampedSeries samples damped at the given times.
+func dampedSeries(times []float64) Series {
+	s := Series{Times: times}
+	for _, t := range times {
+		s.Values = append(s.Values, []float64{damped(t, 0), damped(t, 1)})
+	}
+	return s
+}
+
+// regular returns n times from start on.
+func regular(start, step float64, n int) []float64 {
+	times := make([]float64, n)
+	for i := range times {
+		times[i] = start + float64(i)*step
+	}
+	return times
+}
+
+// dampedError is the root mean square error of the means of f.
+func dampedError(f *Forecast) float64 {
+	sum, n := 0., 0.
+	for i, row := range f.Mean {
+		for c, v := range row {
+			d := v - damped(f.Times[i], c)
+			sum += d * d
+			n++
+		}
+	}
+	return math.Sqrt(sum / n)
+}
+
+// TestGap: a gap of more than a period is forecast from both sides. The mean is continuous, its
+// rate is that of the mean and of the total that is conserved, and a session says the same.
+func TestGap(t *testing.T) {
+	m := smallModel(t)
+	times := slices.Concat(regular(0, .2, 120), regular(36, .2, 120))
+	s := dampedSeries(times)
+	inside := regular(24.1, .1, 117)
+	fc, err := m.Forecast(s, inside)
+	require.NoError(t, err)
+	require.Less(t, dampedError(fc), .01)
+
+	// Without it there is but what interpolants say.
+	e := m.newEngine()
+	require.NoError(t, e.load(s, nil))
+	require.Equal(t, []int{119}, e.gaps)
+	e.gaps = nil
+	var plain Forecast
+	require.NoError(t, e.ask(inside, &plain, false))
+	require.Less(t, 10*dampedError(fc), dampedError(&plain))
+
+	sess := m.NewSession()
+	observe(t, sess, s)
+	var again Forecast
+	for range 2 {
+		require.NoError(t, sess.ForecastInto(&again, inside))
+		requireSame(t, fc, &again)
+	}
+	one, err := m.Forecast(s, []float64{60, inside[40], -3, inside[7]})
+	require.NoError(t, err)
+	require.InDelta(t, fc.Mean[40][0], one.Mean[1][0], .01)
+
+	edge := 1e-7
+	ends, err := m.Forecast(s, []float64{times[119], times[119] + edge, times[120] - edge, times[120]})
+	require.NoError(t, err)
+	for c := range 2 {
+		require.InDelta(t, ends.Mean[0][c], ends.Mean[1][c], 1e-5)
+		require.InDelta(t, ends.Mean[2][c], ends.Mean[3][c], 1e-5)
+	}
+
+	for _, k := range []*Constraints{nil, {Weights: []float64{1, 2}, Tolerance: []float64{9, 9}}} {
+		s.Constraints = k
+		const h = 1e-4
+		var at []float64
+		for _, u := range regular(24.3, 1.3, 9) {
+			at = append(at, u-h, u, u+h)
+		}
+		fc, err := m.Forecast(s, at)
+		require.NoError(t, err)
+		low, high := fc.Quantile(.1), fc.Quantile(.9)
+		for i := 1; i < len(at); i += 3 {
+			for c := range 2 {
+				slope := (fc.Mean[i+1][c] - fc.Mean[i-1][c]) / (2 * h)
+				require.InDelta(t, slope, fc.Rate[i][c], 2e-3, "time %v, constraints %v", at[i], k != nil)
+				require.Greater(t, high[i][c], low[i][c])
+			}
+		}
+	}
+}
+
+// TestCombine: rate and drift of a mixture are the time derivatives of its mean and of the
+// logarithm of its scale.
+func TestCombine(t *testing.T) {
+	r := rand.New(rand.NewPCG(1, 2))
+	for range 50 {
+		list := make([]estimate, 3)
+		for i := range list {
+			list[i] = estimate{r.NormFloat64(), r.NormFloat64(), .1 + r.Float64(), r.NormFloat64(), .1 + r.Float64(), r.NormFloat64()}
+		}
+		at := func(h float64) (mean, scale float64) {
+			moved := slices.Clone(list)
+			for i := range moved {
+				x := &moved[i]
+				x.mean += h * x.rate
+				x.scale *= math.Exp(h * x.drift)
+				x.variance += h * x.growth
+			}
+			mean, _, scale, _ = combine(moved)
+			return mean, scale
+		}
+		const h = 1e-5
+		mean, rate, scale, drift := combine(list)
+		m0, s0 := at(-h)
+		m1, s1 := at(h)
+		require.InDelta(t, (m1-m0)/(2*h), rate, 1e-6)
+		require.InDelta(t, math.Log(s1/s0)/(2*h), drift, 1e-6)
+		m0, s0 = at(0)
+		require.Equal(t, []float64{mean, scale}, []float64{m0, s0})
+	}
+}
+
+// TestLatestPart: rows long before the others, and a rest before the motion, change nothing
+// ahead; they are still what answers their own times.
+func TestLatestPart(t *testing.T) {
+	m := smallModel(t)
+	times := regular(0, .2, 100)
+	s := dampedSeries(times)
+	ahead := regular(20, .5, 20)
+	want, err := m.Forecast(s, ahead)
+	require.NoError(t, err)
+
+	old := Series{Times: append([]float64{-300}, times...), Values: append([][]float64{{.3, -.2}}, s.Values...)}
+	got, err := m.Forecast(old, append(slices.Clone(ahead), -300, -400))
+	require.NoError(t, err)
+	for i := range ahead {
+		require.Equal(t, want.Mean[i], got.Mean[i])
+		require.Equal(t, want.Scale[i], got.Scale[i])
+	}
+	require.InDelta(t, .3, got.Mean[20][0], .05)
+
+	// Behind the series the same holds for times before it.
+	back, err := m.Forecast(s, []float64{-1, -2})
+	require.NoError(t, err)
+	late := Series{Times: append(slices.Clone(times), 400), Values: append(slices.Clone(s.Values), []float64{.1, .2})}
+	got, err = m.Forecast(late, []float64{-1, -2, 400})
+	require.NoError(t, err)
+	for i := range 2 {
+		require.InDelta(t, back.Mean[i][0], got.Mean[i][0], 1e-6) // -t rounds in another way
+	}
+
+	rest := Series{Times: slices.Concat(regular(-20, .2, 100), times)}
+	for range 100 {
+		rest.Values = append(rest.Values, s.Values[0])
+	}
+	rest.Values = append(rest.Values, s.Values...)
+	got, err = m.Forecast(rest, append(slices.Clone(ahead), -10))
+	require.NoError(t, err)
+	for i := range ahead {
+		require.Equal(t, want.Mean[i], got.Mean[i])
+	}
+	require.InDelta(t, s.Values[0][0], got.Mean[20][0], .1)
+
+	// A longer record behind a very long gap is moved near instead.
+	two := dampedSeries(slices.Concat(regular(-1e4, .2, 100), times))
+	e := m.newEngine()
+	require.NoError(t, e.load(two, nil))
+	p := e.latest()
+	require.Equal(t, 100, p.old)
+	require.Zero(t, p.first)
+	moved, _ := e.rows(p)
+	require.InDelta(t, times[99]-times[0], moved[100]-moved[99], 1e-9)
+	require.Equal(t, times, moved[100:])
+}
+
+// TestHeldSession: a standing encoding is that of the latest part too, and survives the state.
+func TestHeldSession(t *testing.T) {
+	m := smallModel(t)
+	s := dampedSeries(append([]float64{-300}, regular(0, .2, 140)...))
+	sess, err := m.NewSessionWith(SessionOptions{Hold: 1. / 16})
+	require.NoError(t, err)
+	observe(t, sess, Series{Times: s.Times[:130], Values: s.Values[:130]})
+	var a, b Forecast
+	ahead := []float64{26, 29, 30}
+	require.NoError(t, sess.ForecastInto(&a, ahead))
+	require.NoError(t, sess.Observe(s.Times[130], s.Values[130]))
+	state, err := sess.MarshalBinary()
+	require.NoError(t, err)
+	again := m.NewSession()
+	require.NoError(t, again.UnmarshalBinary(state))
+	require.NoError(t, sess.ForecastInto(&a, ahead))
+	require.NoError(t, again.ForecastInto(&b, ahead))
+	requireSame(t, &a, &b)
+}
+
+// TestRoundedTimes: equal steps that were rounded are forecast as what they were, with rows
+// missing too; times that lie elsewhere are believed.
+func TestRoundedTimes(t *testing.T) {
+	m := smallModel(t)
+	const step = .2137
+	exact := regular(0, step, 150)
+	exact = slices.Delete(exact, 40, 43)
+	s := dampedSeries(exact)
+	ahead := regular(33, .5, 20)
+	want, err := m.Forecast(s, ahead)
+	require.NoError(t, err)
+	for _, decimals := range []float64{100, 1000} {
+		rounded := Series{Values: s.Values}
+		for _, u := range exact {
+			rounded.Times = append(rounded.Times, math.Round(u*decimals)/decimals)
+		}
+		got, err := m.Forecast(rounded, ahead)
+		require.NoError(t, err)
+		for i := range ahead {
+			require.InDelta(t, want.Mean[i][0], got.Mean[i][0], .02, "%v decimals", decimals)
+		}
+		e := m.newEngine()
+		require.NoError(t, e.load(rounded, nil))
+		e.latest()
+		require.Len(t, e.even, len(exact))
+		for i, u := range exact {
+			require.InDelta(t, u, e.even[i], .2/decimals)
+		}
+		rounded.Times[70] += 2 / decimals // not rounding
+		require.NoError(t, e.load(rounded, nil))
+		e.latest()
+		require.Empty(t, e.even)
+	}
+}
+
+// TestHeldValues: values that a channel repeats between its measurements tell nothing.
+func TestHeldValues(t *testing.T) {
+	m := smallModel(t)
+	times := regular(0, .2, 160)
+	s := dampedSeries(times)
+	for i := range s.Values {
+		s.Values[i] = slices.Clone(s.Values[i-i%4])
+	}
+	var few []float64
+	for i := 0; i < len(times); i += 4 {
+		few = append(few, times[i])
+	}
+	ahead := regular(32, .5, 10)
+	want, err := m.Forecast(dampedSeries(few), ahead)
+	require.NoError(t, err)
+	got, err := m.Forecast(s, ahead)
+	require.NoError(t, err)
+	require.Equal(t, want.Mean, got.Mean)
+
+	// A switch has few values, and they are true.
+	for i := range s.Values {
+		s.Values[i] = []float64{float64(i / 4 % 2), damped(times[i], 1)}
+	}
+	e := m.newEngine()
+	require.NoError(t, e.load(s, nil))
+	require.Len(t, e.times, 160)
+	require.False(t, e.held(0))
+}
+
+// TestThin: of many rows few are encoded, under noise as means, and times between
+// observations are still answered from all.
+func TestThin(t *testing.T) {
+	m := smallModel(t)
+	times := regular(0, .01, 3001)
+	s := dampedSeries(times)
+	e := m.newEngine()
+	require.NoError(t, e.load(s, nil))
+	p := e.latest()
+	require.Equal(t, 15, p.thin)
+	few, values := e.rows(p)
+	require.Equal(t, times[3000], few[len(few)-1])
+	require.Equal(t, s.Values[3000], values[len(values)-2:])
+	require.InDelta(t, .15, few[1]-few[0], 1e-9)
+
+	r := rand.New(rand.NewPCG(3, 4))
+	for i := range s.Values {
+		for c := range s.Values[i] {
+			s.Values[i][c] += .1 * r.NormFloat64()
+		}
+	}
+	require.NoError(t, e.load(s, nil))
+	require.Equal(t, p, e.latest())
+	few, values = e.rows(p)
+	require.Equal(t, times[3000], few[len(few)-1])
+	square := 0.
+	for i, u := range few {
+		for c := range 2 {
+			d := values[2*i+c] - damped(u, c)
+			square += d * d / float64(2*len(few))
+		}
+	}
+	require.Less(t, math.Sqrt(square), .04) // .1/sqrt(15), and a little from the curvature
+
+	fc, err := m.Forecast(s, []float64{0, 15, 30, 31})
+	require.NoError(t, err)
+	part, err := m.Forecast(s, []float64{31})
+	require.NoError(t, err)
+	require.Equal(t, fc.Mean[3], part.Mean[0])
+	for i, u := range fc.Times[:3] {
+		require.InDelta(t, damped(u, 0), fc.Mean[i][0], .25)
+	}
+}

@@ -1,0 +1,232 @@
+package lassode
+
+import (
+	"math"
+	"slices"
+)
+
+// Within a gap that is longer than interpolants can bridge, times are forecast from what lies
+// before it, and backwards from what lies after; the mean is that of both and of the
+// interpolant, each weighted by the inverse of its variance. That of the forecasts grows with
+// the square of the time from their side; at the other end, where the truth is known, it is
+// measured. That of the interpolant grows towards the middle.
+const (
+	gapRows   = 8     // least length, in median steps
+	gapWidths = 1     // and in widths of window that suit the signal
+	gapLeast  = 16    // observations of each channel that a side needs
+	gapChecks = 12    // rows of the other side that a forecast is compared with, at most
+	gapFew    = 3     // and at least
+	gapReach  = .125  // how far they lie from the gap, in its lengths
+	gapFloor  = 1e-10 // least variance, in half ranges
+	gapOwn    = 2     // the variance of the interpolant, over what it claims
+)
+
+// findGaps lists the gaps of the series just loaded that are long for its steps.
+func (e *engine) findGaps() {
+	e.gaps = e.gaps[:0]
+	n := len(e.times)
+	if n < 2*gapLeast {
+		return
+	}
+	e.work = e.work[:0]
+	for i, t := range e.times[1:] {
+		e.work = append(e.work, t-e.times[i])
+	}
+	least := gapRows * middle(e.work, .5)
+	for g := gapLeast - 1; g+gapLeast < n; g++ {
+		if e.times[g+1]-e.times[g] >= least && e.flanked(g) {
+			e.gaps = append(e.gaps, g)
+		}
+	}
+}
+
+// flanked reports whether every channel has enough observations on both sides of the gap
+// behind row g.
+func (e *engine) flanked(g int) bool {
+	w := len(e.live)
+	for c := range w {
+		var sides [2]int
+		for i := range e.times {
+			if v := e.values[i*w+c]; v == v {
+				if i <= g {
+					sides[0]++
+				} else {
+					sides[1]++
+				}
+			}
+		}
+		if min(sides[0], sides[1]) < gapLeast {
+			return false
+		}
+	}
+	return true
+}
+
+// bridge fills those of the rows order of f, whose times rise, that lie in gaps once more. The
+// present encoding, of which f has the answers, runs forwards.
+func (e *engine) bridge(f *Forecast, at []float64, order []int) {
+	for _, g := range e.gaps {
+		from, to := e.times[g], e.times[g+1]
+		if to-from < gapWidths*e.width {
+			continue
+		}
+		lo, _ := slices.BinarySearchFunc(order, from, func(row int, t float64) int {
+			if at[row] > t {
+				return 1
+			}
+			return -1
+		})
+		hi, _ := slices.BinarySearchFunc(order, to, func(row int, t float64) int {
+			if at[row] >= t {
+				return 1
+			}
+			return -1
+		})
+		if lo < hi {
+			e.across(f, at, order[lo:hi], g)
+		}
+	}
+}
+
+// flank is a forecast into a gap from one of its sides, in the time in which it runs forwards.
+type flank struct {
+	sign     float64
+	at       []float64 // the times asked for, the end of its own rows, then the checks
+	f        Forecast
+	variance float64 // at the other end, in squared half ranges
+}
+
+// across fills rows of f, which lie in the gap behind row g.
+func (e *engine) across(f *Forecast, at []float64, rows []int, g int) {
+	if e.side == nil {
+		e.side = e.m.newEngine()
+	}
+	from, to := e.times[g], e.times[g+1]
+	long := to - from
+	n := len(rows)
+	drift := make([][2][]float64, len(e.live)) // of the logarithms of the scales
+	var flanks [2]flank
+	for s := range flanks {
+		l := &flanks[s]
+		l.sign = 1 - 2*float64(s)
+		for _, r := range rows {
+			l.at = append(l.at, l.sign*at[r])
+		}
+		first, step := g+1, 1 // of the checks
+		if s == 0 {
+			l.at = append(l.at, from)
+		} else {
+			l.at = append(l.at, -to)
+			first, step = g, -1
+		}
+		checks := 0
+		for i := first; i >= 0 && i < len(e.times) && checks < gapChecks; i += step {
+			if checks >= gapFew && l.sign*(e.times[i]-e.times[first]) > gapReach*long {
+				break
+			}
+			l.at = append(l.at, l.sign*e.times[i])
+			checks++
+		}
+		e.side.take(e, g, l.sign)
+		if err := e.side.reply(l.at, &l.f, false); err != nil {
+			panic(err) // without constraints there is no cause
+		}
+		var missed, claimed, count float64
+		for q := range checks {
+			for c, column := range e.live {
+				v := e.values[(first+q*step)*len(e.live)+c]
+				if v != v {
+					continue
+				}
+				x := (l.f.Mean[n+1+q][column] - v) / e.sys.half[c]
+				y := l.f.Scale[n+1+q][column] / e.sys.half[c]
+				missed, claimed, count = missed+x*x, claimed+y*y, count+1
+			}
+		}
+		l.variance = math.Sqrt(missed*claimed)/max(count, 1) + gapFloor
+		for c := range e.live {
+			for _, t := range l.at[:n] {
+				drift[c][s] = append(drift[c][s], l.sign*e.side.drift(c, t))
+			}
+		}
+	}
+	var own Forecast // of the interpolants, at the ends and in the middle
+	own.shape([]float64{from, from/2 + to/2, to}, e.channels)
+	own.half = f.half
+	e.answer(&own, own.Times, []int{0, 1, 2})
+	for c, column := range e.live {
+		middle := own.Scale[1][column] / e.sys.half[c]
+		A, B, C := flanks[0].variance, flanks[1].variance, 16*gapOwn*middle*middle
+		left, right := own.Mean[0][column]-flanks[0].f.Mean[n][column], own.Mean[2][column]-flanks[1].f.Mean[n][column]
+		for q, row := range rows {
+			u := (at[row] - from) / long
+			v := 1 - u
+			const tiny = gapFloor * gapFloor
+			mix := [3]estimate{
+				{flanks[0].f.Mean[q][column] + v*left, flanks[0].f.Rate[q][column] - left/long,
+					flanks[0].f.Scale[q][column], drift[c][0][q], A*u*u + tiny, 2 * A * u / long},
+				{flanks[1].f.Mean[q][column] + u*right, -flanks[1].f.Rate[q][column] + right/long,
+					flanks[1].f.Scale[q][column], drift[c][1][q], B*v*v + tiny, -2 * B * v / long},
+				{f.Mean[row][column], f.Rate[row][column],
+					f.Scale[row][column], e.drift(c, at[row]), C*u*u*v*v + tiny, 2 * C * u * v * (v - u) / long},
+			}
+			var slope float64
+			f.Mean[row][column], f.Rate[row][column], f.Scale[row][column], slope = combine(mix[:])
+			if e.rule != nil {
+				f.kept.drift[row][column] = slope
+			}
+			f.unseen[row] = true
+		}
+	}
+}
+
+// take makes e an engine for the rows of a series up to g, or for those after it, which then
+// run backwards.
+func (e *engine) take(series *engine, g int, sign float64) {
+	w := len(series.live)
+	e.encoded, e.known, e.rule, e.channels, e.sys.own = false, false, nil, series.channels, series.sys.own
+	e.live = append(e.live[:0], series.live...)
+	lo, hi := 0, g+1
+	if sign < 0 {
+		lo, hi = hi, len(series.times)
+	}
+	e.times, e.values = append(e.times[:0], series.times[lo:hi]...), append(e.values[:0], series.values[lo*w:hi*w]...)
+	e.sign, e.width = 1, -1
+	if sign < 0 {
+		e.orient(-1)
+		e.sign = 1 // its time is what runs
+	}
+}
+
+// estimate is one of the answers that are mixed: mean, its rate, scale, the rate of its logarithm,
+// variance and its rate.
+type estimate struct{ mean, rate, scale, drift, variance, growth float64 }
+
+// combine returns the mean of the estimates by the inverse of their variances, its rate, its
+// scale, that of the estimates and of their disagreement, and the rate of its logarithm.
+func combine(list []estimate) (mean, rate, scale, drift float64) {
+	var sum, slope, own, ownSlope float64
+	for _, x := range list {
+		w := 1 / x.variance
+		dw := -w * w * x.growth
+		sum, slope = sum+w, slope+dw
+		mean, rate = mean+w*x.mean, rate+w*x.rate+dw*x.mean
+		own, ownSlope = own+w*x.scale, ownSlope+(dw+w*x.drift)*x.scale
+	}
+	mean, own = mean/sum, own/sum
+	rate, ownSlope = (rate-mean*slope)/sum, (ownSlope-own*slope)/sum
+	var spread, spreadSlope float64
+	for _, x := range list {
+		w := 1 / x.variance
+		d := x.mean - mean
+		spread += w * d * d
+		spreadSlope += w * d * (2*x.rate - w*x.growth*d)
+	}
+	spread /= sum
+	spreadSlope = (spreadSlope - spread*slope) / sum
+	scale = math.Sqrt(own*own + spread)
+	if scale > 0 {
+		drift = (own*ownSlope + spreadSlope/2) / (scale * scale)
+	}
+	return finite(mean), finite(rate), finite(scale), drift
+}

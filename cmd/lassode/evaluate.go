@@ -38,6 +38,8 @@ type setting struct {
 	Own bool `json:"own_times_per_channel"`
 	// Inside keeps the first and the last row and asks for all dropped ones.
 	Inside bool `json:"interpolation"`
+	// Gap is the share of the rows that are dropped in the middle, with Inside.
+	Gap float64 `json:"gap,omitempty"`
 	// Wrong is the share of the context's values that are outliers: a normal deviate
 	// with the standard deviation of the range of the channel is added to them.
 	Wrong float64 `json:"outliers"`
@@ -52,6 +54,7 @@ var settings = []setting{
 	{Key: "noisy", condition: condition{"first 50 % seen, 5 % noise, half of the rows dropped", 0.5, 0.05, 0.5}},
 	{Key: "channels", condition: condition{"first 50 % seen, each channel at its own random half of the times", 0.5, 0, 0.5}, Own: true},
 	{Key: "interpolate", condition: condition{"10 % of the rows seen, at random, 5 % noise, the others asked for", 1, 0.05, 0.9}, Inside: true},
+	{Key: "gap", condition: condition{"all rows seen but for a fifth in the middle, clean, which is asked for", 1, 0, 0}, Inside: true, Gap: 0.2, NoGoal: true},
 	{Key: "slight", condition: condition{"first 50 % seen, 0.5 % noise", 0.5, 0.005, 0}, NoGoal: true},
 	{Key: "outliers", condition: condition{"first 50 % seen, 1 % noise, 2 % of the values wrong", 0.5, 0.01, 0}, Wrong: 0.02, NoGoal: true},
 }
@@ -114,6 +117,12 @@ func newProblem(s lassode.Series, c setting, seed uint64, index int) problem {
 	case c.Own:
 		for k := range channels {
 			mark(choose(0, cut, keep), k, k+1)
+		}
+	case c.Gap > 0:
+		for i := range cut {
+			if math.Abs(float64(i)-float64(cut-1)/2) > c.Gap*float64(cut)/2 {
+				mark([]int{i}, 0, channels)
+			}
 		}
 	case c.Inside:
 		mark([]int{0, cut - 1}, 0, channels)

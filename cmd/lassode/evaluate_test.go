@@ -115,6 +115,15 @@ func TestInterpolationKeepsTheEnds(t *testing.T) {
 	}
 }
 
+func TestGapInTheMiddle(t *testing.T) {
+	s := sine(400, 5, 100)
+	p := newProblem(s, mustSetting(t, "gap"), 1, 3)
+	require.Equal(t, slices.Concat(s.Times[:160], s.Times[240:]), p.context.Times)
+	require.Equal(t, s.Times[160:240], p.rest.Times)
+	require.Equal(t, s.Values[160:240], p.rest.Values)
+	require.Equal(t, s.Values[:160], p.context.Values[:160])
+}
+
 func TestWrongValues(t *testing.T) {
 	s := sine(4000, 5, 100)
 	clean, p := newProblem(s, mustSetting(t, "slight"), 1, 3), newProblem(s, mustSetting(t, "outliers"), 1, 3)

@@ -315,3 +315,40 @@ func TestThin(t *testing.T) {
 		require.InDelta(t, damped(u, 0), fc.Mean[i][0], .25)
 	}
 }
+
+// TestSilence: a channel that falls silent, for a while or for good, while another goes on of
+// which it is a function, is answered by that function; mean and rate belong together.
+func TestSilence(t *testing.T) {
+	m := smallModel(t)
+	times := regular(0, .2, 200)
+	// A pendulum of changing swing: the second channel is a function of the first and its slope.
+	x := func(u float64) float64 { return (1 + .4*math.Sin(.11*u)) * math.Sin(.9*u) }
+	slope := func(u float64) float64 { const h = 1e-5; return (x(u+h) - x(u-h)) / (2 * h) }
+	y := func(u float64) float64 { return .5*x(u)*x(u) + slope(u) }
+	for _, last := range []int{140, 200} {
+		s := Series{Times: times}
+		for i, u := range times {
+			v := y(u)
+			if i >= 80 && i < last {
+				v = math.NaN()
+			}
+			s.Values = append(s.Values, []float64{x(u), v})
+		}
+		for _, k := range []*Constraints{nil, {Weights: []float64{1, 2}, Tolerance: []float64{9, 9}}} {
+			s.Constraints = k
+			const h = 1e-4
+			var at []float64
+			for u := 17.; u < .2*float64(last)-1; u += .7 {
+				at = append(at, u-h, u, u+h)
+			}
+			fc, err := m.Forecast(s, at)
+			require.NoError(t, err)
+			for i := 1; i < len(at); i += 3 {
+				if k == nil {
+					require.InDelta(t, y(at[i]), fc.Mean[i][1], .1, "silent up to row %d, time %v", last, at[i])
+				}
+				require.InDelta(t, (fc.Mean[i+1][1]-fc.Mean[i-1][1])/(2*h), fc.Rate[i][1], 5e-3)
+			}
+		}
+	}
+}

@@ -1,9 +1,6 @@
 package lassode
 
-import (
-	"math"
-	"slices"
-)
+import "math"
 
 // Within a gap that is longer than interpolants can bridge, times are forecast from what lies
 // before it, and backwards from what lies after; the mean is that of both and of the
@@ -70,20 +67,8 @@ func (e *engine) bridge(f *Forecast, at []float64, order []int) {
 		if to-from < gapWidths*e.width {
 			continue
 		}
-		lo, _ := slices.BinarySearchFunc(order, from, func(row int, t float64) int {
-			if at[row] > t {
-				return 1
-			}
-			return -1
-		})
-		hi, _ := slices.BinarySearchFunc(order, to, func(row int, t float64) int {
-			if at[row] >= t {
-				return 1
-			}
-			return -1
-		})
-		if lo < hi {
-			e.across(f, at, order[lo:hi], g)
+		if rows := between(at, order, from, to, false); len(rows) > 0 {
+			e.across(f, at, rows, g)
 		}
 	}
 }

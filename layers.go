@@ -25,7 +25,7 @@ func forecastLayers(model any, times []float64, values [][]float64, at []float64
 	if first := e.times[0]; slices.Min(at) < first {
 		return nil, inputError("at", "no time before the first observation", "%v", slices.Min(at))
 	}
-	e.gaps = e.gaps[:0] // which are bridged by whole models
+	e.gaps, e.silences = e.gaps[:0], e.silences[:0] // answered from more than one encoding
 	e.encode(max(slices.Max(at), e.times[len(e.times)-1]), e.latest())
 	refined := e.enc.weights.Data
 	clear(e.enc.gate.Data)

@@ -139,6 +139,7 @@ type engine struct {
 	outliers              outliers
 	removed               []Outlier // observations of the series that are not in values, by channel and time
 	gaps                  []int     // the rows that begin them
+	silences              []silence // of single channels
 	side                  *engine   // for the sides of gaps; nil before the first
 	runs                  []int     // scratch of held
 	work                  []float64
@@ -267,6 +268,7 @@ func (e *engine) load(s Series, r *rule) error {
 		})
 	}
 	e.findGaps()
+	e.findSilences()
 	return nil
 }
 
@@ -346,12 +348,14 @@ func (e *engine) reply(at []float64, f *Forecast, segments bool) error {
 			e.answer(f, at, e.order[before:since])
 			e.fillDrift(f, at, e.order[before:since])
 			e.bridge(f, at, e.order[before:since])
+			e.fillSilences(f, at, e.order[before:since])
 		}
 		if since < len(at) {
 			e.encode(max(high, last), latest)
 			e.answer(f, at, e.order[since:])
 			e.fillDrift(f, at, e.order[since:])
 			e.bridge(f, at, e.order[since:])
+			e.fillSilences(f, at, e.order[since:])
 		}
 		if segments {
 			e.segments(f, true)

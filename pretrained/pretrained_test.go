@@ -260,6 +260,94 @@ func TestWrongValues(t *testing.T) {
 }
 
 // A forecast takes a model, the observations and the times that are asked for.
+// TestSilentChannel: a channel that is not observed in two fifths of a context, in its middle or
+// at its end, while the others are. Prints the share of R2 over 0.9 and the clipped error there,
+// beside those of a Gaussian process of the channel.
+func TestSilentChannel(t *testing.T) {
+	m, err := pretrained.Model()
+	require.NoError(t, err)
+	perKind := 5
+	if testing.Short() {
+		perKind = 1
+	}
+	sets := slices.Concat(ode.HeldOutTrajectories(12, perKind), ode.UnseenKinds(12, 5*perKind), ode.InDomain(12, 10*perKind))
+	gp, err := classical.ByName("gp")
+	require.NoError(t, err)
+	for _, k := range []struct {
+		name     string
+		from, to float64
+		noise    float64
+	}{{"middle, clean", .3, .7, 0}, {"middle, 5 % noise", .3, .7, .05}, {"end, clean", .6, 1, 0}} {
+		var n, inside, count float64
+		var good, sum [2]float64
+		for i, tr := range sets {
+			channels := tr.Series.Channels()
+			if channels < 2 {
+				continue
+			}
+			r := rand.New(rand.NewPCG(uint64(i), 8))
+			rows := len(tr.Series.Times) / 2
+			a, b := int(k.from*float64(rows)), int(k.to*float64(rows))
+			context := lassode.Series{Times: tr.Series.Times[:rows]}
+			lo, hi := slices.Clone(tr.Series.Values[0]), slices.Clone(tr.Series.Values[0])
+			for _, row := range tr.Series.Values[:rows] {
+				for c, v := range row {
+					lo[c], hi[c] = min(lo[c], v), max(hi[c], v)
+				}
+			}
+			var flat, truth []float64
+			for j, row := range tr.Series.Values[:rows] {
+				row = slices.Clone(row)
+				for c := range row {
+					row[c] += k.noise * (hi[c] - lo[c]) / 2 * r.NormFloat64()
+				}
+				if j >= a && j < b {
+					truth = append(truth, tr.Series.Values[j][0])
+					row[0] = math.NaN()
+				}
+				context.Values = append(context.Values, row)
+				flat = append(flat, row[0])
+			}
+			var mean, variance float64
+			for _, row := range tr.Series.Values {
+				mean += row[0] / float64(len(tr.Series.Values))
+			}
+			for _, row := range tr.Series.Values {
+				variance += (row[0] - mean) * (row[0] - mean) / float64(len(tr.Series.Values))
+			}
+			if !(variance > 0) {
+				continue
+			}
+			at := context.Times[a:b]
+			f, err := m.Forecast(context, at)
+			require.NoError(t, err)
+			low, high := f.Quantile(.1), f.Quantile(.9)
+			other := make([]float64, len(at))
+			gp.Forecast(other, context.Times, flat, 1, at)
+			var e [2]float64
+			for j, v := range truth {
+				for q, x := range [2]float64{f.Mean[j][0], other[j]} {
+					e[q] += (x - v) * (x - v) / variance / float64(len(truth))
+				}
+				count++
+				if v >= low[j][0] && v <= high[j][0] {
+					inside++
+				}
+			}
+			n++
+			for q, x := range e {
+				sum[q] += min(math.Sqrt(x), 2)
+				if x < .1 {
+					good[q]++
+				}
+			}
+		}
+		t.Logf("%s: %.0f trajectories, model %.0f %%, %.2f, gp %.0f %%, %.2f; the 80 %% band holds %.0f %%",
+			k.name, n, 100*good[0]/n, sum[0]/n, 100*good[1]/n, sum[1]/n, 100*inside/count)
+		require.Less(t, sum[0], sum[1], k.name)
+	}
+}
+
 func Example() {
 	m, err := pretrained.Model()
 	if err != nil {

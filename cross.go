@@ -1,0 +1,354 @@
+package lassode
+
+import (
+	"math"
+	"slices"
+
+	"github.com/lassode/lassode/classical"
+)
+
+// A channel that is not observed for a while, or not any more, while the others are, may be a
+// function of them: of their values and slopes at the same time. A quadratic one is regressed on
+// them at the times at which the channel is observed, and where it forecasts blocks of these that
+// it has not seen it takes part in the answer. Values and slopes are those of the interpolants; a slope is
+// a central difference, so that the rate of change of the answer is exact.
+const (
+	crossLeast    = 40  // observations of the channel to learn from, at least
+	crossMost     = 400 // at most: of more every n-th
+	crossSide     = 16  // of them before it falls silent, and after
+	crossSteps    = 8   // least length of the silence, in median steps of the channel
+	crossWidths   = 1   // and in widths of window that suit the signal
+	crossRows     = .5  // rows in it, at least, for each of those steps
+	crossChannels = 6   // most channels
+	crossFolds    = 4   // blocks that validate
+	crossLimit    = .3  // largest error on them, in standard deviations of the channel
+	crossDelay    = .25 // of the differences, in widths of window
+	crossGrowth   = 8   // of the variance up to the end of a silence that does not
+)
+
+// crossRidges are the ridges that are validated, in units of the number of observations.
+var crossRidges = [...]float64{1e-8, 1e-6, 1e-4, 1e-2, 1}
+
+// silence is a time in which live channel c is not observed and the others are.
+type silence struct {
+	c        int
+	from, to float64 // its last observation before and the first after, or the last row
+	ends     bool    // there is none after
+}
+
+// findSilences lists those of the series just loaded.
+func (e *engine) findSilences() {
+	e.silences = e.silences[:0]
+	w := len(e.live)
+	if w < 2 || w > crossChannels {
+		return
+	}
+	n := len(e.times)
+	for c := range w {
+		e.runs = e.runs[:0] // the rows with observations
+		for i := range n {
+			if v := e.values[i*w+c]; v == v {
+				e.runs = append(e.runs, i)
+			}
+		}
+		m := len(e.runs)
+		if m < crossLeast {
+			continue
+		}
+		e.work = e.work[:0]
+		for k, i := range e.runs[1:] {
+			e.work = append(e.work, e.times[i]-e.times[e.runs[k]])
+		}
+		step := middle(e.work, .5)
+		for k := crossSide; k <= m; k++ {
+			s := silence{c: c, from: e.times[e.runs[k-1]], to: e.times[n-1], ends: k == m}
+			next := n
+			if !s.ends {
+				if m-k < crossSide {
+					continue
+				}
+				next = e.runs[k]
+				s.to = e.times[next]
+			}
+			steps := (s.to - s.from) / step
+			if steps >= crossSteps && float64(next-e.runs[k-1]-1) >= crossRows*steps {
+				e.silences = append(e.silences, s)
+			}
+		}
+	}
+}
+
+// fillSilences answers those of the rows order of f, whose times rise, that lie in silences
+// once more. The present encoding, of which f has the answers, runs forwards.
+func (e *engine) fillSilences(f *Forecast, at []float64, order []int) {
+	if e.sys.bare {
+		return // no interpolants
+	}
+	for _, s := range e.silences {
+		if !e.encodes(s.from) || s.to-s.from < crossWidths*e.width {
+			continue
+		}
+		if rows := between(at, order, s.from, s.to, s.ends); len(rows) > 0 {
+			e.cross(f, at, rows, s)
+		}
+	}
+}
+
+// encodes reports whether the present encoding answers for time t.
+func (e *engine) encodes(t float64) bool { return e.part == part{} || e.answers(e.part, t) }
+
+// between returns the part of order whose times lie between from and to, or at to with last.
+func between(at []float64, order []int, from, to float64, last bool) []int {
+	side := func(row int, t float64) int { // the first time after t
+		if at[row] > t {
+			return 1
+		}
+		return -1
+	}
+	lo, _ := slices.BinarySearchFunc(order, from, side)
+	if !last {
+		to = math.Nextafter(to, math.Inf(-1))
+	}
+	hi, _ := slices.BinarySearchFunc(order, to, side)
+	return order[lo:hi]
+}
+
+// cross fills channel s.c of rows of f, which lie in silence s.
+func (e *engine) cross(f *Forecast, at []float64, rows []int, s silence) {
+	w, c, column := len(e.live), s.c, e.live[s.c]
+	half, mid := e.sys.half[c], e.sys.mid[c]
+	// First the times to learn from, then the ends of the silence and the times asked.
+	var times, y []float64
+	for i, t := range e.times {
+		if v := e.values[i*w+c]; v == v && e.encodes(t) {
+			times, y = append(times, t), append(y, (v-mid)/half)
+		}
+	}
+	if stride := (len(times)-1)/crossMost + 1; stride > 1 {
+		n := 0
+		for i := 0; i < len(times); i += stride {
+			times[n], y[n] = times[i], y[i]
+			n++
+		}
+		times, y = times[:n], y[:n]
+	}
+	n := len(times)
+	if n < crossLeast {
+		return
+	}
+	times = append(times, s.from, s.to, s.from/2+s.to/2)
+	for _, row := range rows {
+		times = append(times, at[row])
+	}
+	q := e.newRegression(times, n, c)
+	weights, square := q.fit(y)
+	if weights == nil {
+		return
+	}
+	var own Forecast // of the encoding, at the ends and in the middle
+	own.shape(times[n:n+3], e.channels)
+	own.half = f.half
+	e.answer(&own, own.Times, []int{0, 2, 1})
+	value, _ := q.at(weights, n)
+	left := (own.Mean[0][column]-mid)/half - value
+	value, _ = q.at(weights, n+1)
+	right := (own.Mean[1][column]-mid)/half - value
+	claimed := own.Scale[2][column] / half
+	if s.ends {
+		right, claimed = left, own.Scale[1][column]/half
+	}
+	claimed *= claimed * gapOwn
+	long := s.to - s.from
+	for k, row := range rows {
+		u := (at[row] - s.from) / long
+		v := 1 - u
+		const tiny = gapFloor * gapFloor
+		model := estimate{(f.Mean[row][column] - mid) / half, f.Rate[row][column] / half, f.Scale[row][column] / half,
+			e.drift(c, at[row]), claimed*u*u + tiny, 2 * claimed * u / long}
+		if !s.ends {
+			model.variance, model.growth = 16*claimed*u*u*v*v+tiny, 32*claimed*u*v*(v-u)/long
+		}
+		value, rate := q.at(weights, n+3+k)
+		function := estimate{value + v*left + u*right, rate + (right-left)/long, math.Sqrt(square), 0, square + gapFloor, 0}
+		if s.ends { // and who knows how far it holds
+			grown := 1 + crossGrowth*u*u
+			function.drift = crossGrowth * u / (long * grown)
+			function.scale *= math.Sqrt(grown)
+			function.variance, function.growth = square*grown+gapFloor, 2*crossGrowth*u*square/long
+		}
+		mean, rate, scale, drift := combine([]estimate{model, function})
+		f.Mean[row][column], f.Rate[row][column], f.Scale[row][column] = finite(mid+half*mean), finite(half*rate), finite(half*scale)
+		if e.rule != nil {
+			f.kept.drift[row][column] = drift
+		}
+	}
+}
+
+// regression is that of one channel on the others at some times.
+type regression struct {
+	p           int
+	value, rate []float64 // times x p: the regressors and their time derivatives
+}
+
+// newRegression makes the regressors of live channel c at times, standardised over the first n:
+// one, the values of the others and their differences, and all products of two of these, unless
+// there are too many of them for n.
+func (e *engine) newRegression(times []float64, n, c int) *regression {
+	m := 2 * (len(e.live) - 1)
+	p := 1 + m + m*(m+1)/2
+	squares := 3*p <= n
+	if !squares {
+		p = 1 + m
+	}
+	q := &regression{p: p, value: make([]float64, len(times)*p), rate: make([]float64, len(times)*p)}
+	h := crossDelay * e.width
+	var errs [classical.NumInside]float32
+	var v, before, after, r, rateBefore, rateAfter [classical.NumInside]float64
+	k := 1
+	for j := range e.live {
+		if j == c {
+			continue
+		}
+		e.sys.bank.InsideError(j, errs[:])
+		best := slices.Index(errs[:], slices.Min(errs[:]))
+		for i, t := range times {
+			e.sys.bank.Inside(before[:], rateBefore[:], j, e.sys.geo.at(t-h))
+			e.sys.bank.Inside(v[:], r[:], j, e.sys.geo.at(t))
+			e.sys.bank.Inside(after[:], rateAfter[:], j, e.sys.geo.at(t+h))
+			at := i*p + k
+			q.value[at], q.rate[at] = v[best], r[best]/e.sys.geo.width
+			q.value[at+1], q.rate[at+1] = after[best]-before[best], (rateAfter[best]-rateBefore[best])/e.sys.geo.width
+		}
+		k += 2
+	}
+	for i := range times {
+		q.value[i*p] = 1
+	}
+	for k := 1; k <= m; k++ {
+		var mean, square float64
+		for i := range n {
+			mean += q.value[i*p+k] / float64(n)
+		}
+		for i := range n {
+			d := q.value[i*p+k] - mean
+			square += d * d / float64(n)
+		}
+		unit := 1 / max(math.Sqrt(square), 1e-12)
+		for i := range times {
+			q.value[i*p+k] = unit * (q.value[i*p+k] - mean)
+			q.rate[i*p+k] *= unit
+		}
+	}
+	if squares {
+		for i := range times {
+			x, d := q.value[i*p:][:p], q.rate[i*p:][:p]
+			k := 1 + m
+			for a := 1; a <= m; a++ {
+				for b := a; b <= m; b++ {
+					x[k], d[k] = x[a]*x[b], x[a]*d[b]+d[a]*x[b]
+					k++
+				}
+			}
+		}
+	}
+	return q
+}
+
+// at returns the regression at time i and its time derivative.
+func (q *regression) at(weights []float64, i int) (value, rate float64) {
+	for k, w := range weights {
+		value += w * q.value[i*q.p+k]
+		rate += w * q.rate[i*q.p+k]
+	}
+	return value, rate
+}
+
+// fit returns the weights for y at the first times, and the mean square error on blocks that
+// were left out; nil where that is too large.
+func (q *regression) fit(y []float64) (weights []float64, square float64) {
+	n, p := len(y), q.p
+	size := p*p + p
+	var sums [crossFolds + 1][]float64 // normal equations of each block, then of all
+	for k := range sums {
+		sums[k] = make([]float64, size)
+	}
+	all := sums[crossFolds]
+	var mean, variance float64
+	for i, v := range y {
+		x, s := q.value[i*p:][:p], sums[i*crossFolds/n]
+		for a, u := range x {
+			for b, z := range x[:a+1] {
+				s[a*p+b] += u * z
+			}
+			s[p*p+a] += u * v
+		}
+		mean += v / float64(n)
+	}
+	for i := range all {
+		for _, s := range sums[:crossFolds] {
+			all[i] += s[i]
+		}
+	}
+	for _, v := range y {
+		variance += (v - mean) * (v - mean) / float64(n)
+	}
+	square = math.Inf(1)
+	ridge := 0.
+	left := make([]float64, size)
+	for _, r := range crossRidges {
+		sum := 0.
+		for k, s := range sums[:crossFolds] {
+			for i := range left {
+				left[i] = all[i] - s[i]
+			}
+			w := solveRidge(left, p, r*float64(n))
+			for i, v := range y {
+				if i*crossFolds/n == k {
+					value, _ := q.at(w, i)
+					sum += (value - v) * (value - v) / float64(n)
+				}
+			}
+		}
+		if sum < square {
+			square, ridge = sum, r
+		}
+	}
+	if !(square < crossLimit*crossLimit*variance) {
+		return nil, 0
+	}
+	return solveRidge(slices.Clone(all), p, ridge*float64(n)), square
+}
+
+// solveRidge solves the normal equations in a, the lower half of a p x p matrix with its right
+// side behind it, with a ridge on all but the first unknown. a is overwritten.
+func solveRidge(a []float64, p int, ridge float64) []float64 {
+	x := a[p*p:][:p]
+	for i := range p {
+		row := a[i*p:][:p]
+		if i > 0 {
+			row[i] += ridge
+		}
+		for j := 0; j <= i; j++ {
+			sum := row[j]
+			for k, v := range row[:j] {
+				sum -= v * a[j*p+k]
+			}
+			if i == j {
+				row[i] = math.Sqrt(max(sum, 1e-12))
+			} else {
+				row[j] = sum / a[j*p+j]
+			}
+		}
+		for k, v := range row[:i] {
+			x[i] -= v * x[k]
+		}
+		x[i] /= row[i]
+	}
+	for i := p - 1; i >= 0; i-- {
+		for k := i + 1; k < p; k++ {
+			x[i] -= a[k*p+i] * x[k]
+		}
+		x[i] /= a[i*p+i]
+	}
+	return x
+}

@@ -277,10 +277,10 @@ func (e *engine) thin(times, values []float64, f int) ([]float64, []float64) {
 // stretch returns the mean of the values, of one channel of w, or with line what the straight
 // line through them says at time t.
 func stretch(times, values []float64, w int, t float64, line bool) float64 {
-	var n, meanT, meanV, tt, tv float64
+	var n, meanT, meanV, tt, tv, last float64
 	for i, u := range times {
 		if v := values[i*w]; v == v {
-			n++
+			n, last = n+1, v
 			dt, dv := u-meanT, v-meanV
 			meanT += dt / n
 			meanV += dv / n
@@ -288,13 +288,17 @@ func stretch(times, values []float64, w int, t float64, line bool) float64 {
 			tv += dt * (v - meanV)
 		}
 	}
+	y := meanV
+	if line && n > 3 && tt > 0 {
+		y += tv / tt * (t - meanT)
+	}
 	switch {
 	case n == 0:
 		return math.NaN()
-	case line && n > 3 && tt > 0:
-		return meanV + tv/tt*(t-meanT)
+	case !(math.Abs(y) <= math.MaxFloat64): // sums of huge values
+		return last
 	}
-	return meanV
+	return y
 }
 
 // noisy reports whether live channel c has noise, by its fourth differences.

@@ -352,3 +352,83 @@ func TestSilence(t *testing.T) {
 		}
 	}
 }
+
+// TestContextsOfAllKinds: gaps, rests, repeats, rounded times, silent channels, many rows and
+// extreme scales in any combination give finite forecasts, which a session gives too.
+func TestContextsOfAllKinds(t *testing.T) {
+	m := smallModel(t)
+	tries := 100
+	if testing.Short() {
+		tries = 30
+	}
+	for try := range tries {
+		r := rand.New(rand.NewPCG(uint64(try), 17))
+		n, channels := 2+r.IntN(150), 1+r.IntN(3)
+		if r.IntN(8) == 0 {
+			n = 520 + r.IntN(300)
+		}
+		scale := []float64{1, 1, 1e-300, 1e290, 1e8, 5e-324}[r.IntN(6)]
+		unit := []float64{1, 1, 1e-9, 1e9, 1e150}[r.IntN(5)]
+		var s Series
+		u := 0.
+		decimals := []float64{0, 0, 10, 100}[r.IntN(4)]
+		if r.IntN(3) == 0 {
+			s.Constraints = &Constraints{Weights: make([]float64, channels), Tolerance: make([]float64, channels)}
+			for c := range channels {
+				s.Constraints.Weights[c], s.Constraints.Tolerance[c] = float64(c)-.5, math.MaxFloat64
+			}
+		}
+		hold, silent := 1+r.IntN(5)*r.IntN(2), r.IntN(2)
+		for i := range n {
+			u += .2137
+			if r.IntN(40) == 0 {
+				u += 30 * r.Float64() * r.Float64() * float64(1+99*r.IntN(2))
+			}
+			at := u
+			if decimals > 0 {
+				at = math.Round(u*decimals) / decimals
+			}
+			if len(s.Times) > 0 && at*unit <= s.Times[len(s.Times)-1] {
+				continue
+			}
+			row := make([]float64, channels)
+			for c := range row {
+				row[c] = scale * damped(u-math.Mod(u, .2137*float64(hold)), c)
+				if i < n/3 && try%5 == 0 {
+					row[c] = scale
+				}
+				if c > 0 && silent == 1 && i > n/2 && (try%2 == 0 || i < 3*n/4) {
+					row[c] = math.NaN()
+				}
+			}
+			s.Times, s.Values = append(s.Times, at*unit), append(s.Values, row)
+		}
+		var at []float64
+		first, last := s.Times[0], s.Times[len(s.Times)-1]
+		for range 30 {
+			at = append(at, first+(last-first)*(1.4*r.Float64()-.2))
+		}
+		at = append(at, first, last)
+		fc, err := m.Forecast(s, at)
+		if err != nil {
+			var input *InputError
+			require.ErrorAs(t, err, &input, "try %d", try)
+			continue
+		}
+		low, high := fc.Quantile(.1), fc.Quantile(.9)
+		for i := range at {
+			for c := range channels {
+				for _, v := range []float64{fc.Mean[i][c], fc.Rate[i][c], fc.Scale[i][c], low[i][c], high[i][c]} {
+					require.False(t, math.IsNaN(v) || math.IsInf(v, 0), "try %d", try)
+				}
+				require.LessOrEqual(t, low[i][c], high[i][c], "try %d", try)
+			}
+		}
+		sess := m.NewSession()
+		require.NoError(t, sess.Constrain(s.Constraints))
+		observe(t, sess, s)
+		var live Forecast
+		require.NoError(t, sess.ForecastInto(&live, at))
+		requireSame(t, fc, &live)
+	}
+}

@@ -176,11 +176,7 @@ func (e *engine) cross(f *Forecast, at []float64, rows []int, s silence) {
 			function.scale *= math.Sqrt(grown)
 			function.variance, function.growth = square*grown+gapFloor, 2*crossGrowth*u*square/long
 		}
-		mean, rate, scale, drift := combine([]estimate{model, function})
-		f.Mean[row][column], f.Rate[row][column], f.Scale[row][column] = finite(mid+half*mean), finite(half*rate), finite(half*scale)
-		if e.rule != nil {
-			f.kept.drift[row][column] = drift
-		}
+		e.mix(f, row, c, []estimate{model, function})
 	}
 }
 

@@ -13,7 +13,10 @@ import (
 type Forecast struct {
 	// Times are the query times as they were asked.
 	Times []float64
-	// Mean is the predicted state.
+	// Mean is the predicted state. It is continuous in time, but where other rows of the
+	// series are what answers: before and after the first observation, after the last of
+	// more than 512, or of a channel that had ended, and where what came before a long gap
+	// or a rest is left out.
 	Mean [][]float64
 	// Rate is the exact time derivative of Mean, per unit of time of the series,
 	// from the closed form. At the edge of two windows, where Mean is continuous

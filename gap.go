@@ -73,9 +73,8 @@ func (e *engine) bridge(f *Forecast, at []float64, order []int) {
 	}
 }
 
-// flank is a forecast into a gap from one of its sides, in the time in which it runs forwards.
+// flank is a forecast into a gap from one of its sides.
 type flank struct {
-	sign     float64
 	at       []float64 // the times asked for, the end of its own rows, then the checks
 	f        Forecast
 	variance float64 // at the other end, in squared half ranges
@@ -93,26 +92,27 @@ func (e *engine) across(f *Forecast, at []float64, rows []int, g int) {
 	var flanks [2]flank
 	for s := range flanks {
 		l := &flanks[s]
-		l.sign = 1 - 2*float64(s)
 		for _, r := range rows {
-			l.at = append(l.at, l.sign*at[r])
+			l.at = append(l.at, at[r])
 		}
-		first, step := g+1, 1 // of the checks
-		if s == 0 {
-			l.at = append(l.at, from)
-		} else {
-			l.at = append(l.at, -to)
-			first, step = g, -1
+		end, first, step := from, g+1, 1 // of the checks
+		if s == 1 {
+			end, first, step = math.Nextafter(to, math.Inf(-1)), g, -1 // where it runs backwards
 		}
+		l.at = append(l.at, end)
 		checks := 0
 		for i := first; i >= 0 && i < len(e.times) && checks < gapChecks; i += step {
-			if checks >= gapFew && l.sign*(e.times[i]-e.times[first]) > gapReach*long {
+			if checks >= gapFew && math.Abs(e.times[i]-e.times[first]) > gapReach*long {
 				break
 			}
-			l.at = append(l.at, l.sign*e.times[i])
+			l.at = append(l.at, e.times[i])
 			checks++
 		}
-		e.side.take(e, g, l.sign)
+		if s == 0 {
+			e.side.take(e, 0, g+1)
+		} else {
+			e.side.take(e, g+1, len(e.times))
+		}
 		if err := e.side.reply(l.at, &l.f, false); err != nil {
 			panic(err) // without constraints there is no cause
 		}
@@ -131,7 +131,7 @@ func (e *engine) across(f *Forecast, at []float64, rows []int, g int) {
 		l.variance = math.Sqrt(missed*claimed)/max(count, 1) + gapFloor
 		for c := range e.live {
 			for _, t := range l.at[:n] {
-				drift[c][s] = append(drift[c][s], l.sign*e.side.drift(c, t))
+				drift[c][s] = append(drift[c][s], e.side.drift(c, t))
 			}
 		}
 	}
@@ -140,47 +140,46 @@ func (e *engine) across(f *Forecast, at []float64, rows []int, g int) {
 	own.half = f.half
 	e.answer(&own, own.Times, []int{0, 1, 2})
 	for c, column := range e.live {
-		middle := own.Scale[1][column] / e.sys.half[c]
+		mid, half := e.sys.mid[c], e.sys.half[c]
+		scaled := func(f *Forecast, row int) float64 { return (f.Mean[row][column] - mid) / half }
+		middle := own.Scale[1][column] / half
 		A, B, C := flanks[0].variance, flanks[1].variance, 16*gapOwn*middle*middle
-		left, right := own.Mean[0][column]-flanks[0].f.Mean[n][column], own.Mean[2][column]-flanks[1].f.Mean[n][column]
+		left, right := scaled(&own, 0)-scaled(&flanks[0].f, n), scaled(&own, 2)-scaled(&flanks[1].f, n)
 		for q, row := range rows {
 			u := (at[row] - from) / long
 			v := 1 - u
 			const tiny = gapFloor * gapFloor
 			mix := [3]estimate{
-				{flanks[0].f.Mean[q][column] + v*left, flanks[0].f.Rate[q][column] - left/long,
-					flanks[0].f.Scale[q][column], drift[c][0][q], A*u*u + tiny, 2 * A * u / long},
-				{flanks[1].f.Mean[q][column] + u*right, -flanks[1].f.Rate[q][column] + right/long,
-					flanks[1].f.Scale[q][column], drift[c][1][q], B*v*v + tiny, -2 * B * v / long},
-				{f.Mean[row][column], f.Rate[row][column],
-					f.Scale[row][column], e.drift(c, at[row]), C*u*u*v*v + tiny, 2 * C * u * v * (v - u) / long},
+				{scaled(&flanks[0].f, q) + v*left, flanks[0].f.Rate[q][column]/half - left/long,
+					flanks[0].f.Scale[q][column] / half, drift[c][0][q], A*u*u + tiny, 2 * A * u / long},
+				{scaled(&flanks[1].f, q) + u*right, flanks[1].f.Rate[q][column]/half + right/long,
+					flanks[1].f.Scale[q][column] / half, drift[c][1][q], B*v*v + tiny, -2 * B * v / long},
+				{scaled(f, row), f.Rate[row][column] / half,
+					f.Scale[row][column] / half, e.drift(c, at[row]), C*u*u*v*v + tiny, 2 * C * u * v * (v - u) / long},
 			}
-			var slope float64
-			f.Mean[row][column], f.Rate[row][column], f.Scale[row][column], slope = combine(mix[:])
-			if e.rule != nil {
-				f.kept.drift[row][column] = slope
-			}
+			e.mix(f, row, c, mix[:])
 			f.unseen[row] = true
 		}
 	}
 }
 
-// take makes e an engine for the rows of a series up to g, or for those after it, which then
-// run backwards.
-func (e *engine) take(series *engine, g int, sign float64) {
+// mix sets channel c of a row of f to what estimates of it, in half ranges, come to.
+func (e *engine) mix(f *Forecast, row, c int, list []estimate) {
+	column, mid, half := e.live[c], e.sys.mid[c], e.sys.half[c]
+	mean, rate, scale, drift := combine(list)
+	f.Mean[row][column], f.Rate[row][column], f.Scale[row][column] = finite(mid+half*mean), finite(half*rate), finite(half*scale)
+	if e.rule != nil {
+		f.kept.drift[row][column] = drift
+	}
+}
+
+// take makes e an engine for rows [lo, hi) of a series.
+func (e *engine) take(series *engine, lo, hi int) {
 	w := len(series.live)
 	e.encoded, e.known, e.rule, e.channels, e.sys.own = false, false, nil, series.channels, series.sys.own
 	e.live = append(e.live[:0], series.live...)
-	lo, hi := 0, g+1
-	if sign < 0 {
-		lo, hi = hi, len(series.times)
-	}
 	e.times, e.values = append(e.times[:0], series.times[lo:hi]...), append(e.values[:0], series.values[lo*w:hi*w]...)
 	e.sign, e.width = 1, -1
-	if sign < 0 {
-		e.orient(-1)
-		e.sign = 1 // its time is what runs
-	}
 }
 
 // estimate is one of the answers that are mixed: mean, its rate, scale, the rate of its logarithm,
@@ -213,5 +212,5 @@ func combine(list []estimate) (mean, rate, scale, drift float64) {
 	if scale > 0 {
 		drift = (own*ownSlope + spreadSlope/2) / (scale * scale)
 	}
-	return finite(mean), finite(rate), finite(scale), drift
+	return mean, rate, scale, drift
 }

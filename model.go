@@ -141,7 +141,7 @@ type engine struct {
 	gaps                  []int     // the rows that begin them
 	silences              []silence // of single channels
 	side                  *engine   // for the sides of gaps; nil before the first
-	runs                  []int     // scratch of held
+	runs                  []int     // scratch
 	work                  []float64
 
 	guide, guideRate  [guideSlots]float64

@@ -359,7 +359,7 @@ func TestContextsOfAllKinds(t *testing.T) {
 	m := smallModel(t)
 	tries := 100
 	if testing.Short() {
-		tries = 30
+		tries = 15
 	}
 	for try := range tries {
 		r := rand.New(rand.NewPCG(uint64(try), 17))

@@ -42,9 +42,9 @@ const (
 	thinNoise = 3e-3 // in half ranges: from it on to means
 )
 
-// Times of equal steps that were rounded to a few decimals make a smooth curve rough: a tenth of
-// a step is as bad as noise of a percent. Where all lie within the rounding of equal steps, these
-// are taken for the times.
+// Times of equal steps that were rounded to a few decimals make a smooth curve rough: rounding to
+// a tenth of a step is as bad as noise of half a percent at 30 rows a period. Where all lie within
+// the rounding of equal steps, these are taken for the times.
 const (
 	evenRows  = 20   // least number of rows
 	evenShare = .4   // largest unit of the rounding, in steps

@@ -58,11 +58,7 @@ func (e *engine) equalise() {
 	if n < evenRows {
 		return
 	}
-	e.work = e.work[:0]
-	for i, t := range e.times[1:] {
-		e.work = append(e.work, t-e.times[i])
-	}
-	step := middle(e.work, .5)
+	step := e.medianStep(e.times)
 	unit := math.Pow(10, math.Floor(math.Log10(evenShare*step)))
 	for {
 		if unit < evenLeast*step {
@@ -73,7 +69,7 @@ func (e *engine) equalise() {
 		}
 		unit /= 10
 	}
-	// The mean of the steps that are single ones; then the straight line through all.
+	// The mean of the steps that are single ones, of those in e.work; then the straight line through all.
 	var sum, count float64
 	for _, d := range e.work {
 		if math.Abs(d-step) <= 1.1*unit {
@@ -154,11 +150,7 @@ func (e *engine) latest() part {
 		p = part{first: rest, old: rest}
 	}
 	if times, values := e.rows(p); len(times) > thinRows {
-		e.work = e.work[:0]
-		for i, t := range times[1:] {
-			e.work = append(e.work, t-times[i])
-		}
-		f := min(float64(len(times))/thinTo, signalWidth(times, values, len(e.live))/(thinWidth*middle(e.work, .5)))
+		f := min(float64(len(times))/thinTo, signalWidth(times, values, len(e.live))/(thinWidth*e.medianStep(times)))
 		if f >= 2 {
 			p.thin = int(f)
 		}
@@ -323,10 +315,9 @@ func (e *engine) noisy(values []float64, c int) bool {
 // times, give or take one: what counts is the first of each. All others would be taken for steps
 // or for noise.
 const (
-	heldRuns  = 8   // least number of runs
-	heldMost  = .9  // of them that have the usual length, or one row more or less
-	heldValue = .5  // distinct values per run: fewer are those of a switch
-	heldRow   = 1.5 // rows per run, at least
+	heldRuns  = 8  // least number of runs
+	heldMost  = .9 // of them that have the usual length, or one row more or less
+	heldValue = .5 // distinct values per run: fewer are those of a switch
 )
 
 // release replaces the repeats of channels that are held between their measurements by NaN, and
@@ -367,7 +358,7 @@ func (e *engine) held(c int) bool {
 		e.runs[len(e.runs)-1]++
 		last = v
 	}
-	if len(e.runs) < heldRuns || heldRow*float64(len(e.runs)) > float64(n) {
+	if len(e.runs) < heldRuns {
 		return false
 	}
 	slices.Sort(e.work)

@@ -104,6 +104,29 @@ func TestGap(t *testing.T) {
 	}
 }
 
+// TestGapsOfSampling: pauses between many bursts, and a channel that is read in bursts, are how
+// a series is sampled, and not each worth forecasts of its own.
+func TestGapsOfSampling(t *testing.T) {
+	m := smallModel(t)
+	e := m.newEngine()
+	for _, bursts := range []int{8, 9, 10} {
+		var times []float64
+		for i := range bursts {
+			times = append(times, regular(20*float64(i), .2, 20)...)
+		}
+		require.NoError(t, e.load(dampedSeries(times), nil))
+		require.Len(t, e.gaps, map[int]int{8: 7, 9: 8, 10: 0}[bursts])
+		s := dampedSeries(regular(0, .2, 100*bursts))
+		for i, row := range s.Values {
+			if i%100 >= 20 {
+				row[1] = math.NaN()
+			}
+		}
+		require.NoError(t, e.load(s, nil))
+		require.Len(t, e.silences, map[int]int{8: 8, 9: 0, 10: 0}[bursts]) // the last does not end
+	}
+}
+
 // TestCombine: rate and drift of a mixture are the time derivatives of its mean and of the
 // logarithm of its scale.
 func TestCombine(t *testing.T) {

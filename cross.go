@@ -16,8 +16,7 @@ const (
 	crossLeast    = 40  // observations of the channel to learn from, at least
 	crossMost     = 400 // at most: of more every n-th
 	crossSide     = 16  // of them before it falls silent, and after
-	crossSteps    = 8   // least length of the silence, in median steps of the channel
-	crossWidths   = 1   // and in widths of window that suit the signal
+	crossSteps    = 8   // least length of the silence, in median steps of the channel; it is a window's width too
 	crossRows     = .5  // rows in it, at least, for each of those steps
 	crossChannels = 6   // most channels
 	crossFolds    = 4   // blocks that validate
@@ -59,7 +58,7 @@ func (e *engine) findSilences() {
 		for k, i := range e.runs[1:] {
 			e.work = append(e.work, e.times[i]-e.times[e.runs[k]])
 		}
-		step := middle(e.work, .5)
+		step, known := middle(e.work, .5), len(e.silences)
 		for k := crossSide; k <= m; k++ {
 			s := silence{c: c, from: e.times[e.runs[k-1]], to: e.times[n-1], ends: k == m}
 			next := n
@@ -75,6 +74,9 @@ func (e *engine) findSilences() {
 				e.silences = append(e.silences, s)
 			}
 		}
+		if len(e.silences)-known > gapMost {
+			e.silences = e.silences[:known]
+		}
 	}
 }
 
@@ -85,7 +87,7 @@ func (e *engine) fillSilences(f *Forecast, at []float64, order []int) {
 		return // no interpolants
 	}
 	for _, s := range e.silences {
-		if !e.encodes(s.from) || s.to-s.from < crossWidths*e.width {
+		if !e.encodes(s.from) || s.to-s.from < e.width {
 			continue
 		}
 		if rows := between(at, order, s.from, s.to, s.ends); len(rows) > 0 {

@@ -8,8 +8,8 @@ import "math"
 // the square of the time from their side; at the other end, where the truth is known, it is
 // measured. That of the interpolant grows towards the middle.
 const (
-	gapRows   = 8     // least length, in median steps
-	gapWidths = 1     // and in widths of window that suit the signal
+	gapRows   = 8     // least length, in median steps; it is a window's width at least, too
+	gapMost   = 8     // more gaps than these are how the series is sampled
 	gapLeast  = 16    // observations of each channel that a side needs
 	gapChecks = 12    // rows of the other side that a forecast is compared with, at most
 	gapFew    = 3     // and at least
@@ -18,45 +18,52 @@ const (
 	gapOwn    = 2     // the variance of the interpolant, over what it claims
 )
 
-// findGaps lists the gaps of the series just loaded that are long for its steps.
+// findGaps lists the gaps of the series just loaded that are long for its steps and have enough
+// observations of every channel on both sides.
 func (e *engine) findGaps() {
 	e.gaps = e.gaps[:0]
-	n := len(e.times)
-	if n < 2*gapLeast {
-		return
+	w, n := len(e.live), len(e.times)
+	first, last := 0, n-1 // rows from and up to which the sides are long enough
+	for c := range w {
+		before, after := 0, 0
+		i, j := -1, n
+		for ; before < gapLeast && i+1 < n; before += e.seen(i, c) {
+			i++
+		}
+		for ; after < gapLeast && j > 0; after += e.seen(j, c) {
+			j--
+		}
+		if min(before, after) < gapLeast {
+			return
+		}
+		first, last = max(first, i), min(last, j)
 	}
-	e.work = e.work[:0]
-	for i, t := range e.times[1:] {
-		e.work = append(e.work, t-e.times[i])
-	}
-	least := gapRows * middle(e.work, .5)
-	for g := gapLeast - 1; g+gapLeast < n; g++ {
-		if e.times[g+1]-e.times[g] >= least && e.flanked(g) {
+	least := gapRows * e.medianStep(e.times)
+	for g := first; g < last; g++ {
+		if e.times[g+1]-e.times[g] >= least {
 			e.gaps = append(e.gaps, g)
 		}
 	}
+	if len(e.gaps) > gapMost {
+		e.gaps = e.gaps[:0]
+	}
 }
 
-// flanked reports whether every channel has enough observations on both sides of the gap
-// behind row g.
-func (e *engine) flanked(g int) bool {
-	w := len(e.live)
-	for c := range w {
-		var sides [2]int
-		for i := range e.times {
-			if v := e.values[i*w+c]; v == v {
-				if i <= g {
-					sides[0]++
-				} else {
-					sides[1]++
-				}
-			}
-		}
-		if min(sides[0], sides[1]) < gapLeast {
-			return false
-		}
+// seen returns 1 where live channel c is observed in row i, else 0.
+func (e *engine) seen(i, c int) int {
+	if v := e.values[i*len(e.live)+c]; v == v {
+		return 1
 	}
-	return true
+	return 0
+}
+
+// medianStep returns the median of the steps between rising times, and leaves them in e.work.
+func (e *engine) medianStep(times []float64) float64 {
+	e.work = e.work[:0]
+	for i := 1; i < len(times); i++ {
+		e.work = append(e.work, times[i]-times[i-1])
+	}
+	return middle(e.work, .5)
 }
 
 // bridge fills those of the rows order of f, whose times rise, that lie in gaps once more. The
@@ -64,7 +71,7 @@ func (e *engine) flanked(g int) bool {
 func (e *engine) bridge(f *Forecast, at []float64, order []int) {
 	for _, g := range e.gaps {
 		from, to := e.times[g], e.times[g+1]
-		if to-from < gapWidths*e.width {
+		if to-from < e.width {
 			continue
 		}
 		if rows := between(at, order, from, to, false); len(rows) > 0 {

@@ -343,20 +343,18 @@ func (e *engine) reply(at []float64, f *Forecast, segments bool) error {
 		e.orient(1)
 		latest := e.latest()
 		since := before + sort.Search(len(at)-before, func(i int) bool { return e.answers(latest, at[e.order[before+i]]) })
-		if since > before {
-			e.encode(last, part{})
-			e.answer(f, at, e.order[before:since])
-			e.fillDrift(f, at, e.order[before:since])
-			e.bridge(f, at, e.order[before:since])
-			e.fillSilences(f, at, e.order[before:since])
+		fill := func(p part, end float64, order []int) {
+			if len(order) == 0 {
+				return
+			}
+			e.encode(end, p)
+			e.answer(f, at, order)
+			e.fillDrift(f, at, order)
+			e.bridge(f, at, order)
+			e.fillSilences(f, at, order)
 		}
-		if since < len(at) {
-			e.encode(max(high, last), latest)
-			e.answer(f, at, e.order[since:])
-			e.fillDrift(f, at, e.order[since:])
-			e.bridge(f, at, e.order[since:])
-			e.fillSilences(f, at, e.order[since:])
-		}
+		fill(part{}, last, e.order[before:since])
+		fill(latest, max(high, last), e.order[since:])
 		if segments {
 			e.segments(f, true)
 		}

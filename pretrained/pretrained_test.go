@@ -348,6 +348,23 @@ func TestSilentChannel(t *testing.T) {
 	}
 }
 
+// TestGrowthIsCutOff: the limit that README names. Growth is followed up to some six half
+// ranges of what was observed; far beyond, the truth is above the band.
+func TestGrowthIsCutOff(t *testing.T) {
+	m, err := pretrained.Model()
+	require.NoError(t, err)
+	var s lassode.Series
+	for i := range 100 {
+		at := .046 * float64(i)
+		s.Times, s.Values = append(s.Times, at), append(s.Values, []float64{math.Exp(at)})
+	}
+	half := math.Exp(.046*99) / 2
+	f, err := m.Forecast(s, []float64{math.Log(5 * half), math.Log(100 * half)})
+	require.NoError(t, err)
+	require.InDelta(t, 5*half, f.Mean[0][0], .1*half)
+	require.Less(t, f.Quantile(.9)[1][0], 50*half)
+}
+
 func Example() {
 	m, err := pretrained.Model()
 	if err != nil {

@@ -491,3 +491,31 @@ func TestBankBox(t *testing.T) {
 		require.Greater(t, e[idZ3Box], float32(-.5), "%d channels", channels)
 	}
 }
+
+// A signal too fast for differences is not taken for noise where it can be predicted,
+// and noise stays noise.
+func TestFastSignalIsNoNoise(t *testing.T) {
+	r := rand.New(rand.NewPCG(4, 4))
+	for _, size := range []float64{0, .05} {
+		var times, values []float64
+		for i := range 96 {
+			at := float64(i)
+			times = append(times, at)
+			v := math.Sin(1.31*at) + .5*math.Cos(2.62*at) + .01*at + size*r.NormFloat64()
+			values = append(values, v)
+		}
+		b := NewBank()
+		b.Fit(times, values, 1, 120)
+		got := b.Noise(0)
+		if size == 0 {
+			require.Less(t, got, 1e-6)
+			require.True(t, b.group(0).clean)
+			work := make([]float64, len(values))
+			require.Greater(t, differenceNoise(values, work), .1)
+		} else {
+			require.Greater(t, got, size)
+			require.False(t, b.group(0).clean)
+		}
+	}
+	require.True(t, math.IsInf(predictionNoise(new(arena), make([]float64, predictionLeast-1)), 1))
+}

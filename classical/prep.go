@@ -233,6 +233,12 @@ func (p *prep) splines(mem *arena, natural, smooth []spline, noise []float64) {
 			// The likelihood of the spline takes weak noise on a fast signal for
 			// signal; high differences tell them apart when steps are equal.
 			noise[j] = differenceNoise(y, work)
+			if noise[j] >= cleanNoise {
+				// They take fast signals for noise, but those can be predicted.
+				if v := predictionNoise(mem, y); v < noise[j]/2 {
+					noise[j] = v
+				}
+			}
 		}
 		mem.release(blk, off)
 	}
@@ -259,6 +265,51 @@ func differenceNoise(y, work []float64) float64 {
 		}
 	}
 	return best
+}
+
+// Sizes of predictionNoise: the largest order, and the least number of samples.
+const (
+	predictionOrder = 20
+	predictionLeast = 32
+)
+
+// predictionNoise bounds the standard deviation of white noise on equally spaced samples
+// from above, however fast the signal: by the error of a linear prediction one step
+// ahead, fitted to the first three quarters, over the last one.
+func predictionNoise(mem *arena, y []float64) float64 {
+	n := len(y)
+	if n < predictionLeast {
+		return math.Inf(1)
+	}
+	fitted := n - n/4
+	p := min(predictionOrder, (fitted-8)/2)
+	w := p + 1 // and a constant
+	blk, off := mem.mark()
+	defer mem.release(blk, off)
+	gram, rhs, inv, row := mem.zeros(w*w), mem.zeros(w), mem.raw(w), mem.raw(w)
+	row[p] = 1
+	trace := 0.
+	for i := p; i < fitted; i++ {
+		copy(row, y[i-p:i])
+		for a, v := range row {
+			axpy(v, row[:a+1], gram[a*w:a*w+a+1])
+			rhs[a] += v * y[i]
+		}
+	}
+	for a := range w {
+		trace += gram[a*w+a]
+	}
+	for a := range w {
+		gram[a*w+a] += 1e-14 * trace
+	}
+	cholesky(gram, w, w, 1e-16*trace, inv)
+	solveLower(gram, w, w, inv, rhs)
+	sum := 0.
+	for i := fitted; i < n; i++ {
+		d := y[i] - dot(rhs[:p], y[i-p:i]) - rhs[p]
+		sum += d * d
+	}
+	return math.Sqrt(sum / float64(n-fitted))
 }
 
 // gapSteps is the distance of observations, in steps of the grid, that is a gap.

@@ -211,7 +211,7 @@ func TestGradients(t *testing.T) {
 					if chance {
 						return chanceSlope * sum
 					}
-					return sum / (sum + solvedError)
+					return sum/(sum+solvedError) + exactShare*math.Log1p(sum/exactError)
 				}
 				var e [5]float64
 				for r, from := range []int{1, 1, 0, 0, 2} {
@@ -1097,8 +1097,8 @@ func TestUnforeseeableTasks(t *testing.T) {
 	s, err := src.At(2)
 	require.NoError(t, err)
 	var tk tasks
-	walks, noises, stands := 0, 0, 0
-	for i := range 200 {
+	walks, noises, stands, turns := 0, 0, 0, 0
+	for i := range 300 {
 		r := rand.New(rand.NewPCG(1, uint64(i)))
 		x := tk.unforeseeable(r, s)
 		require.NoError(t, x.Validate())
@@ -1106,7 +1106,7 @@ func TestUnforeseeableTasks(t *testing.T) {
 		require.Equal(t, s.Channels(), x.Channels())
 		again := new(tasks).unforeseeable(rand.New(rand.NewPCG(1, uint64(i))), s)
 		require.Equal(t, again.Values, x.Values)
-		var step, size float64
+		var step, size, bend float64
 		still := 0
 		for j, row := range x.Values {
 			size += row[0] * row[0] / float64(len(x.Values))
@@ -1116,6 +1116,9 @@ func TestUnforeseeableTasks(t *testing.T) {
 				if d == 0 {
 					still++
 				}
+				if j > 1 {
+					bend += d * (x.Values[j-1][0] - x.Values[j-2][0])
+				}
 			}
 		}
 		switch {
@@ -1123,14 +1126,86 @@ func TestUnforeseeableTasks(t *testing.T) {
 			stands++
 		case step > 1.5*size:
 			noises++
+		case bend > .3*step*float64(len(x.Values)):
+			turns++ // steps follow each other: neither noise nor a walk
 		case step < .3*size:
 			walks++
 		}
 	}
-	require.Greater(t, walks, 60)
-	require.Greater(t, noises, 20)
-	require.Greater(t, stands, 30)
-	require.Less(t, walks+noises+stands, 195)
+	require.Greater(t, walks, 80)
+	require.Greater(t, noises, 25)
+	require.Greater(t, stands, 35)
+	require.Greater(t, turns, 15)
+	require.Less(t, walks+noises+stands+turns, 290)
+}
+
+// What disturbs a trajectory is part of the truth, leaves its source alone, and is a
+// function of the generator's seed.
+func TestDisturbedTasks(t *testing.T) {
+	whole := Series{Names: []string{"a", "constant"}}
+	for i := range 601 {
+		at := float64(i) / 30
+		whole.Times = append(whole.Times, at)
+		whole.Values = append(whole.Values, []float64{math.Sin(at), 3})
+	}
+	whole.Values[300][0] = math.NaN()
+	var tk tasks
+	trends, warped, still, rough, alike := 0, 0, 0, 0, 0
+	for i := range 400 {
+		x := tk.disturbed(rand.New(rand.NewPCG(3, uint64(i))), whole)
+		require.NoError(t, x.Validate())
+		again := new(tasks).disturbed(rand.New(rand.NewPCG(3, uint64(i))), whole)
+		turns, same, step := 0, true, 0.
+		low, high := math.Inf(1), math.Inf(-1)
+		constant := true
+		for j, row := range x.Values {
+			for c, v := range row {
+				require.Equal(t, math.Float64bits(again.Values[j][c]), math.Float64bits(v))
+			}
+			constant = constant && row[1] == 3
+			if v := row[0]; v == v {
+				low, high = min(low, v), max(high, v)
+				same = same && v == whole.Values[j][0]
+			}
+			if j > 1 && j < 299 {
+				d, e := row[0]-x.Values[j-1][0], x.Values[j-1][0]-x.Values[j-2][0]
+				if d*e < 0 {
+					turns++
+				}
+				step += (d - e) * (d - e)
+			}
+		}
+		require.False(t, math.IsInf(high-low, 0))
+		if constant {
+			still++
+		}
+		if same {
+			alike++ // what there is may fall on the constant channel alone
+		}
+		switch {
+		case math.Sqrt(step/300) > .1*(high-low)/2:
+			rough++
+		case high-low > 4:
+			trends++
+		case turns != 3 && turns < 10:
+			warped++
+		}
+	}
+	require.True(t, math.IsNaN(whole.Values[300][0]))
+	for i, row := range whole.Values {
+		require.Equal(t, 3., row[1])
+		if i != 300 {
+			require.Equal(t, math.Sin(whole.Times[i]), row[0])
+		}
+	}
+	require.Greater(t, still, 200) // nothing moves what stands but a periodic signal,
+	require.Less(t, still, 360)    // which some are
+	require.Greater(t, trends, 25)
+	require.Greater(t, warped, 8)
+	require.Greater(t, rough, 12) // noise that drives
+	require.Less(t, alike, 60)
+	short := Series{Times: []float64{0, 1}, Values: [][]float64{{1}, {2}}}
+	require.Equal(t, short, tk.disturbed(rand.New(rand.NewPCG(1, 1)), short))
 }
 
 // TestTrainingAllocatesNothing holds from the second step on, for the part of

@@ -56,10 +56,11 @@ type tasks struct {
 
 	square, count []float64 // per row: mean square error of what is forecast, and its targets
 
-	hopeless   []bool    // per system: whether it is one of chance
-	byChance   bool      // the task being drawn is such a one
-	chance     []float64 // values of unforeseeable
-	chanceRows [][]float64
+	hopeless []bool    // per system: whether it is one of chance
+	byChance bool      // the task being drawn is such a one
+	made     []float64 // values of unforeseeable and disturbed
+	madeRows [][]float64
+	clock    []float64 // scratch of disturbed
 }
 
 // channelChoice are the shares of micro-batches with 1, 2, ... channels.
@@ -126,6 +127,8 @@ func (t *tasks) draw(r *rand.Rand, cfg Config, src Source, opt taskOptions, budg
 		t.byChance = !opt.whole && r.Float64() < chanceShare
 		if t.byChance {
 			s = t.unforeseeable(r, s)
+		} else if !opt.whole && r.Float64() < disturbedShare {
+			s = t.disturbed(r, s)
 		}
 		// Another part of the same trajectory is cheaper than another trajectory.
 		found, asked := false, 0
@@ -162,42 +165,210 @@ func (t *tasks) draw(r *rand.Rand, cfg Config, src Source, opt taskOptions, budg
 const chanceShare = .08
 
 // unforeseeable returns a series with the times of s whose channels are chance
-// from end to end: noise, random walks, what lies between, and steps. Of these
-// nothing but the mean or the last value can be forecast, and how far it strays.
-// The series is valid until the next call.
+// from end to end: noise, random walks, what lies between, steps, and oscillations that
+// noise drives. Of these nothing but a mean that tends to the middle, or the last value,
+// can be forecast, and how far it strays. The series is valid until the next call.
 func (t *tasks) unforeseeable(r *rand.Rand, s Series) Series {
-	memory, jump := 0., 1. // of the last value, and how often there is a new one
+	memory, jump, turn := 0., 1., 0. // of the last value, how often there is a new one, angle of a step
 	switch u := r.Float64(); {
-	case u < .35:
+	case u < .3:
 		memory = 1
-	case u < .6:
+	case u < .5:
 		memory = 1 - logUniform(r, .003, 1)
-	case u < .85:
+	case u < .7:
 		jump = logUniform(r, .003, .3)
 		if r.IntN(2) == 0 {
 			memory = 1
 		}
+	case u < .9:
+		turn = logUniform(r, .05, 1)
+		memory = math.Exp(-turn * logUniform(r, .005, .3))
 	}
-	n, channels := len(s.Times), s.Channels()
-	t.chance = resize(t.chance, n*channels)
-	t.chanceRows = resize(t.chanceRows, n)
-	for i := range n {
-		row := t.chance[i*channels : (i+1)*channels]
-		for c := range row {
-			row[c] = r.NormFloat64()
-			if i == 0 {
-				continue
+	t.make(s)
+	channels := s.Channels()
+	for c := range channels {
+		x, y := 0., 0. // y: a quarter of a turn behind
+		for i, row := range t.madeRows {
+			switch {
+			case i > 0 && jump < 1 && r.Float64() >= jump:
+			case turn > 0:
+				sin, cos := math.Sincos(turn)
+				x, y = memory*(cos*x-sin*y)+r.NormFloat64(), memory*(sin*x+cos*y)+r.NormFloat64()
+			default:
+				x = memory*x + r.NormFloat64()
 			}
-			before := t.chance[(i-1)*channels+c]
-			if jump < 1 && r.Float64() >= jump {
-				row[c] = before
-			} else {
-				row[c] += memory * before
+			row[c] = x
+		}
+	}
+	return Series{Times: s.Times, Values: t.madeRows}
+}
+
+// make gives t.madeRows the shape of s.
+func (t *tasks) make(s Series) {
+	n, channels := len(s.Times), s.Channels()
+	t.made, t.madeRows = resize(t.made, n*channels), resize(t.madeRows, n)
+	for i := range t.madeRows {
+		t.madeRows[i] = t.made[i*channels : (i+1)*channels]
+	}
+}
+
+// disturbedShare is the share of trajectories that more acts on than a law of their own.
+const disturbedShare = .3
+
+// wander returns the steps of an Ornstein-Uhlenbeck process of unit variance over n rows,
+// whose memory is length, relative to all of them.
+func wander(r *rand.Rand, n int, length float64) func() float64 {
+	x := r.NormFloat64()
+	a := math.Exp(-1 / (length * float64(n)))
+	b := math.Sqrt(1 - a*a)
+	return func() float64 {
+		x = a*x + b*r.NormFloat64()
+		return x
+	}
+}
+
+// disturbed returns s as it may be found outside of a simulation, or a periodic signal in its
+// place: with a clock that runs unevenly, an amplitude that grows or varies, trends,
+// and noise that moves the system itself, not only what is read of it. All of
+// it is part of the truth that is asked for. The series is valid until the next call.
+func (t *tasks) disturbed(r *rand.Rand, s Series) Series {
+	n, channels := len(s.Times), s.Channels()
+	if n < 12 {
+		return s
+	}
+	t.make(s)
+	uneven, swelling, trend, driven := r.Float64() < .4, r.Float64() < .25, r.Float64() < .4, r.Float64() < .3
+	if !uneven && !swelling && !driven {
+		trend = true
+	}
+	clock := resize(t.clock, n)
+	t.clock = clock
+	rate, steady := wander(r, n, logUniform(r, .01, .5)), logUniform(r, .02, .5)
+	bend := 0.
+	if r.IntN(3) == 0 {
+		steady, bend = 0, 2*r.Float64()-1
+	}
+	sum := 0.
+	for i := range clock {
+		clock[i] = sum
+		if uneven {
+			sum += math.Exp(steady*rate() + bend*float64(i)/float64(n))
+		} else {
+			sum++
+		}
+	}
+	if r.Float64() < .3 {
+		t.periodic(r, clock)
+	} else {
+		stretch := float64(n-1) / clock[n-1]
+		for i, at := range clock {
+			k := min(int(at*stretch), n-2)
+			u := at*stretch - float64(k)
+			before, after := max(k-1, 0), min(k+2, n-1)
+			for c := range channels {
+				p, q := s.Values[k][c], s.Values[k+1][c]
+				// Catmull and Rom's cubic through the rows around.
+				dp, dq := (q-s.Values[before][c])/2, (s.Values[after][c]-p)/2
+				t.madeRows[i][c] = p + u*(dp+u*(3*(q-p)-2*dp-dq+u*(2*(p-q)+dp+dq)))
 			}
 		}
-		t.chanceRows[i] = row
 	}
-	return Series{Times: s.Times, Values: t.chanceRows}
+	for c := range channels {
+		low, high := math.Inf(1), math.Inf(-1)
+		for _, row := range t.madeRows {
+			if v := row[c]; v == v {
+				low, high = min(low, v), max(high, v)
+			}
+		}
+		half := (high - low) / 2
+		if !(half > 0) {
+			continue
+		}
+		mid := low + half
+		if r.IntN(2) == 0 {
+			mid = low - half*r.Float64()
+		}
+		growth, vary, beat := 0., 0., wander(r, n, logUniform(r, .03, .5))
+		if swelling {
+			if growth = 3*r.Float64() - 1.5; r.IntN(2) == 0 {
+				growth, vary = 0, logUniform(r, .02, .3)
+			}
+		}
+		slope, curve, turns, phase := 0., 0., 0., 2*math.Pi*r.Float64()
+		if trend && r.IntN(3) > 0 {
+			slope = half * logUniform(r, .05, 5)
+			if r.IntN(2) == 0 {
+				slope = -slope
+			}
+			switch r.IntN(4) {
+			case 0:
+				curve = 8*r.Float64() - 4
+			case 1:
+				turns = .3 + 1.2*r.Float64()
+			}
+		}
+		push, noise := 0., wander(r, n, logUniform(r, .003, .5))
+		if driven {
+			push = half * logUniform(r, .01, .5)
+		}
+		for i, row := range t.madeRows {
+			u := float64(i) / float64(n)
+			far := u
+			switch {
+			case curve != 0:
+				far = math.Expm1(curve*u) / math.Expm1(math.Abs(curve))
+			case turns > 0:
+				far = math.Sin(2*math.Pi*turns*u + phase)
+			}
+			row[c] = finite(mid + (row[c]-mid)*math.Exp(growth*u+vary*beat()) + slope*far + push*noise())
+		}
+	}
+	return Series{Times: s.Times, Values: t.madeRows}
+}
+
+// periodic fills t.madeRows with periodic functions of a clock: of one period, with
+// harmonics, some as square as a switch or as sharp as a pulse, and some that a slower
+// period changes, as weeks do days.
+func (t *tasks) periodic(r *rand.Rand, clock []float64) {
+	n := len(clock)
+	turn := 2 * math.Pi * logUniform(r, 3, 40) / clock[n-1]
+	slow := turn / logUniform(r, 1.5, 8)
+	if r.IntN(2) == 0 {
+		slow = turn / float64(2+r.IntN(6))
+	}
+	modulated := r.IntN(3) == 0
+	for c := range t.madeRows[0] {
+		var wave, other [8]complex128
+		order, fall := 1+r.IntN(len(wave)), .5+1.5*r.Float64()
+		for k := range order {
+			size := math.Pow(float64(k+1), -fall)
+			wave[k] = complex(size*r.NormFloat64(), size*r.NormFloat64())
+			other[k] = complex(size*r.NormFloat64(), size*r.NormFloat64())
+		}
+		at := func(w *[8]complex128, angle float64) float64 {
+			v := 0.
+			for k := range order {
+				sin, cos := math.Sincos(float64(k+1) * angle)
+				v += real(w[k])*cos + imag(w[k])*sin
+			}
+			return v
+		}
+		depth := 0.
+		if modulated {
+			depth = logUniform(r, .05, 1)
+		}
+		shape, gain := r.IntN(5), logUniform(r, .5, 8)
+		for i, row := range t.madeRows {
+			v := at(&wave, turn*clock[i])
+			switch shape {
+			case 0:
+				v = math.Tanh(gain * v)
+			case 1:
+				v = math.Exp(min(gain/2, 2) * v)
+			}
+			row[c] = v * (1 + depth*math.Tanh(at(&other, slow*clock[i])))
+		}
+	}
 }
 
 // crop is the part of a trajectory that a task is made of, and what of it is
@@ -566,7 +737,7 @@ func (t *tasks) drawTargets(r *rand.Rand, geo geometry, s Series) {
 					importance = .5
 				}
 			}
-			if !(std <= 10) {
+			if !(std <= 20) {
 				importance = 0
 			}
 			for q := range targetsPerWindow {
@@ -587,13 +758,15 @@ func (t *tasks) drawTargets(r *rand.Rand, geo geometry, s Series) {
 
 // Weights of the parts of the loss, and its constants.
 const (
-	lossBeta     = .1 // where smooth L1 turns from square to absolute
-	fitShare     = .4 // of smooth L1
-	mixtureShare = .5 // of the loss of the guides' mixture alone
-	scaleShare   = .1 // of the negative log likelihood of the error's scale
-	chanceSlope  = 1  // of the mean square error of systems of chance
-	solvedError  = .1 // mean square error, relative to the variance of a curve, that counts half
-	channelShare = .5 // of the single channels in the count of what is not solved
+	lossBeta     = .1   // where smooth L1 turns from square to absolute
+	fitShare     = .4   // of smooth L1
+	mixtureShare = .5   // of the loss of the guides' mixture alone
+	scaleShare   = .1   // of the negative log likelihood of the error's scale
+	chanceSlope  = 1    // of the mean square error of systems of chance
+	solvedError  = .1   // mean square error, relative to the variance of a curve, that counts half
+	channelShare = .5   // of the single channels in the count of what is not solved
+	exactShare   = .015 // of the logarithm of the mean square error in that count
+	exactError   = 1e-5 // mean square error below which it is as good as none
 )
 
 // losses are the parts of a training loss, summed over a micro-batch and
@@ -712,7 +885,8 @@ func unsolved(tape *tensor.Tape, y *tensor.Tensor, t *tasks) *tensor.Tensor {
 		if t.hopeless[r/channels] {
 			return chanceSlope * e, chanceSlope
 		}
-		return e / (e + solvedError), solvedError / ((e + solvedError) * (e + solvedError))
+		return e/(e+solvedError) + exactShare*math.Log1p(e/exactError),
+			solvedError/((e+solvedError)*(e+solvedError)) + exactShare/(e+exactError)
 	}
 	total := 0.
 	for at := 0; at < rows; at += channels {

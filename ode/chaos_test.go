@@ -407,3 +407,22 @@ func TestFounderSystem(t *testing.T) {
 	}
 	require.Len(t, seen, chaoticForms)
 }
+
+func TestMeasuredSignals(t *testing.T) {
+	set := MeasuredSignals(1, 5)
+	require.Len(t, set, 5*len(signalKinds))
+	for _, tr := range set {
+		require.NoError(t, tr.Series.Validate())
+		require.Len(t, tr.Series.Times, EvalSamples)
+		for c := range tr.Series.Channels() {
+			low, high := math.Inf(1), math.Inf(-1)
+			for _, row := range tr.Series.Values {
+				low, high = min(low, row[c]), max(high, row[c])
+			}
+			require.Greater(t, high-low, .05, tr.Family)
+			require.Less(t, high-low, 1e4, tr.Family)
+		}
+	}
+	require.Equal(t, set, MeasuredSignals(1, 5))
+	require.NotEqual(t, set[0].Series.Values, MeasuredSignals(2, 1)[0].Series.Values)
+}

@@ -16,7 +16,7 @@ import (
 	"github.com/lassode/lassode/ode"
 )
 
-var suites = []string{"in-domain", "zero-shot", "unseen", "chaotic", "fine-tune"}
+var suites = []string{"in-domain", "zero-shot", "unseen", "chaotic", "signals", "fine-tune"}
 
 // settingKeys are the names that -conditions knows.
 func settingKeys() []string {
@@ -43,6 +43,9 @@ Suites (several are separated by commas):
   unseen       random systems of two kinds that were never trained on
   chaotic      random chaotic systems that were kept apart: 512 rows seen, clean,
                30 a period, and 128 to forecast
+  signals      ten kinds of series as they are measured outside of simulations, with
+               seasons, trends and noise that drives: 280 rows seen with 1 % noise,
+               120 to forecast
   fine-tune    one system of each of the ten zero-shot kinds: fine-tune on some of
                its runs, measure on fresh runs of the same system, before and after
 
@@ -143,6 +146,8 @@ func trajectoriesOf(suite string, seed uint64, n int) []ode.Trajectory {
 		return ode.UnseenKinds(seed, (10*n+kinds-1)/kinds)
 	case "chaotic":
 		return ode.ChaoticHeldOut(seed, 10*n)
+	case "signals":
+		return ode.MeasuredSignals(seed, n)
 	}
 	return ode.HeldOutTrajectories(seed, n)
 }
@@ -150,7 +155,7 @@ func trajectoriesOf(suite string, seed uint64, n int) []ode.Trajectory {
 func runEval(ctx context.Context, env *environment, c *command, args []string) error {
 	fs := c.flags(env)
 	modelFile := fs.String("model", "", "weights `file` (default: the built-in weights)")
-	suite := fs.String("suite", "in-domain,zero-shot,unseen,chaotic", "comma-separated `suites`, or all")
+	suite := fs.String("suite", "in-domain,zero-shot,unseen,chaotic,signals", "comma-separated `suites`, or all")
 	conditions := fs.String("conditions", "all", "comma-separated `conditions` of the first three suites, or all")
 	n := fs.Int("n", 20, "`trajectories` of each zero-shot kind; in-domain, unseen and chaotic have ten times as many in all, fine-tune this many fresh runs of each system")
 	seed := fs.Uint64("seed", 1, "`seed` of the systems, the noise and the bootstrap")
@@ -236,9 +241,12 @@ func runEval(ctx context.Context, env *environment, c *command, args []string) e
 			continue
 		}
 		var list []setting
-		if name == "chaotic" {
+		switch name {
+		case "chaotic":
 			list = []setting{chaoticSetting}
-		} else {
+		case "signals":
+			list = []setting{signalSetting}
+		default:
 			for _, key := range keys {
 				c, _ := settingOf(key)
 				list = append(list, c)

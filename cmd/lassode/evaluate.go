@@ -64,6 +64,9 @@ var chaoticSetting = setting{Key: "chaotic", condition: condition{
 	fmt.Sprintf("first %d rows seen, clean, %d to forecast", ode.ChaoticContext, ode.ChaoticTarget),
 	float64(ode.ChaoticContext) / (ode.ChaoticContext + ode.ChaoticTarget), 0, 0}}
 
+// signalSetting is that of the suite of signals.
+var signalSetting = setting{Key: "signals", condition: condition{"first 70 % seen, 1 % noise", 0.7, 0.01, 0}, NoGoal: true}
+
 // settingOf returns the setting of a key.
 func settingOf(key string) (setting, bool) {
 	i := slices.IndexFunc(settings, func(s setting) bool { return s.Key == key })

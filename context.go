@@ -312,12 +312,17 @@ func (e *engine) noisy(values []float64, c int) bool {
 }
 
 // A channel that is read more often than it is measured repeats each value the same number of
-// times, give or take one: what counts is the first of each. All others would be taken for steps
-// or for noise.
+// times, give or take one; one whose missing values were filled in by the last one repeats some
+// of its values, any number of times. What counts is the first of each: all others would be taken
+// for steps or for noise. Of the second kind, many values stand alone, and where one was
+// repeated the next is as far away as elsewhere: what rests at a bound leaves it slowly.
 const (
-	heldRuns  = 8  // least number of runs
-	heldMost  = .9 // of them that have the usual length, or one row more or less
-	heldValue = .5 // distinct values per run: fewer are those of a switch
+	heldRuns   = 8   // least number of runs
+	heldMost   = .9  // of them that have the usual length, or one row more or less
+	heldValue  = .5  // distinct values per run: fewer are those of a switch
+	filledLone = .15 // least share of the runs that are of one row,
+	filledOnly = .75 // least number of distinct values per run,
+	filledStep = .8  // and of the median step behind a repeated value, in those between others
 )
 
 // release replaces the repeats of channels that are held between their measurements by NaN, and
@@ -372,6 +377,9 @@ func (e *engine) held(c int) bool {
 		return false
 	}
 	inner := e.runs[1 : len(e.runs)-1] // the first and the last may be cut
+	if float64(distinct) >= filledOnly*float64(len(e.runs)) && e.filled(c, inner) {
+		return true
+	}
 	slices.Sort(inner)
 	usual, count := inner[len(inner)/2], 0
 	for _, r := range inner {
@@ -380,6 +388,33 @@ func (e *engine) held(c int) bool {
 		}
 	}
 	return usual > 1 && float64(count) >= heldMost*float64(len(inner))
+}
+
+// filled reports whether a channel observed in all rows repeats some of its values in place of
+// missing ones. inner has the lengths of its runs but the first and the last.
+func (e *engine) filled(c int, inner []int) bool {
+	w := len(e.live)
+	e.work = e.work[:0] // steps behind values that stand alone, then behind those that are repeated
+	lone := 0
+	for _, alone := range [...]bool{true, false} {
+		at := 0
+		for e.values[at*w+c] == e.values[c] {
+			at++
+		}
+		for _, r := range inner {
+			at += r
+			if alone == (r == 1) {
+				e.work = append(e.work, math.Abs(e.values[at*w+c]/2-e.values[(at-1)*w+c]/2))
+			}
+		}
+		if alone {
+			lone = len(e.work)
+		}
+	}
+	if len(inner)-lone < heldRuns || float64(lone) < max(filledLone*float64(len(inner)), 1) {
+		return false
+	}
+	return middle(e.work[lone:], .5) >= filledStep*middle(e.work[:lone], .5)
 }
 
 // dropEmpty takes out the rows in which no channel is observed. It returns the series in the

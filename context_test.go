@@ -285,6 +285,38 @@ func TestHeldValues(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, want.Mean, got.Mean)
 
+	// Missing values that the last one was put in the place of.
+	r := rand.New(rand.NewPCG(5, 5))
+	filled, missing := dampedSeries(times), dampedSeries(times)
+	for i := 1; i < len(times); i++ {
+		if r.Float64() < .4 {
+			filled.Values[i][1], missing.Values[i][1] = filled.Values[i-1][1], math.NaN()
+		}
+	}
+	want, err = m.Forecast(missing, ahead)
+	require.NoError(t, err)
+	got, err = m.Forecast(filled, ahead)
+	require.NoError(t, err)
+	require.Equal(t, want.Mean, got.Mean)
+
+	// What rests at a bound from time to time is true, and so are steps of any length.
+	bounded, steps := dampedSeries(times), dampedSeries(times)
+	level := 0.
+	for i, at := range times {
+		bounded.Values[i][0] = min(math.Sin(4*at)+.01*at, .3+.01*math.Floor(4*at/math.Pi))
+		if r.Float64() < .2 {
+			level = r.NormFloat64()
+		}
+		steps.Values[i][0] = level
+	}
+	for _, s := range []Series{bounded, steps} {
+		e := m.newEngine()
+		require.NoError(t, e.load(s, nil))
+		require.Len(t, e.times, len(times))
+		require.False(t, e.held(0))
+		require.False(t, e.held(1))
+	}
+
 	// A switch has few values, and they are true.
 	for i := range s.Values {
 		s.Values[i] = []float64{float64(i / 4 % 2), damped(times[i], 1)}

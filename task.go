@@ -227,8 +227,8 @@ func wander(r *rand.Rand, n int, length float64) func() float64 {
 	}
 }
 
-// disturbed returns s as it may be found outside of a simulation, or a periodic signal in its
-// place: with a clock that runs unevenly, an amplitude that grows or varies, trends,
+// disturbed returns s as it may be found outside of a simulation, or a periodic signal or
+// transitions in its place: with a clock that runs unevenly, an amplitude that grows or varies, trends,
 // and noise that moves the system itself, not only what is read of it. All of
 // it is part of the truth that is asked for. The series is valid until the next call.
 func (t *tasks) disturbed(r *rand.Rand, s Series) Series {
@@ -257,9 +257,12 @@ func (t *tasks) disturbed(r *rand.Rand, s Series) Series {
 			sum++
 		}
 	}
-	if r.Float64() < .3 {
+	switch u := r.Float64(); {
+	case u < .25:
 		t.periodic(r, clock)
-	} else {
+	case u < .4:
+		t.transitions(r, clock)
+	default:
 		stretch := float64(n-1) / clock[n-1]
 		for i, at := range clock {
 			k := min(int(at*stretch), n-2)
@@ -367,6 +370,37 @@ func (t *tasks) periodic(r *rand.Rand, clock []float64) {
 				v = math.Exp(min(gain/2, 2) * v)
 			}
 			row[c] = v * (1 + depth*math.Tanh(at(&other, slow*clock[i])))
+		}
+	}
+}
+
+// transitions fills t.madeRows with one or two transitions from level to level, each the
+// integral of a skewed bump, at its own pace on either side.
+func (t *tasks) transitions(r *rand.Rand, clock []float64) {
+	n := len(clock)
+	end := clock[n-1]
+	for _, row := range t.madeRows {
+		clear(row)
+	}
+	for range 1 + r.IntN(2) {
+		mid := end * r.Float64()
+		for c := range t.madeRows[0] {
+			if c > 0 && r.IntN(3) == 0 {
+				mid = end * r.Float64()
+			}
+			rise := end * logUniform(r, .02, .4)
+			fall := rise * logUniform(r, .3, 3)
+			steep, size := 1+r.Float64(), r.NormFloat64()
+			level, before := 0., 0.
+			for i, row := range t.madeRows {
+				u := (clock[i] - mid) / fall
+				if u < 0 {
+					u = -u * fall / rise
+				}
+				level += (clock[i] - before) * math.Exp(-math.Pow(u, steep))
+				before = clock[i]
+				row[c] += size * level / (rise + fall)
+			}
 		}
 	}
 }

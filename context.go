@@ -321,6 +321,7 @@ const (
 	heldMost   = .9  // of them that have the usual length, or one row more or less
 	heldValue  = .5  // distinct values per run: fewer are those of a switch
 	filledLone = .15 // least share of the runs that are of one row,
+	filledLong = .1  // and of those that are longer: fewer are chance, of rounded values,
 	filledOnly = .75 // least number of distinct values per run,
 	filledStep = .8  // and of the median step behind a repeated value, in those between others
 )
@@ -411,7 +412,8 @@ func (e *engine) filled(c int, inner []int) bool {
 			lone = len(e.work)
 		}
 	}
-	if len(inner)-lone < heldRuns || float64(lone) < max(filledLone*float64(len(inner)), 1) {
+	share := float64(lone) / float64(len(inner))
+	if len(inner)-lone < heldRuns || share < filledLone || share > 1-filledLong {
 		return false
 	}
 	return middle(e.work[lone:], .5) >= filledStep*middle(e.work[:lone], .5)

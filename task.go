@@ -184,7 +184,7 @@ func (t *tasks) unforeseeable(r *rand.Rand, s Series) Series {
 		turn = logUniform(r, .05, 1)
 		memory = math.Exp(-turn * logUniform(r, .005, .3))
 	}
-	t.make(s)
+	t.shape(s)
 	channels := s.Channels()
 	for c := range channels {
 		x, y := 0., 0. // y: a quarter of a turn behind
@@ -203,8 +203,8 @@ func (t *tasks) unforeseeable(r *rand.Rand, s Series) Series {
 	return Series{Times: s.Times, Values: t.madeRows}
 }
 
-// make gives t.madeRows the shape of s.
-func (t *tasks) make(s Series) {
+// shape gives t.madeRows the shape of s.
+func (t *tasks) shape(s Series) {
 	n, channels := len(s.Times), s.Channels()
 	t.made, t.madeRows = resize(t.made, n*channels), resize(t.madeRows, n)
 	for i := range t.madeRows {
@@ -228,15 +228,16 @@ func wander(r *rand.Rand, n int, length float64) func() float64 {
 }
 
 // disturbed returns s as it may be found outside of a simulation, or a periodic signal or
-// transitions in its place: with a clock that runs unevenly, an amplitude that grows or varies, trends,
-// and noise that moves the system itself, not only what is read of it. All of
-// it is part of the truth that is asked for. The series is valid until the next call.
+// transitions in its place: with a clock that runs unevenly, an amplitude that grows or varies,
+// trends, and noise that moves the system itself, not only what is read of it. All of it is part
+// of the truth that is asked for. The series is valid until the next call. What tasks have of
+// each are guesses at what users have.
 func (t *tasks) disturbed(r *rand.Rand, s Series) Series {
 	n, channels := len(s.Times), s.Channels()
 	if n < 12 {
 		return s
 	}
-	t.make(s)
+	t.shape(s)
 	uneven, swelling, trend, driven := r.Float64() < .4, r.Float64() < .25, r.Float64() < .4, r.Float64() < .3
 	if !uneven && !swelling && !driven {
 		trend = true
@@ -326,7 +327,7 @@ func (t *tasks) disturbed(r *rand.Rand, s Series) Series {
 			row[c] = finite(mid + (row[c]-mid)*math.Exp(growth*u+vary*beat()) + slope*far + push*noise())
 		}
 	}
-	return Series{Times: s.Times, Values: t.madeRows}
+	return Series{Times: s.Times, Values: t.madeRows, KeepOutliers: s.KeepOutliers}
 }
 
 // periodic fills t.madeRows with periodic functions of a clock: of one period, with
@@ -859,7 +860,8 @@ var opUnsolved = tensor.Register("lassode.Unsolved", unsolvedBackward)
 // targetsPerWindow] of a micro-batch fail to forecast: the mean over systems of
 // e / (e + solvedError), with e the mean square error of all their channels, each
 // relative to the variance of its targets, after the context (of all windows, if
-// there is nothing after it), and channelShare of the same over single channels.
+// there is nothing after it), and channelShare of the same over single channels. A small share
+// of the logarithm of e is added, so that what is exact has reason to be.
 // A forecast is used whole: being right at some times about a curve that is lost
 // is worth little, and a curve that cannot be forecast should cost no other. Of the
 // systems of chance, which none can solve, the mean square errors themselves count,

@@ -157,7 +157,7 @@ func runEval(ctx context.Context, env *environment, c *command, args []string) e
 	modelFile := fs.String("model", "", "weights `file` (default: the built-in weights)")
 	suite := fs.String("suite", "in-domain,zero-shot,unseen,chaotic,signals", "comma-separated `suites`, or all")
 	conditions := fs.String("conditions", "all", "comma-separated `conditions` of the first three suites, or all")
-	n := fs.Int("n", 20, "`trajectories` of each zero-shot kind; in-domain, unseen and chaotic have ten times as many in all, fine-tune this many fresh runs of each system")
+	n := fs.Int("n", 20, "`trajectories` of each zero-shot kind and kind of signals; in-domain, unseen and chaotic have ten times as many in all, fine-tune this many fresh runs of each system")
 	seed := fs.Uint64("seed", 1, "`seed` of the systems, the noise and the bootstrap")
 	jsonFile := fs.String("json", "", "also write the figures, with those of each kind of system, to this `file`")
 	markdownFile := fs.String("markdown", "", "also write the tables as Markdown to this `file`")

@@ -146,6 +146,8 @@ func readTable(r io.Reader, name string, minChannels int, onHeader func(header [
 				return fmt.Errorf("%s: %s is not a number; leave the cell empty where nothing was observed", at(c), quote(cell))
 			case math.IsInf(v, 0) || math.IsNaN(v):
 				return fmt.Errorf("%s: %s is not finite", at(c), quote(cell))
+			case c == 0 && math.Abs(v) > lassode.MaxTime:
+				return fmt.Errorf("%s: %s is beyond what times may be, at most %g in magnitude", at(c), quote(cell), lassode.MaxTime)
 			}
 			row[c] = v
 		}

@@ -45,6 +45,7 @@ func TestReadSeriesErrors(t *testing.T) {
 		"text as time":     {"t,a\nnoon,1\n", `line 2, column "t": "noon" is not a number, want a time`},
 		"missing time":     {"t,a\n,1\n", `line 2, column "t": "" is not a number`},
 		"time nan":         {"t,a\nnan,1\n", `line 2, column "t": "nan" is not finite`},
+		"time too far":     {"t,a\n0,1\n3e300,2\n", `line 3, column "t": "3e300" is beyond what times may be, at most 1e+300`},
 		"infinity":         {"t,a\n0,inf\n", `line 2, column "a": "inf" is not finite`},
 		"beyond float64":   {"t,a\n0,1e400\n", `line 2, column "a": "1e400" does not fit`},
 		"times fall":       {"t,a\n0,1\n2,1\n1,1\n", `line 4, column "t": time 1 is before that of the row above (2)`},

@@ -377,10 +377,10 @@ func (e *engine) held(c int) bool {
 	if float64(distinct) < heldValue*float64(len(e.runs)) {
 		return false
 	}
-	inner := e.runs[1 : len(e.runs)-1] // the first and the last may be cut
-	if float64(distinct) >= filledOnly*float64(len(e.runs)) && e.filled(c, inner) {
+	if float64(distinct) >= filledOnly*float64(len(e.runs)) && e.filled(c) {
 		return true
 	}
+	inner := e.runs[1 : len(e.runs)-1] // the first and the last may be cut
 	slices.Sort(inner)
 	usual, count := inner[len(inner)/2], 0
 	for _, r := range inner {
@@ -391,25 +391,23 @@ func (e *engine) held(c int) bool {
 	return usual > 1 && float64(count) >= heldMost*float64(len(inner))
 }
 
-// filled reports whether a channel observed in all rows repeats some of its values in place of
-// missing ones. inner has the lengths of its runs but the first and the last.
-func (e *engine) filled(c int, inner []int) bool {
-	w := len(e.live)
-	e.work = e.work[:0] // steps behind values that stand alone, then behind those that are repeated
-	lone := 0
-	for _, alone := range [...]bool{true, false} {
-		at := 0
-		for e.values[at*w+c] == e.values[c] {
-			at++
-		}
-		for _, r := range inner {
-			at += r
-			if alone == (r == 1) {
-				e.work = append(e.work, math.Abs(e.values[at*w+c]/2-e.values[(at-1)*w+c]/2))
-			}
-		}
-		if alone {
-			lone = len(e.work)
+// filled reports whether live channel c, whose runs of equal values are in e.runs, repeats some
+// of its values in place of missing ones.
+func (e *engine) filled(c int) bool {
+	w, at := len(e.live), e.runs[0]
+	inner := e.runs[1 : len(e.runs)-1]
+	// The steps behind values that stand alone come first, those behind repeated ones last.
+	e.work = resize(e.work, len(inner))
+	lone, long := 0, len(inner)
+	for _, r := range inner {
+		at += r
+		step := math.Abs(e.values[at*w+c]/2 - e.values[(at-1)*w+c]/2)
+		if r == 1 {
+			e.work[lone] = step
+			lone++
+		} else {
+			long--
+			e.work[long] = step
 		}
 	}
 	share := float64(lone) / float64(len(inner))

@@ -299,8 +299,10 @@ func TestHeldValues(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, want.Mean, got.Mean)
 
-	// What rests at a bound from time to time is true, and so are steps of any length.
-	bounded, steps := dampedSeries(times), dampedSeries(times)
+	// What rests at a bound from time to time is true, and so are steps of any length, and
+	// values that repeat because they are rounded.
+	bounded, steps, rounded := dampedSeries(times), dampedSeries(times), dampedSeries(times)
+	walk := 0.
 	level := 0.
 	for i, at := range times {
 		bounded.Values[i][0] = min(math.Sin(4*at)+.01*at, .3+.01*math.Floor(4*at/math.Pi))
@@ -308,8 +310,13 @@ func TestHeldValues(t *testing.T) {
 			level = r.NormFloat64()
 		}
 		steps.Values[i][0] = level
+		walk += 4 + r.NormFloat64()
+		if i%12 == 0 {
+			walk -= 4 // nine values in a hundred repeat
+		}
+		rounded.Values[i][0] = math.Floor(walk / 4)
 	}
-	for _, s := range []Series{bounded, steps} {
+	for _, s := range []Series{bounded, steps, rounded} {
 		e := m.newEngine()
 		require.NoError(t, e.load(s, nil))
 		require.Len(t, e.times, len(times))

@@ -1204,6 +1204,8 @@ func TestDisturbedTasks(t *testing.T) {
 	require.Greater(t, warped, 8)
 	require.Greater(t, rough, 12) // noise that drives
 	require.Less(t, alike, 60)
+	whole.KeepOutliers = true
+	require.True(t, tk.disturbed(rand.New(rand.NewPCG(3, 1)), whole).KeepOutliers)
 	short := Series{Times: []float64{0, 1}, Values: [][]float64{{1}, {2}}}
 	require.Equal(t, short, tk.disturbed(rand.New(rand.NewPCG(1, 1)), short))
 }

@@ -315,14 +315,14 @@ func (e *engine) noisy(values []float64, c int) bool {
 // times, give or take one; one whose missing values were filled in by the last one repeats some
 // of its values, any number of times. What counts is the first of each: all others would be taken
 // for steps or for noise. Of the second kind, many values stand alone, and where one was
-// repeated the next is as far away as elsewhere: what rests at a bound leaves it slowly.
+// repeated the next is as far away as elsewhere: what rests of its own leaves slowly.
 const (
 	heldRuns   = 8   // least number of runs
 	heldMost   = .9  // of them that have the usual length, or one row more or less
 	heldValue  = .5  // distinct values per run: fewer are those of a switch
-	filledLone = .15 // least share of the runs that are of one row,
+	filledLone = .3  // least share of the runs that are of one row,
 	filledLong = .1  // and of those that are longer: fewer are chance, of rounded values,
-	filledOnly = .75 // least number of distinct values per run,
+	filledOnly = .75 // least number of distinct values per longer run: a bound is always the same,
 	filledStep = .8  // and of the median step behind a repeated value, in those between others
 )
 
@@ -367,17 +367,10 @@ func (e *engine) held(c int) bool {
 	if len(e.runs) < heldRuns {
 		return false
 	}
-	slices.Sort(e.work)
-	distinct := 1
-	for i, v := range e.work[1:] {
-		if v != e.work[i] {
-			distinct++
-		}
-	}
-	if float64(distinct) < heldValue*float64(len(e.runs)) {
+	if float64(distinct(e.work)) < heldValue*float64(len(e.runs)) {
 		return false
 	}
-	if float64(distinct) >= filledOnly*float64(len(e.runs)) && e.filled(c) {
+	if e.filled(c) {
 		return true
 	}
 	inner := e.runs[1 : len(e.runs)-1] // the first and the last may be cut
@@ -414,7 +407,29 @@ func (e *engine) filled(c int) bool {
 	if len(inner)-lone < heldRuns || share < filledLone || share > 1-filledLong {
 		return false
 	}
-	return middle(e.work[lone:], .5) >= filledStep*middle(e.work[:lone], .5)
+	if middle(e.work[lone:], .5) < filledStep*middle(e.work[:lone], .5) {
+		return false
+	}
+	e.work, at = e.work[:0], e.runs[0]
+	for _, r := range inner {
+		if r > 1 {
+			e.work = append(e.work, e.values[at*w+c])
+		}
+		at += r
+	}
+	return float64(distinct(e.work)) >= filledOnly*float64(len(e.work))
+}
+
+// distinct returns the number of distinct values of x, which it sorts.
+func distinct(x []float64) int {
+	slices.Sort(x)
+	n := 0
+	for i, v := range x {
+		if i == 0 || v != x[i-1] {
+			n++
+		}
+	}
+	return n
 }
 
 // dropEmpty takes out the rows in which no channel is observed. It returns the series in the

@@ -473,6 +473,12 @@ func TestEvalCommand(t *testing.T) {
 	require.Contains(t, string(text), "| parroting |")
 	require.NotContains(t, string(text), "NaN")
 
+	code, out, errs = lassodeRun(t, "", "eval", "-suite", "signals", "-n", "1")
+	require.Equal(t, exitOK, code, errs)
+	require.Contains(t, out, "signals: 10 trajectories of 10 kinds")
+	require.Contains(t, out, signalSetting.Name)
+	require.NotContains(t, out, "NaN")
+
 	for _, c := range []struct{ flag, value, want string }{
 		{"-conditions", "dark", `"dark" is not a condition`},
 		{"-runs", "4,x", `"x" is not a number`},

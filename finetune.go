@@ -208,8 +208,8 @@ func (m *Model) FineTune(ctx context.Context, series []Series, opt FineTuneOptio
 		}
 	}
 	trains := opt.Scope != "hub" || m.net.hub != nil
-	if trains && !slices.ContainsFunc(series, func(s Series) bool { return s.still() < 0 }) {
-		return nil, report, inputError("series[0]", "a series in which each changes; leave out those that do not", "without change in channel %d", series[0].still())
+	if trains && !slices.ContainsFunc(series, Series.teaches) {
+		return nil, report, inputError("series", "one at least with two values of each channel, of which one changes", "none of %d such", len(series))
 	}
 	if opt.Steps == 0 {
 		opt.Steps = 100
@@ -282,22 +282,25 @@ func (m *Model) FineTune(ctx context.Context, series []Series, opt FineTuneOptio
 	return best, report, nil
 }
 
-// still returns the first channel that has no two different values, which a step of
-// training cannot learn from, or -1.
-func (s Series) still() int {
+// teaches reports whether a step of training can learn from s: it has two observations of
+// each channel, and one of them changes.
+func (s Series) teaches() bool {
+	moves := false
 	for c := range s.Channels() {
-		first, changes := math.NaN(), false
+		first, count := math.NaN(), 0
 		for _, row := range s.Values {
-			if first != first {
-				first = row[c]
+			if v := row[c]; v == v {
+				if count++; count == 1 {
+					first = v
+				}
+				moves = moves || v != first
 			}
-			changes = changes || row[c] < first || row[c] > first
 		}
-		if !changes {
-			return c
+		if count < 2 {
+			return false
 		}
 	}
-	return -1
+	return moves
 }
 
 // adopt returns m with library for its guides, at that of libraryWeights which

@@ -797,6 +797,60 @@ func TestPretrainOnBadTrajectories(t *testing.T) {
 	}
 }
 
+// TestFineTuneSetPoint has a channel that never changes, as a set point in a log, and runs
+// that stand still.
+func TestFineTuneSetPoint(t *testing.T) {
+	m := smallModel(t)
+	src := oscillators(24)
+	var series []Series
+	for i := range src.Len() {
+		if s, _ := src.At(i); s.Channels() == 2 {
+			for k := range s.Values {
+				s.Values[k] = append(slices.Clone(s.Values[k]), 700)
+			}
+			series = append(series, s)
+		}
+	}
+	require.Greater(t, len(series), 5)
+	for _, row := range series[0].Values {
+		row[0], row[1] = 3, 5
+	}
+	// A set point is no target.
+	for k := range uint64(20) {
+		var ts tasks
+		require.NoError(t, ts.draw(rand.New(rand.NewPCG(9, k)), m.net.cfg, sliceSource(series), taskOptions{hi: len(series), whole: true}, 800))
+		require.Zero(t, ts.in.channels-3)
+		perRow, targets := ts.in.windows*targetsPerWindow, 0
+		for r := range ts.in.rows {
+			for _, w := range ts.weight[r*perRow : (r+1)*perRow] {
+				if r%3 == 2 {
+					require.Zero(t, w)
+				} else if w > 0 {
+					targets++
+				}
+			}
+		}
+		require.Positive(t, targets)
+	}
+	for _, scope := range []string{"all", "hub"} {
+		losses := 0
+		tuned, report, err := m.FineTune(context.Background(), series, FineTuneOptions{Steps: 16, Scope: scope,
+			Progress: func(p Progress) {
+				losses++
+				require.Less(t, p.Loss, 10.)
+			}})
+		require.NoError(t, err, scope)
+		require.LessOrEqual(t, report.After, report.Before)
+		if scope == "all" {
+			require.Equal(t, 16, losses)
+			require.Zero(t, report.SkippedSteps)
+		}
+		f, err := tuned.Forecast(series[1], []float64{series[1].Times[len(series[1].Times)-1] + 1})
+		require.NoError(t, err)
+		require.InDelta(t, 700, f.Mean[0][2], .1)
+	}
+}
+
 func TestFineTuneNeverHurts(t *testing.T) {
 	m := smallModel(t)
 	src := oscillators(8)
@@ -819,10 +873,10 @@ func TestFineTuneNeverHurts(t *testing.T) {
 	}
 	still := sine(60, 2)
 	for _, row := range still.Values {
-		row[1] = 5
+		row[0], row[1] = 3, 5
 	}
 	_, _, err := m.FineTune(context.Background(), []Series{still, still}, FineTuneOptions{Steps: 8})
-	require.ErrorContains(t, err, "series[0] is without change in channel 1, want")
+	require.ErrorContains(t, err, "series is none of 2 such, want one at least")
 	_, report, err := m.FineTune(context.Background(), series[:1], FineTuneOptions{Steps: 8})
 	require.NoError(t, err)
 	require.Zero(t, report.ValidationTrajectories)

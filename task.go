@@ -510,7 +510,7 @@ func (t *tasks) drawContext(r *rand.Rand, s Series, channels int, whole bool) bo
 	if len(t.times) < 3 {
 		return false
 	}
-	if !t.corrupt(r, channels) {
+	if !t.corrupt(r, channels, whole) {
 		return false
 	}
 	if !s.KeepOutliers {
@@ -529,8 +529,9 @@ func (t *tasks) drawContext(r *rand.Rand, s Series, channels int, whole bool) bo
 // corrupt does to the observations just drawn what sensors do: noise of any size, also
 // much smaller than an eye can see and relative to the value, values rounded to a few
 // steps, and single wrong values. It returns false when a channel has nothing to learn
-// from. What tasks have of each are guesses at what users have.
-func (t *tasks) corrupt(r *rand.Rand, channels int) bool {
+// from; of whole systems one that changes is enough, since a set point may be among them.
+// What tasks have of each are guesses at what users have.
+func (t *tasks) corrupt(r *rand.Rand, channels int, whole bool) bool {
 	noise := 0.
 	switch u := r.Float64(); {
 	case u < .03: // hardly anything to see: the model must stay calm
@@ -541,6 +542,7 @@ func (t *tasks) corrupt(r *rand.Rand, channels int) bool {
 		noise = logUniform(r, 1e-6, .003)
 	}
 	multiplicative := r.IntN(5) == 0
+	moves := false
 	step, wrong, far := 0., 0., 0.
 	if r.IntN(12) == 0 {
 		step = logUniform(r, 1e-5, .2)
@@ -556,9 +558,13 @@ func (t *tasks) corrupt(r *rand.Rand, channels int) bool {
 				count++
 			}
 		}
-		if count < 2 || high == low {
+		if count < 2 || high == low && !whole {
 			return false
 		}
+		if high == low {
+			continue
+		}
+		moves = true
 		half := (high - low) / 2
 		for i := c; i < len(t.values); i += channels {
 			v := &t.values[i]
@@ -578,7 +584,7 @@ func (t *tasks) corrupt(r *rand.Rand, channels int) bool {
 			*v = finite(*v) // a series may reach the ends of float64
 		}
 	}
-	return true
+	return moves
 }
 
 // place puts windows over the context just drawn as a forecast would.
@@ -761,6 +767,13 @@ func (t *tasks) drawTargets(r *rand.Rand, geo geometry, s Series) {
 			}
 		}
 		std := math.Sqrt(max(square/max(count, 1)-sum*sum/max(count*count, 1), 0))
+		still := true // nor does a channel that stood still
+		for i := c; i < len(t.sys.values); i += channels {
+			if v := t.sys.values[i]; v > 0 || v < 0 {
+				still = false
+				break
+			}
+		}
 		for k := range geo.count {
 			token := c*geo.count + k
 			unit[token] = float32(1 / max(std, .05))
@@ -772,7 +785,7 @@ func (t *tasks) drawTargets(r *rand.Rand, geo geometry, s Series) {
 					importance = .5
 				}
 			}
-			if !(std <= 20) {
+			if still || !(std <= 20) {
 				importance = 0
 			}
 			for q := range targetsPerWindow {

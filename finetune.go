@@ -2,6 +2,7 @@ package lassode
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math"
 	"math/rand/v2"
@@ -247,14 +248,14 @@ func (m *Model) FineTune(ctx context.Context, series []Series, opt FineTuneOptio
 	before, least = best.validationErrors(apart, opt.Workers), nil
 	tuned := m.copy()
 	groups := tuned.net.fineTuneGroups(opt.Scope, opt.LearningRate)
-	tr := newTrainer(tuned.net, sliceSource(train), taskOptions{hi: len(train), whole: true, fleet: fleet},
+	tr := newTrainer(tuned.net, sliceSource(train), taskOptions{hi: len(train), whole: true, fleet: fleet, done: ctx.Done()},
 		TrainOptions{Seed: opt.Seed, Workers: opt.Workers, Batch: fineTuneBatch * train[0].Channels() * 2 * m.net.cfg.MinWindows}, groups,
 		optim.Schedule{WarmUp: min(20, opt.Steps), Total: opt.Steps, Floor: .02})
 	for tr.step < opt.Steps {
-		if err := ctx.Err(); err != nil {
-			return nil, report, err
-		}
 		loss, norm, _, err := tr.runStep()
+		if errors.Is(err, errStopped) {
+			err = ctx.Err()
+		}
 		if err != nil {
 			return nil, report, err
 		}

@@ -12,7 +12,9 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -795,6 +797,28 @@ func TestPretrainOnBadTrajectories(t *testing.T) {
 		var input *InputError
 		require.ErrorAs(t, err, &input)
 	}
+}
+
+// barren is a source that gives no task, slowly.
+type barren struct{ asked *atomic.Int64 }
+
+func (b barren) Len() int         { return 1000 }
+func (b barren) Channels(int) int { return 1 }
+func (b barren) At(int) (Series, error) {
+	b.asked.Add(1)
+	time.Sleep(time.Millisecond)
+	return Series{Times: []float64{0, 1}, Values: [][]float64{{1}, {1}}}, nil
+}
+
+func TestPretrainStopsWhileItDraws(t *testing.T) {
+	ctx, cancel := context.WithTimeout(context.Background(), 200*time.Millisecond)
+	defer cancel()
+	src := barren{new(atomic.Int64)}
+	_, err := Pretrain(ctx, smallConfig(), src, TrainOptions{Steps: 4, Batch: 400, Workers: 2})
+	require.ErrorIs(t, err, context.DeadlineExceeded)
+	require.NotErrorIs(t, err, errStopped)
+	require.Positive(t, src.asked.Load())
+	require.Less(t, src.asked.Load(), int64(20000)) // of the hundred thousand that it takes to give up
 }
 
 // TestFineTuneSetPoint has a channel that never changes, as a set point in a log, and runs

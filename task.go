@@ -1,6 +1,7 @@
 package lassode
 
 import (
+	"errors"
 	"fmt"
 	"math"
 	"math/rand/v2"
@@ -17,10 +18,11 @@ const sitesPerWindow = targetsPerWindow + 2
 
 // taskOptions says which forecasting tasks are drawn from trajectories.
 type taskOptions struct {
-	lo, hi   int    // range of trajectories of the source
-	whole    bool   // keep all channels, the direction of time and most rows: fine-tuning
-	channels int    // most channels of a task
-	fleet    *fleet // the trajectories themselves, as a library for each other; nil: none
+	lo, hi   int             // range of trajectories of the source
+	whole    bool            // keep all channels, the direction of time and most rows: fine-tuning
+	channels int             // most channels of a task
+	fleet    *fleet          // the trajectories themselves, as a library for each other; nil: none
+	done     <-chan struct{} // closed when no more tasks are wanted; nil: never
 }
 
 // newTaskOptions describes general tasks from trajectories [lo, hi) of src.
@@ -81,6 +83,9 @@ func fits(asked, windows int) bool { return 4*asked < 5*windows+4 && 5*asked > 4
 // number of windows is taken.
 const patience = 40
 
+// errStopped is the error of draw when the channel done of its options was closed.
+var errStopped = errors.New("lassode: stopped")
+
 // draw fills t with as many tasks as the budget of tokens allows, all with the
 // same number of channels and windows, from src and r alone.
 func (t *tasks) draw(r *rand.Rand, cfg Config, src Source, opt taskOptions, budget int) error {
@@ -107,6 +112,11 @@ func (t *tasks) draw(r *rand.Rand, cfg Config, src Source, opt taskOptions, budg
 	for made, tries, refused := 0, 0, 0; made == 0 || made < count; tries++ {
 		if tries > 100000+10000*count {
 			return fmt.Errorf("lassode: no trajectory with at least %d channels gives a task", channels)
+		}
+		select {
+		case <-opt.done:
+			return errStopped
+		default:
 		}
 		i := opt.lo + r.IntN(opt.hi-opt.lo)
 		if n := src.Channels(i); n < channels || opt.whole && n != channels {

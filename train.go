@@ -144,7 +144,8 @@ func newTrainer(net *network, src Source, task taskOptions, opt TrainOptions, gr
 	return tr
 }
 
-// runStep makes one step and returns its losses and gradient norm.
+// runStep makes one step and returns its losses and gradient norm. After an error all is as
+// it was before the step.
 func (tr *trainer) runStep() (losses, float64, int, error) {
 	tensor.Parallel(shards, cmp.Or(tr.train.Workers, shards), func(i int) {
 		w := tr.workers[i]
@@ -352,14 +353,15 @@ func (tr *trainer) pretrain(ctx context.Context, held int) (*Model, error) {
 	start := time.Now()
 	run := losses{total: math.NaN(), mixture: math.NaN(), scale: math.NaN()}
 	trajectories, good, due := 0, 0, false
+	tr.opt.done = ctx.Done()
 	for tr.step < opt.Steps {
-		if err := ctx.Err(); err != nil {
+		loss, norm, count, err := tr.runStep()
+		if errors.Is(err, errStopped) {
+			err = ctx.Err()
 			if opt.Checkpoint != "" && tr.streak == 0 {
 				err = errors.Join(err, tr.save())
 			}
-			return nil, err
 		}
-		loss, norm, count, err := tr.runStep()
 		if err != nil {
 			return nil, err
 		}
@@ -410,7 +412,11 @@ func (tr *trainer) pretrain(ctx context.Context, held int) (*Model, error) {
 	case held > 0:
 		cal = newTaskOptions(src, src.Len()-held, src.Len())
 	}
+	cal.done = ctx.Done()
 	if err := m.calibrate(from, cal, opt); err != nil {
+		if errors.Is(err, errStopped) {
+			err = ctx.Err()
+		}
 		return nil, err
 	}
 	if opt.Checkpoint != "" {

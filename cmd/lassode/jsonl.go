@@ -34,7 +34,7 @@ func parseTask(line []byte) (task, error) {
 		T     json.RawMessage `json:"t"`
 		X     json.RawMessage `json:"x"`
 		Query json.RawMessage `json:"query"`
-		Names []string        `json:"names"`
+		Names json.RawMessage `json:"names"`
 	}
 	if err := json.Unmarshal(line, &raw); err != nil {
 		t := task{id: salvageID(line)}
@@ -54,7 +54,9 @@ func parseTask(line []byte) (task, error) {
 	if t.series.Values, err = parseRows(raw.X, "x"); err != nil {
 		return t, err
 	}
-	t.series.Names = raw.Names
+	if t.series.Names, err = parseNames(raw.Names); err != nil {
+		return t, err
+	}
 	if raw.Query != nil && !bytes.Equal(raw.Query, []byte("null")) {
 		if t.query, err = parseList(raw.Query, "query", lassode.MaxQueries); err != nil {
 			return t, err
@@ -79,10 +81,8 @@ func lineError(line []byte, err error) error {
 			}
 		}
 		return fmt.Errorf("not JSON at byte %d: %s", syntax.Offset, syntax.Error())
-	case errors.As(err, &kind) && kind.Field == "":
-		return fmt.Errorf("the line is a JSON %s, want an object with t, x and query", kind.Value)
 	case errors.As(err, &kind):
-		return fmt.Errorf("%q is a JSON %s, want %s", kind.Field, kind.Value, "a list of names")
+		return fmt.Errorf("the line is a JSON %s, want an object with t, x and query", kind.Value)
 	}
 	return fmt.Errorf("not JSON: %w", err)
 }
@@ -120,6 +120,29 @@ func compactID(id json.RawMessage) json.RawMessage {
 		return nil
 	}
 	return bytes.ToValidUTF8(b.Bytes(), []byte("�"))
+}
+
+// parseNames reads the names of at most as many channels as a series may have out of valid JSON.
+func parseNames(raw json.RawMessage) (names []string, err error) {
+	if raw == nil || bytes.Equal(raw, []byte("null")) {
+		return nil, nil
+	}
+	d := json.NewDecoder(bytes.NewReader(raw))
+	if first, err := d.Token(); err != nil || first != json.Delim('[') {
+		return nil, fmt.Errorf("\"names\" is %s, want a list of names", kindOf(raw))
+	}
+	for d.More() {
+		if len(names) == lassode.MaxChannels {
+			return nil, fmt.Errorf("\"names\" has more than %d entries", lassode.MaxChannels)
+		}
+		word, err := d.Token()
+		name, ok := word.(string)
+		if err != nil || !ok {
+			return nil, fmt.Errorf("\"names\"[%d] is not a text, want the name of a channel", len(names))
+		}
+		names = append(names, name)
+	}
+	return names, nil
 }
 
 // parseList reads a list of at most so many numbers out of valid JSON.

@@ -53,7 +53,8 @@ func TestParseTaskErrors(t *testing.T) {
 		`{"t":[0],"x":[[NaN]]}`:           `NaN is no JSON number; write null`,
 		`{"t":[0],"x":[[1]],"query":[]}`:  `"query" is empty`,
 		`{"t":[0],"x":[[1]],"query":7}`:   `"query" is a number, want a list of numbers`,
-		`{"t":[0],"x":[[1]],"names":"a"}`: `"names" is a JSON string`,
+		`{"t":[0],"x":[[1]],"names":"a"}`: `"names" is a text, want a list`,
+		`{"t":[0],"x":[[1]],"names":["a",{"b":1}]}`:   `"names"[1] is not a text`,
 		`{"t":[0],"x":[[1]],"query":[1]} {"again":1}`: "not JSON at byte",
 	} {
 		_, err := parseTask([]byte(line))
@@ -61,11 +62,12 @@ func TestParseTaskErrors(t *testing.T) {
 	}
 	// Lists end where a series does: a row takes many times its bytes.
 	for line, want := range map[string]string{
-		`{"t":[0` + strings.Repeat(",0", lassode.MaxRows) + `],"x":[[1]]}`:                `"t" has more than 1048576 entries`,
-		`{"t":[0],"x":[[]` + strings.Repeat(",[]", lassode.MaxRows) + `]}`:                `"x" has more than 1048576 rows`,
-		`{"t":[0],"x":[[1` + strings.Repeat(",1", lassode.MaxChannels) + `]]}`:            `"x[0]" has more than 1024 entries`,
-		`{"t":[0],"x":[[1]],"query":[1` + strings.Repeat(",1", lassode.MaxQueries) + `]}`: `"query" has more than 4194304 entries`,
-		`{"t":[0],"x":[[1` + strings.Repeat("0", 1000) + `]]}`:                            `x[0][0] is 1000000000000000000000000000000000000000, which`,
+		`{"t":[0` + strings.Repeat(",0", lassode.MaxRows) + `],"x":[[1]]}`:                    `"t" has more than 1048576 entries`,
+		`{"t":[0],"x":[[]` + strings.Repeat(",[]", lassode.MaxRows) + `]}`:                    `"x" has more than 1048576 rows`,
+		`{"t":[0],"x":[[1` + strings.Repeat(",1", lassode.MaxChannels) + `]]}`:                `"x[0]" has more than 1024 entries`,
+		`{"t":[0],"x":[[1]],"query":[1` + strings.Repeat(",1", lassode.MaxQueries) + `]}`:     `"query" has more than 4194304 entries`,
+		`{"t":[0],"x":[[1]],"names":["a"` + strings.Repeat(`,""`, lassode.MaxChannels) + `]}`: `"names" has more than 1024 entries`,
+		`{"t":[0],"x":[[1` + strings.Repeat("0", 1000) + `]]}`:                                `x[0][0] is 1000000000000000000000000000000000000000, which`,
 	} {
 		_, err := parseTask([]byte(line))
 		require.ErrorContains(t, err, want)

@@ -237,8 +237,8 @@ func wander(r *rand.Rand, n int, length float64) func() float64 {
 	}
 }
 
-// disturbed returns s as it may be found outside of a simulation, or a periodic signal or
-// transitions in its place: with a clock that runs unevenly, an amplitude that grows or varies,
+// disturbed returns s as it may be found outside of a simulation, or a periodic signal,
+// transitions or a noisy limit cycle in its place: with a clock that runs unevenly, an amplitude that grows or varies,
 // trends, and noise that moves the system itself, not only what is read of it. All of it is part
 // of the truth that is asked for. The series is valid until the next call. What tasks have of
 // each are guesses at what users have.
@@ -269,10 +269,12 @@ func (t *tasks) disturbed(r *rand.Rand, s Series) Series {
 		}
 	}
 	switch u := r.Float64(); {
-	case u < .25:
+	case u < .22:
 		t.periodic(r, clock)
-	case u < .4:
+	case u < .34:
 		t.transitions(r, clock)
+	case u < .5:
+		t.cycles(r)
 	default:
 		stretch := float64(n-1) / clock[n-1]
 		for i, at := range clock {
@@ -340,9 +342,46 @@ func (t *tasks) disturbed(r *rand.Rand, s Series) Series {
 	return Series{Times: s.Times, Values: t.madeRows, KeepOutliers: s.KeepOutliers}
 }
 
+// harmonics is a periodic function of an angle.
+type harmonics [8]complex128
+
+// newHarmonics draws one whose harmonics fall off with some power of their number.
+func newHarmonics(r *rand.Rand, order int, fall float64) (h harmonics) {
+	for k := range order {
+		size := math.Pow(float64(k+1), -fall)
+		h[k] = complex(size*r.NormFloat64(), size*r.NormFloat64())
+	}
+	return h
+}
+
+// at returns the value at an angle, with the k-th harmonic times size to the power of k.
+func (h *harmonics) at(angle, size float64) float64 {
+	v, power := 0., 1.
+	for k, a := range h {
+		if a == 0 {
+			break
+		}
+		power *= size
+		sin, cos := math.Sincos(float64(k+1) * angle)
+		v += power * (real(a)*cos + imag(a)*sin)
+	}
+	return v
+}
+
+// bent makes three of five periodic functions out of one: as it is, as square as a switch, or
+// as sharp as a pulse.
+func bent(shape int, gain, v float64) float64 {
+	switch shape {
+	case 0:
+		return math.Tanh(gain * v)
+	case 1:
+		return math.Exp(min(gain/2, 2) * v)
+	}
+	return v
+}
+
 // periodic fills t.madeRows with periodic functions of a clock: of one period, with
-// harmonics, some as square as a switch or as sharp as a pulse, and some that a slower
-// period changes, as weeks do days.
+// harmonics, bent, and some that a slower period changes, as weeks do days.
 func (t *tasks) periodic(r *rand.Rand, clock []float64) {
 	n := len(clock)
 	turn := 2 * math.Pi * logUniform(r, 3, 40) / clock[n-1]
@@ -352,35 +391,49 @@ func (t *tasks) periodic(r *rand.Rand, clock []float64) {
 	}
 	modulated := r.IntN(3) == 0
 	for c := range t.madeRows[0] {
-		var wave, other [8]complex128
-		order, fall := 1+r.IntN(len(wave)), .5+1.5*r.Float64()
-		for k := range order {
-			size := math.Pow(float64(k+1), -fall)
-			wave[k] = complex(size*r.NormFloat64(), size*r.NormFloat64())
-			other[k] = complex(size*r.NormFloat64(), size*r.NormFloat64())
-		}
-		at := func(w *[8]complex128, angle float64) float64 {
-			v := 0.
-			for k := range order {
-				sin, cos := math.Sincos(float64(k+1) * angle)
-				v += real(w[k])*cos + imag(w[k])*sin
-			}
-			return v
-		}
+		order, fall := 1+r.IntN(len(harmonics{})), .5+1.5*r.Float64()
+		wave, other := newHarmonics(r, order, fall), newHarmonics(r, order, fall)
 		depth := 0.
 		if modulated {
 			depth = logUniform(r, .05, 1)
 		}
 		shape, gain := r.IntN(5), logUniform(r, .5, 8)
 		for i, row := range t.madeRows {
-			v := at(&wave, turn*clock[i])
-			switch shape {
-			case 0:
-				v = math.Tanh(gain * v)
-			case 1:
-				v = math.Exp(min(gain/2, 2) * v)
-			}
-			row[c] = v * (1 + depth*math.Tanh(at(&other, slow*clock[i])))
+			row[c] = bent(shape, gain, wave.at(turn*clock[i], 1)) * (1 + depth*math.Tanh(other.at(slow*clock[i], 1)))
+		}
+	}
+}
+
+// cycles fills t.madeRows with what a limit cycle under driving noise shows, in the phase and
+// the amplitude that such a system has about it: noise moves both, the amplitude returns and
+// the phase does not, and the pace depends on either.
+func (t *tasks) cycles(r *rand.Rand) {
+	n := len(t.madeRows)
+	turn := 2 * math.Pi * logUniform(r, 3, 40) / float64(n)
+	period := 2 * math.Pi / turn // rows
+	pull := logUniform(r, .1, 3) / period
+	drift := logUniform(r, .01, .6) / math.Sqrt(period)
+	spread := logUniform(r, .003, .3) * math.Sqrt(2*pull)
+	uneven, twist := 0., .5*r.NormFloat64()
+	if r.IntN(2) == 0 {
+		uneven = .8 * r.Float64()
+	}
+	angle, size := 2*math.Pi*r.Float64(), 1.
+	if r.IntN(3) == 0 {
+		size = logUniform(r, .1, 2)
+	}
+	t.clock = resize(t.clock, 2*n)
+	angles, sizes := t.clock[:n], t.clock[n:]
+	for i := range n {
+		angles[i], sizes[i] = angle, size
+		angle += turn*(1+uneven*math.Sin(angle)+twist*(size-1)) + drift*r.NormFloat64()
+		size = min(max(size+pull*size*(1-size)+spread*size*r.NormFloat64(), .01), 3)
+	}
+	for c := range t.madeRows[0] {
+		wave := newHarmonics(r, 1+r.IntN(len(harmonics{})), 1+1.5*r.Float64())
+		shape, gain, lag := r.IntN(5), logUniform(r, .5, 8), 2*math.Pi*r.Float64()
+		for i, row := range t.madeRows {
+			row[c] = bent(shape, gain, wave.at(angles[i]+lag, sizes[i]))
 		}
 	}
 }

@@ -33,6 +33,9 @@ type silence struct {
 	c        int
 	from, to float64 // its last observation before and the first after, or the last row
 	ends     bool    // there is none after
+
+	fitted    bool // continued is that of the present encoding
+	continued []*driven
 }
 
 // findSilences lists those of the series just loaded.
@@ -86,7 +89,8 @@ func (e *engine) fillSilences(f *Forecast, at []float64, order []int) {
 	if e.sys.bare {
 		return // no interpolants
 	}
-	for _, s := range e.silences {
+	for i := range e.silences {
+		s := &e.silences[i]
 		if !e.encodes(s.from) || s.to-s.from < e.width {
 			continue
 		}
@@ -115,8 +119,18 @@ func between(at []float64, order []int, from, to float64, last bool) []int {
 	return order[lo:hi]
 }
 
+// silentWith returns the channels that are silent at some time of s.
+func (e *engine) silentWith(s *silence) (list []int) {
+	for _, o := range e.silences {
+		if o.from < s.to && o.to > s.from {
+			list = append(list, o.c)
+		}
+	}
+	return list
+}
+
 // cross fills channel s.c of rows of f, which lie in silence s.
-func (e *engine) cross(f *Forecast, at []float64, rows []int, s silence) {
+func (e *engine) cross(f *Forecast, at []float64, rows []int, s *silence) {
 	w, c, column := len(e.live), s.c, e.live[s.c]
 	half, mid := e.sys.half[c], e.sys.mid[c]
 	// First the times to learn from, then the ends of the silence and the times asked.
@@ -142,9 +156,13 @@ func (e *engine) cross(f *Forecast, at []float64, rows []int, s silence) {
 	for _, row := range rows {
 		times = append(times, at[row])
 	}
-	q := e.newRegression(times, n, c)
+	q := e.newRegression(times, n, e.silentWith(s))
 	weights, square := q.fit(y)
-	if weights == nil {
+	var continued []*driven
+	if s.ends {
+		continued = e.drive(s)
+	}
+	if weights == nil && continued == nil {
 		return
 	}
 	var own Forecast // of the encoding, at the ends and in the middle
@@ -161,6 +179,10 @@ func (e *engine) cross(f *Forecast, at []float64, rows []int, s silence) {
 	}
 	claimed *= claimed * gapOwn
 	long := s.to - s.from
+	var list []estimate
+	for _, d := range continued {
+		d.jump[c] += (own.Mean[0][column]-mid)/half - d.at(c, s.from, s).mean
+	}
 	for k, row := range rows {
 		u := (at[row] - s.from) / long
 		v := 1 - u
@@ -170,6 +192,17 @@ func (e *engine) cross(f *Forecast, at []float64, rows []int, s silence) {
 		if !s.ends {
 			model.variance, model.growth = 16*claimed*u*u*v*v+tiny, 32*claimed*u*v*(v-u)/long
 		}
+		list = list[:0]
+		for _, d := range continued {
+			list = append(list, d.at(c, at[row], s))
+		}
+		if len(list) == 0 {
+			list = append(list, model) // it knows nothing of the inputs
+		}
+		if weights == nil {
+			e.mix(f, row, c, list)
+			continue
+		}
 		value, rate := q.at(weights, n+3+k)
 		function := estimate{value + v*left + u*right, rate + (right-left)/long, math.Sqrt(square), 0, square + gapFloor, 0}
 		if s.ends { // and who knows how far it holds
@@ -178,7 +211,7 @@ func (e *engine) cross(f *Forecast, at []float64, rows []int, s silence) {
 			function.scale *= math.Sqrt(grown)
 			function.variance, function.growth = square*grown+gapFloor, 2*crossGrowth*u*square/long
 		}
-		e.mix(f, row, c, []estimate{model, function})
+		e.mix(f, row, c, append(list, function))
 	}
 }
 
@@ -188,11 +221,11 @@ type regression struct {
 	value, rate []float64 // times x p: the regressors and their time derivatives
 }
 
-// newRegression makes the regressors of live channel c at times, standardised over the first n:
-// one, the values of the others and their differences, and all products of two of these, unless
-// there are too many of them for n.
-func (e *engine) newRegression(times []float64, n, c int) *regression {
-	m := 2 * (len(e.live) - 1)
+// newRegression makes the regressors at times of the live channels but some, standardised over the
+// first n: one, their values and differences, and all products of two of these, unless there are too
+// many of them for n.
+func (e *engine) newRegression(times []float64, n int, without []int) *regression {
+	m := 2 * (len(e.live) - len(without))
 	p := 1 + m + m*(m+1)/2
 	squares := 3*p <= n
 	if !squares {
@@ -204,7 +237,7 @@ func (e *engine) newRegression(times []float64, n, c int) *regression {
 	var v, before, after, r, rateBefore, rateAfter [classical.NumInside]float64
 	k := 1
 	for j := range e.live {
-		if j == c {
+		if slices.Contains(without, j) {
 			continue
 		}
 		e.sys.bank.InsideError(j, errs[:])

@@ -442,6 +442,9 @@ func (e *engine) encode(end float64, p part) {
 	e.m.net.forward(e.tape, &e.in, &e.enc, true)
 	e.fillEdges()
 	e.encoded, e.asked = true, end
+	for i := range e.silences {
+		e.silences[i].fitted = false
+	}
 }
 
 // leastAhead is the least time ahead, in spans of the context, that windows are made for: near

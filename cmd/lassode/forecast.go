@@ -20,7 +20,7 @@ import (
 func forecastCommand() *command {
 	return &command{
 		name:     "forecast",
-		synopsis: "-in F.csv|F.jsonl [-at LIST | -until T | -steps N | -query Q.csv] [-lower 0] [-upper V] [-total a+b=V] [-out F] [-plot F.svg|F.png] [-model W]",
+		synopsis: "-in F.csv|F.jsonl [-at LIST | -until T | -steps N | -query Q.csv | -fill] [-lower 0] [-upper V] [-total a+b=V] [-out F] [-plot F.svg|F.png] [-model W]",
 		summary:  "forecast a CSV series, or a JSON Lines file of many",
 		detail: `
 CSV: a header t,name1,name2,... then a row per observation, times increasing,
@@ -40,8 +40,12 @@ are left out and named: on the standard error, or in the answer to a line as
 "outliers":[[t,channel,value],...]. With -keep-outliers they are believed.
 
 Times may be asked anywhere: ahead, in gaps, or before the first observation.
-Without any of -at, -until, -steps and -query the forecast goes on for half
+Without any of -at, -until, -steps, -query and -fill the forecast goes on for half
 the observed span.
+
+An input whose future is known, such as the plan of a controller, is a column that goes
+on after the others: leave their cells empty in the rows of the plan, and ask with
+-fill, which answers at all rows in which something was not observed.
 
 With -lower, -upper and -total the forecast keeps what is known of the system:
 bounds, and a conserved sum of channels. Channels without a name are x1, x2, ...
@@ -51,6 +55,7 @@ lassode forecast -in pump.csv -until 120 -out ahead.csv -plot ahead.svg
 lassode forecast -in pump.csv -at 10.5,11,20:30:0.5
 lassode forecast -in pump.csv -steps 50 -quantiles 0.05,0.5,0.95 -rates
 lassode forecast -in tanks.csv -lower 0 -upper tank1=80 -total tank1+tank2=100
+lassode forecast -in plan.csv -fill -out answer.csv
 lassode forecast -in tasks.jsonl.gz -out answers.jsonl.gz
 generator | lassode forecast -in - -steps 20 > answers.jsonl`,
 		run: runForecast,
@@ -64,6 +69,7 @@ type horizon struct {
 	steps int
 	step  float64
 	query *csv.Query
+	fill  bool // the rows that lack a channel
 }
 
 func runForecast(ctx context.Context, env *environment, c *command, args []string) error {
@@ -75,6 +81,7 @@ func runForecast(ctx context.Context, env *environment, c *command, args []strin
 	steps := fs.Int("steps", 0, "forecast this `number` of steps")
 	step := fs.Float64("step", 0, "`length` of a step for -until and -steps (default the median step of the channel that is observed most densely)")
 	queryFile := fs.String("query", "", "CSV `file` with the times in its first column; further columns are true values for -plot")
+	fill := fs.Bool("fill", false, "forecast at the rows in which a channel is not observed")
 	plotFile := fs.String("plot", "", "draw the forecast of a CSV series into this .svg or .png `file`")
 	modelFile := fs.String("model", "", "weights `file` (default: the built-in weights)")
 	quantiles := fs.String("quantiles", "0.1,0.5,0.9", "comma-separated quantile `levels`")
@@ -102,11 +109,13 @@ func runForecast(ctx context.Context, env *environment, c *command, args []strin
 			ways++
 		}
 	}
-	if ways > 1 {
-		return usagef("give only one of -at, -until, -steps and -query")
+	if *fill {
+		ways++
 	}
-	var h horizon
-	h.until = math.NaN()
+	if ways > 1 {
+		return usagef("give only one of -at, -until, -steps, -query and -fill")
+	}
+	h := horizon{until: math.NaN(), fill: *fill}
 	if given(fs, "at") {
 		if h.at, err = parseTimes(*at); err != nil {
 			return usagef("-at: %v", err)
@@ -332,6 +341,18 @@ func (h horizon) times(s lassode.Series) ([]float64, error) {
 	}
 	if h.at != nil {
 		return h.at, nil
+	}
+	if h.fill {
+		var times []float64
+		for i, row := range s.Values {
+			if slices.ContainsFunc(row, func(v float64) bool { return v != v }) {
+				times = append(times, s.Times[i])
+			}
+		}
+		if times == nil {
+			return nil, errors.New("-fill has nothing to do: all channels are observed in all rows")
+		}
+		return times, nil
 	}
 	n := len(s.Times)
 	last := s.Times[n-1]

@@ -458,6 +458,13 @@ func TestHorizonTimes(t *testing.T) {
 		_, err := h.times(s)
 		require.Error(t, err)
 	}
+	_, err = horizon{until: nan, fill: true}.times(s)
+	require.ErrorContains(t, err, "nothing to do")
+	s, err = csv.ReadSeries(strings.NewReader("t,x,u\n0,1,2\n1,,2\n2,1,\n3,1,1\n10,,1\n"), "f")
+	require.NoError(t, err)
+	got, err := horizon{until: nan, fill: true}.times(s)
+	require.NoError(t, err)
+	require.Equal(t, []float64{1, 2, 10}, got)
 	list, err := parseTimes("1, 2:3:0.25,-5")
 	require.NoError(t, err)
 	require.Equal(t, []float64{1, 2, 2.25, 2.5, 2.75, 3, -5}, list)

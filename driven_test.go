@@ -196,3 +196,35 @@ func TestDrivenRates(t *testing.T) {
 		}
 	}
 }
+
+// In a session a plan is observed ahead of time, what is observed later joins its rows, and a new
+// plan replaces it.
+func TestPlannedSession(t *testing.T) {
+	m := smallModel(t)
+	s, truth := planned(5, 320, 200, 0)
+	nan := math.NaN()
+	sess := m.NewSession()
+	observe(t, sess, s)
+	same := func() {
+		expected, err := m.Forecast(s, s.Times[210:])
+		require.NoError(t, err)
+		var f Forecast
+		for range 2 { // from the fit, and from the one that is kept
+			require.NoError(t, sess.ForecastInto(&f, s.Times[210:]))
+			requireSame(t, expected, &f)
+		}
+		require.Less(t, plannedError(&f, truth[210:250], 0), .03)
+	}
+	same()
+	for i := 200; i < 208; i++ {
+		require.NoError(t, sess.Observe(s.Times[i], []float64{truth[i][0], truth[i][1], nan}))
+		s.Values[i] = truth[i]
+	}
+	same()
+	for i := 250; i < 320; i++ {
+		require.NoError(t, sess.Observe(s.Times[i], []float64{nan, nan, 1}))
+		s.Values[i] = []float64{nan, nan, 1}
+	}
+	same()
+	require.Equal(t, 320, sess.Len())
+}

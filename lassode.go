@@ -60,6 +60,9 @@ import (
 // channels' names and may be nil. Constraints are facts about the system that
 // its forecasts keep; nil means none. A Series is only read by this package.
 //
+// An input whose future is known is a channel that is observed in rows behind those of the
+// others: at times up to the last of them the others are forecast as it drives them.
+//
 // Single values that stand alone in a channel that is otherwise smooth, or under
 // moderate noise, count as not observed: [Forecast.Outliers] names them.
 // KeepOutliers says that every value is true, as those of a simulator or of a channel

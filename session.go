@@ -66,7 +66,11 @@ func (o SessionOptions) Validate() error {
 // time, in order or late, and the latest are the context. The cost of a row and
 // of a forecast is bounded by that context, however long the session has run,
 // and once its memory has grown to the context a session allocates nothing, but for times
-// that lie in gaps.
+// that lie in gaps or where some channels are silent.
+//
+// The plan of an input is observed like any row, with NaN for the other channels; what is
+// observed of these at its times later joins the rows of the plan. A plan that changes replaces
+// the values of its rows.
 //
 // A forecast is the same as that of [Model.Forecast] from the rows kept, unless
 // [SessionOptions] allow an older encoding. The observations are encoded at the

@@ -1,6 +1,7 @@
 package pretrained_test
 
 import (
+	"fmt"
 	"math"
 	"math/rand/v2"
 	"testing"
@@ -165,4 +166,36 @@ func TestPlannedInputs(t *testing.T) {
 	t.Logf("all: with the plan %.0f %%, without %.0f %%", 100*solved[0]/all[0], 100*solved[1]/all[1])
 	require.Greater(t, solved[0], .5*all[0])
 	require.Less(t, solved[1], .2*all[1])
+}
+
+// The temperature of a vessel follows its heater, whose next settings are known.
+func Example_plan() {
+	m, err := pretrained.Model()
+	if err != nil {
+		panic(err)
+	}
+	settings := []float64{0, 2, 1, 3, 0, 1, 2, 0, 3, 1, 2, 3, 1}
+	var s lassode.Series
+	temperature := 20.
+	for minute := range 195 {
+		heat := settings[minute/15]
+		row := []float64{temperature, heat}
+		if minute >= 150 {
+			row[0] = math.NaN() // not yet measured
+		}
+		s.Times, s.Values = append(s.Times, float64(minute)), append(s.Values, row)
+		rest := 20 + 10*heat
+		temperature = rest + (temperature-rest)*math.Exp(-1./12)
+	}
+	f, err := m.Forecast(s, []float64{160, 175, 190})
+	if err != nil {
+		panic(err)
+	}
+	for i, at := range f.Times {
+		fmt.Printf("minute %.0f: %.0f degrees\n", at, f.Mean[i][0])
+	}
+	// Output:
+	// minute 160: 37 degrees
+	// minute 175: 45 degrees
+	// minute 190: 37 degrees
 }

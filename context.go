@@ -327,9 +327,19 @@ const (
 )
 
 // release replaces the repeats of channels that are held between their measurements by NaN, and
-// takes out the rows of which nothing is left.
+// takes out the rows of which nothing is left. Where a channel has ended before others the values
+// of these may be a plan, which repeats itself on purpose.
 func (e *engine) release() {
 	w, n := len(e.live), len(e.times)
+	for c := range w {
+		row := n - 1
+		for row >= 0 && e.seen(row, c) == 0 {
+			row--
+		}
+		if n-1-row >= drivenPlan {
+			return
+		}
+	}
 	some := false
 	for c := range w {
 		if !e.held(c) {
@@ -350,15 +360,6 @@ func (e *engine) release() {
 // held reports whether live channel c, observed in all rows, repeats its values as release says.
 func (e *engine) held(c int) bool {
 	w, n := len(e.live), len(e.times)
-	for o := range w {
-		ended := n > crossSteps
-		for i := n - 1 - crossSteps; ended && i < n; i++ {
-			ended = e.values[i*w+o] != e.values[i*w+o]
-		}
-		if ended {
-			return false // c goes on without it: a plan, which is as it is
-		}
-	}
 	e.runs, e.work = e.runs[:0], e.work[:0]
 	last := math.NaN()
 	for i := range n {

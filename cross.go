@@ -16,9 +16,9 @@ const (
 	crossLeast    = 40  // observations of the channel to learn from, at least
 	crossMost     = 400 // at most: of more every n-th
 	crossSide     = 16  // of them before it falls silent, and after
-	crossSteps    = 8   // least length of the silence, in median steps of the channel; it is a window's width too
+	crossSteps    = 8   // least length of a silence that ends, in median steps of the channel; it is a window's width too
 	crossRows     = .5  // rows in it, at least, for each of those steps
-	crossChannels = 6   // most channels
+	crossChannels = 16  // most channels
 	crossFolds    = 4   // blocks that validate
 	crossLimit    = .3  // largest error on them, in standard deviations of the channel
 	crossDelay    = .25 // of the differences, in widths of window
@@ -73,7 +73,7 @@ func (e *engine) findSilences() {
 				s.to = e.times[next]
 			}
 			steps := (s.to - s.from) / step
-			if steps >= crossSteps && float64(next-e.runs[k-1]-1) >= crossRows*steps {
+			if (steps >= crossSteps || s.ends && steps >= drivenSteps) && float64(next-e.runs[k-1]-1) >= crossRows*steps {
 				e.silences = append(e.silences, s)
 			}
 		}
@@ -91,7 +91,7 @@ func (e *engine) fillSilences(f *Forecast, at []float64, order []int) {
 	}
 	for i := range e.silences {
 		s := &e.silences[i]
-		if !e.encodes(s.from) || s.to-s.from < e.width {
+		if !e.encodes(s.from) || !s.ends && s.to-s.from < e.width {
 			continue
 		}
 		if rows := between(at, order, s.from, s.to, s.ends); len(rows) > 0 {
@@ -350,10 +350,10 @@ func (q *regression) fit(y []float64) (weights []float64, square float64) {
 	return solveRidge(slices.Clone(all), p, ridge*float64(n)), square
 }
 
-// solveRidge solves the normal equations in a, the lower half of a p x p matrix with its right
-// side behind it, with a ridge on all but the first unknown. a is overwritten.
+// solveRidge solves the normal equations in a, the lower half of a p x p matrix with any number of
+// right sides behind it, with a ridge on all but the first unknown, and returns the solutions, one
+// after another. a is overwritten.
 func solveRidge(a []float64, p int, ridge float64) []float64 {
-	x := a[p*p:][:p]
 	for i := range p {
 		row := a[i*p:][:p]
 		if i > 0 {
@@ -370,16 +370,21 @@ func solveRidge(a []float64, p int, ridge float64) []float64 {
 				row[j] = sum / a[j*p+j]
 			}
 		}
-		for k, v := range row[:i] {
-			x[i] -= v * x[k]
-		}
-		x[i] /= row[i]
 	}
-	for i := p - 1; i >= 0; i-- {
-		for k := i + 1; k < p; k++ {
-			x[i] -= a[k*p+i] * x[k]
+	for x := a[p*p:]; len(x) > 0; x = x[p:] {
+		for i := range p {
+			row := a[i*p:][:p]
+			for k, v := range row[:i] {
+				x[i] -= v * x[k]
+			}
+			x[i] /= row[i]
 		}
-		x[i] /= a[i*p+i]
+		for i := p - 1; i >= 0; i-- {
+			for k := i + 1; k < p; k++ {
+				x[i] -= a[k*p+i] * x[k]
+			}
+			x[i] /= a[i*p+i]
+		}
 	}
-	return x
+	return a[p*p:]
 }

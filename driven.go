@@ -15,20 +15,22 @@ import (
 // context that it has not seen from the inputs there; the answer is the mean of all, weighted by
 // what that shows.
 const (
-	drivenRows  = 400  // most rows of the grid to learn from
-	drivenLeast = 32   // and least
-	drivenAhead = 2048 // most rows to continue
-	drivenParts = 8    // inputs are seen at so many times of a step
-	drivenFree  = 24   // regressors that need no number of rows; for more than these two each
-	drivenBound = 4    // bound of what is continued, in half ranges,
-	drivenBent  = 2    // and by products, which nothing keeps
-	drivenPower = 3    // of the inverse of the square errors, in weights
-	drivenTie   = 1e-12
-	drivenSlope = 8    // brings differences to the size of values
-	drivenClean = -2.4 // largest logarithm of the noise at which the fine grid is used
-	drivenAlike = .125 // of the length of silences: channels that fall silent so near together are one system
-	drivenGrown = 8    // of the variance to the end of the silence
-	drivenJoin  = .25  // widths of window in which the difference to what comes before goes
+	drivenSteps = 1.5   // least length of the silence, in median steps of the channel
+	drivenPlan  = 3     // rows in which some channels are observed no more, from which on repeats are a plan
+	drivenRows  = 400   // most rows of the grid to learn from
+	drivenLeast = 32    // and least
+	drivenAhead = 2048  // most rows to continue
+	drivenParts = 8     // inputs are seen at so many times of a step
+	drivenFree  = 24    // regressors that need no number of rows; for more than these two each
+	drivenBound = 4     // bound of what is continued, in half ranges,
+	drivenBent  = 2     // and by products, which nothing keeps
+	drivenPower = 3     // of the inverse of the square errors, in weights
+	drivenTie   = 1e-12 // square error below which they are all the same
+	drivenSlope = 8     // brings differences to the size of values
+	drivenClean = -2.4  // largest logarithm of the noise at which the fine grid is used
+	drivenAlike = .125  // of the length of silences: channels that fall silent so near together are one system
+	drivenGrown = 8     // of the variance to the end of the silence
+	drivenJoin  = .25   // widths of window in which the difference to what comes before goes
 )
 
 // drivenPaces are the steps of the coarse and the fine grid, in widths of window. Noise is no
@@ -331,9 +333,9 @@ func (d *driven) try(f drivenForm, truth [][]float64) (best continuation) {
 		equations[q] = slices.Clone(sums)
 	}
 	solve := func(q int, ridge float64) {
+		all := solveRidge(slices.Clone(equations[q]), p, ridge*float64(cuts[q]))
 		for s := range d.silent {
-			a := slices.Concat(equations[q][:p*p], equations[q][(p+s)*p:][:p])
-			m.weights[s] = solveRidge(a, p, ridge*float64(cuts[q]))
+			m.weights[s] = all[s*p:][:p]
 		}
 	}
 	for _, ridge := range drivenRidges {

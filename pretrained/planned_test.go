@@ -87,6 +87,76 @@ func input(r *rand.Rand, span, pace float64) func(t float64) float64 {
 	}
 }
 
+// planned is a run of a plant, with its truth: of 400 rows the first ones are known, and the
+// input in all.
+func (p plant) run(r *rand.Rand, f func(u float64, x, dx []float64), span float64, seen int, noise float64) (s lassode.Series, truth [][]float64, variance []float64, err error) {
+	const rows = 400
+	u := input(r, span, p.pace)
+	for i := range rows {
+		s.Times = append(s.Times, span*float64(i)/(rows-1))
+	}
+	start := make([]float64, len(p.start))
+	for c, v := range p.start {
+		start[c] = v * (.5 + r.Float64())
+	}
+	truth, err = ode.Integrate(func(t float64, x, dx []float64) { f(u(t), x, dx) }, start, 0, s.Times,
+		ode.Options{RTol: 1e-7, ATol: 1e-9, MaxStep: span / 800, MaxSteps: 100000})
+	if err != nil {
+		return s, nil, nil, err
+	}
+	half := make([]float64, p.channels)
+	for c := range p.channels {
+		mean, square, low, high := 0., 0., math.Inf(1), math.Inf(-1)
+		for _, x := range truth {
+			mean += x[c] / rows
+			low, high = min(low, x[c]), max(high, x[c])
+		}
+		for _, x := range truth {
+			square += (x[c] - mean) * (x[c] - mean) / rows
+		}
+		variance, half[c] = append(variance, square), (high-low)/2
+	}
+	for i, x := range truth {
+		row := make([]float64, p.channels+1)
+		for c := range p.channels {
+			if row[c] = x[c] + noise*half[c]*r.NormFloat64(); i >= seen {
+				row[c] = math.NaN()
+			}
+		}
+		row[p.channels] = u(s.Times[i])
+		s.Values = append(s.Values, row)
+	}
+	return s, truth, variance, nil
+}
+
+// outcome sums what forecasts of the rows after the known ones are worth.
+type outcome struct{ n, good, sum, inside, count float64 }
+
+func (o *outcome) add(t *testing.T, m *lassode.Model, s lassode.Series, times []float64, truth [][]float64, variance []float64) {
+	t.Helper()
+	f, err := m.Forecast(s, times)
+	require.NoError(t, err)
+	low, high, e := f.Quantile(.1), f.Quantile(.9), 0.
+	for i, x := range truth {
+		for c, v := range variance {
+			d := f.Mean[i][c] - x[c]
+			e += d * d / v / float64(len(truth)*len(variance))
+			o.count++
+			if low[i][c] <= x[c] && x[c] <= high[i][c] {
+				o.inside++
+			}
+		}
+	}
+	o.n++
+	if o.sum += min(math.Sqrt(e), 2); e < .1 {
+		o.good++
+	}
+}
+
+func (o *outcome) String() string {
+	return fmt.Sprintf("%.0f %%, %.2f, band %.0f %%", 100*o.good/o.n, o.sum/o.n, 100*o.inside/o.count)
+}
+
 // TestPlannedInputs: systems that an input drives, of which 240 rows are known, and of the
 // input the 160 rows after that. Prints the share of R2 over 0.9 on these, and the clipped error,
 // with the plan and without.
@@ -96,76 +166,29 @@ func TestPlannedInputs(t *testing.T) {
 	if testing.Short() {
 		t.Skip("some hundred trajectories")
 	}
-	const each, rows, seen = 16, 400, 240
-	var all, solved [2]float64
+	const each, seen = 16, 240
+	var all [2]outcome
 	for _, noise := range []float64{0, .05} {
 		for k, p := range plants {
-			var good, sum, inside, count [2]float64
+			var with, without outcome
 			for i := range each {
 				r := rand.New(rand.NewPCG(uint64(k), uint64(i)))
-				f, span := p.draw(r), p.span*between(r, 1, 3)
-				u := input(r, span, p.pace)
-				times := make([]float64, rows)
-				for i := range times {
-					times[i] = span * float64(i) / (rows - 1)
-				}
-				truth, err := ode.Integrate(func(t float64, x, dx []float64) { f(u(t), x, dx) }, p.start, 0, times,
-					ode.Options{RTol: 1e-7, ATol: 1e-9, MaxStep: span / 800, MaxSteps: 100000})
+				f := p.draw(r)
+				s, truth, variance, err := p.run(r, f, p.span*between(r, 1, 3), seen, noise)
 				require.NoError(t, err)
-				var planned lassode.Series
-				var mean, variance, half [2]float64
-				for c := range p.channels {
-					low, high := math.Inf(1), math.Inf(-1)
-					for _, x := range truth {
-						mean[c] += x[c] / rows
-						low, high = min(low, x[c]), max(high, x[c])
-					}
-					for _, x := range truth {
-						variance[c] += (x[c] - mean[c]) * (x[c] - mean[c]) / rows
-					}
-					half[c] = (high - low) / 2
-				}
-				for i, x := range truth {
-					row := make([]float64, p.channels+1)
-					for c := range p.channels {
-						if row[c] = x[c] + noise*half[c]*r.NormFloat64(); i >= seen {
-							row[c] = math.NaN()
-						}
-					}
-					row[p.channels] = u(times[i])
-					planned.Times, planned.Values = append(planned.Times, times[i]), append(planned.Values, row)
-				}
-				for q, s := range []lassode.Series{planned, {Times: times[:seen], Values: planned.Values[:seen]}} {
-					fc, err := m.Forecast(s, times[seen:])
-					require.NoError(t, err)
-					low, high := fc.Quantile(.1), fc.Quantile(.9)
-					e := 0.
-					for i, x := range truth[seen:] {
-						for c := range p.channels {
-							d := fc.Mean[i][c] - x[c]
-							e += d * d / variance[c] / float64((rows-seen)*p.channels)
-							count[q]++
-							if low[i][c] <= x[c] && x[c] <= high[i][c] {
-								inside[q]++
-							}
-						}
-					}
-					if sum[q] += min(math.Sqrt(e), 2); e < .1 {
-						good[q]++
-					}
-				}
+				at := s.Times[seen:]
+				with.add(t, m, s, at, truth[seen:], variance)
+				without.add(t, m, lassode.Series{Times: s.Times[:seen], Values: s.Values[:seen]}, at, truth[seen:], variance)
 			}
-			t.Logf("%s, %.0f %% noise: with the plan %.0f %%, %.2f, band %.0f %%; without %.0f %%, %.2f, band %.0f %%", p.name, 100*noise,
-				100*good[0]/each, sum[0]/each, 100*inside[0]/count[0], 100*good[1]/each, sum[1]/each, 100*inside[1]/count[1])
-			for q := range all {
-				all[q] += each
-				solved[q] += good[q]
+			t.Logf("%s, %.0f %% noise: with the plan %v; without %v", p.name, 100*noise, &with, &without)
+			for q, o := range []outcome{with, without} {
+				all[q].n, all[q].good = all[q].n+o.n, all[q].good+o.good
 			}
 		}
 	}
-	t.Logf("all: with the plan %.0f %%, without %.0f %%", 100*solved[0]/all[0], 100*solved[1]/all[1])
-	require.Greater(t, solved[0], .5*all[0])
-	require.Less(t, solved[1], .2*all[1])
+	t.Logf("all: with the plan %.0f %%, without %.0f %%", 100*all[0].good/all[0].n, 100*all[1].good/all[1].n)
+	require.Greater(t, all[0].good, .5*all[0].n)
+	require.Less(t, all[1].good, .2*all[1].n)
 }
 
 // The temperature of a vessel follows its heater, whose next settings are known.

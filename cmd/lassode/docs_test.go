@@ -36,5 +36,5 @@ func TestDocs(t *testing.T) {
 		require.Equal(t, exitOK, code, errs)
 		require.NotEmpty(t, out)
 	}
-	require.Equal(t, 2, pictures)
+	require.Equal(t, 3, pictures)
 }

@@ -28,7 +28,8 @@ const (
 	drivenTie   = 1e-12 // square error below which they are all the same
 	drivenSlope = 8     // brings differences to the size of values
 	drivenClean = -2.4  // largest logarithm of the noise at which the fine grid is used
-	drivenAlike = .125  // of the length of silences: channels that fall silent so near together are one system
+	drivenAlike = .125  // channels that fall silent within so much of the length of each other are one system,
+	drivenNear  = 3     // or within so many median steps,
 	drivenGrown = 8     // of the variance to the end of the silence
 	drivenJoin  = .25   // widths of window in which the difference to what comes before goes
 )
@@ -73,9 +74,10 @@ func (e *engine) drive(s *silence) []*driven {
 	var silent, inputs []int
 	var alike []*silence
 	from, noise := s.from, math.Inf(-1)
+	near := max(drivenAlike*(s.to-s.from), drivenNear*e.medianStep(e.times))
 	for i := range e.silences {
 		o := &e.silences[i]
-		if o.ends && math.Abs(o.from-s.from) <= drivenAlike*(s.to-s.from) {
+		if o.ends && math.Abs(o.from-s.from) <= near {
 			silent, alike = append(silent, o.c), append(alike, o)
 			from = min(from, o.from)
 		}
@@ -86,7 +88,7 @@ func (e *engine) drive(s *silence) []*driven {
 		for e.seen(last, c) == 0 {
 			last--
 		}
-		if !slices.Contains(others, c) && s.to-e.times[last] <= drivenAlike*(s.to-s.from) {
+		if !slices.Contains(others, c) && s.to-e.times[last] <= near {
 			inputs = append(inputs, c)
 		}
 		noise = max(noise, e.sys.noise[c])

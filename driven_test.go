@@ -134,6 +134,27 @@ func TestDrivenChannels(t *testing.T) {
 	require.Same(t, kept[0], e.silences[0].continued[0])
 }
 
+// A plan of a few rows, of a system whose sensors did not report together.
+func TestShortPlan(t *testing.T) {
+	m := smallModel(t)
+	for _, plan := range []int{3, 6} {
+		s, truth := planned(4, 240+plan, 240, 0)
+		s.Values[239][1], s.Values[240+plan-1][2] = math.NaN(), math.NaN() // one step earlier each
+		e := m.newEngine()
+		require.NoError(t, e.load(s, nil))
+		var f Forecast
+		require.NoError(t, e.ask(s.Times[240:240+plan-1], &f, false))
+		require.NotEmpty(t, e.silences)
+		for i := range e.silences {
+			require.NotEmpty(t, e.silences[i].continued)
+			require.ElementsMatch(t, []int{0, 1}, e.silences[i].continued[0].silent)
+		}
+		for c := range 2 {
+			require.Less(t, plannedError(&f, truth[240:240+plan-1], c), .02)
+		}
+	}
+}
+
 // Rates are derivatives, the curve is continuous where observations end, and no input breaks it.
 func TestDrivenRates(t *testing.T) {
 	m := smallModel(t)

@@ -3,6 +3,7 @@ package lassode
 import (
 	"bytes"
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"testing"
 	"time"
@@ -58,6 +59,23 @@ func BenchmarkForecast(b *testing.B) {
 					}
 				})
 			}
+		}
+	}
+}
+
+// BenchmarkPlan measures the answer to a new plan: 160 rows of an input behind 240 of two
+// channels that it drives and itself, of which one changes, and these channels at all of them.
+func BenchmarkPlan(b *testing.B) {
+	s, _ := planned(1, 400, 240, 0)
+	sess := benchModel().NewSession()
+	observe(b, sess, s)
+	var f Forecast
+	for b.Loop() {
+		if err := sess.Observe(s.Times[300], []float64{math.NaN(), math.NaN(), .5}); err != nil {
+			b.Fatal(err)
+		}
+		if err := sess.ForecastInto(&f, s.Times[240:]); err != nil {
+			b.Fatal(err)
 		}
 	}
 }

@@ -180,8 +180,20 @@ func (e *engine) cross(f *Forecast, at []float64, rows []int, s *silence) {
 	claimed *= claimed * gapOwn
 	long := s.to - s.from
 	var list []estimate
+	// Each of the continuations counts for less by what others did better on the context.
+	least := math.Inf(1)
 	for _, d := range continued {
-		d.jump[c] += (own.Mean[0][column]-mid)/half - d.at(c, s.from, s).mean
+		least = min(least, d.square[c]+gapFloor)
+	}
+	var alone *unaided
+	if s.ends && !(least < drivenExact) {
+		if alone = e.withoutInputs(s, at, rows); alone != nil {
+			least = min(least, alone.square[c]+gapFloor)
+		}
+	}
+	for _, d := range continued {
+		d.jump[c] = 0 // of an earlier call
+		d.jump[c] = (own.Mean[0][column]-mid)/half - d.at(c, s.from, s).mean
 	}
 	for k, row := range rows {
 		u := (at[row] - s.from) / long
@@ -194,10 +206,13 @@ func (e *engine) cross(f *Forecast, at []float64, rows []int, s *silence) {
 		}
 		list = list[:0]
 		for _, d := range continued {
-			list = append(list, d.at(c, at[row], s))
+			list = append(list, d.at(c, at[row], s).times((d.square[c]+gapFloor)/least))
 		}
-		if len(list) == 0 {
-			list = append(list, model) // it knows nothing of the inputs
+		switch {
+		case alone != nil:
+			list = append(list, alone.at(e, c, k, s, (own.Mean[0][column]-mid)/half).times((alone.square[c]+gapFloor)/least))
+		case len(list) == 0:
+			list = append(list, model)
 		}
 		if weights == nil {
 			e.mix(f, row, c, list)

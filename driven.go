@@ -31,6 +31,8 @@ const (
 	drivenAlike = .125  // channels that fall silent within so much of the length of each other are one system,
 	drivenNear  = 3     // or within so many median steps,
 	drivenGrown = 8     // of the variance to the end of the silence
+	drivenOwn   = 4     // the variance of a forecast without the inputs, over what is known of it
+	drivenExact = 1e-4  // mean square error in half ranges, below which no forecast without inputs is made
 	drivenJoin  = .25   // widths of window in which the difference to what comes before goes
 )
 
@@ -447,5 +449,100 @@ func (d *driven) at(c int, t float64, s *silence) estimate {
 	}
 	out.scale = math.Sqrt(out.variance)
 	out.drift = out.growth / (2 * out.variance)
+	return out
+}
+
+// unaided is a forecast of all channels from what lies before a silence.
+type unaided struct {
+	rows   int // those before the silence
+	f      Forecast
+	drift  [][]float64 // by live channel and time: of the logarithm of the scale
+	square []float64   // by live channel: mean square error over the last quarter of these rows, forecast from the others
+}
+
+// withoutInputs forecasts rows of the times at from what lies before silence s; nil where that is
+// too little. The last answer is kept, for the other channels of the silence.
+func (e *engine) withoutInputs(s *silence, at []float64, rows []int) *unaided {
+	u, w := &e.alone, len(e.live)
+	asked := []float64{s.from}
+	for _, row := range rows {
+		asked = append(asked, at[row])
+	}
+	after := func(t float64) int { // the first row after t
+		i, found := slices.BinarySearch(e.times, t)
+		if found {
+			i++
+		}
+		return i
+	}
+	last, first := after(s.from), 0
+	if u.rows == last && slices.Equal(u.f.Times, asked) {
+		return u
+	}
+	u.rows = 0
+	for !e.encodes(e.times[first]) {
+		first++
+	}
+	cut := after(e.times[first] + .75*(s.from-e.times[first]))
+	for c := range w {
+		n := 0
+		for i := first; i < cut; i++ {
+			n += e.seen(i, c)
+		}
+		if n < gapLeast {
+			return nil
+		}
+	}
+	if e.side == nil {
+		e.side = e.m.newEngine()
+	}
+	ask := func(hi int, times []float64, f *Forecast) {
+		e.side.take(e, first, hi)
+		if err := e.side.reply(times, f, false); err != nil {
+			panic(err) // without constraints there is no cause
+		}
+	}
+	var check Forecast
+	ask(cut, e.times[cut:last], &check)
+	u.square = make([]float64, w)
+	for c, column := range e.live {
+		count := 0.
+		for i := cut; i < last; i++ {
+			if e.seen(i, c) > 0 {
+				d := (check.Mean[i-cut][column] - e.values[i*w+c]) / e.sys.half[c]
+				u.square[c] += d * d
+				count++
+			}
+		}
+		u.square[c] /= max(count, 1)
+	}
+	ask(last, asked, &u.f)
+	u.drift = u.drift[:0]
+	for c := range w {
+		var d []float64
+		for _, t := range asked {
+			d = append(d, e.side.drift(c, t))
+		}
+		u.drift = append(u.drift, d)
+	}
+	u.rows = last
+	return u
+}
+
+// at returns the forecast of live channel c of e at the k-th time behind the start of s, where the
+// encoding says start. Its variance is the geometric mean of what it claims and of what was found,
+// which grows as that of driven.
+func (u *unaided) at(e *engine, c, k int, s *silence, start float64) estimate {
+	column, mid, half := e.live[c], e.sys.mid[c], e.sys.half[c]
+	jump := start - (u.f.Mean[0][column]-mid)/half
+	join, long := drivenJoin*e.width, s.to-s.from
+	since := u.f.Times[1+k] - s.from
+	jump *= math.Exp(-since / join)
+	out := estimate{mean: (u.f.Mean[1+k][column]-mid)/half + jump, rate: u.f.Rate[1+k][column]/half - jump/join,
+		scale: u.f.Scale[1+k][column] / half, drift: u.drift[c][1+k]}
+	share := since / long
+	grown := 1 + drivenGrown*share*share
+	claimed := drivenOwn * math.Sqrt(u.square[c]*grown) * out.scale
+	out.variance, out.growth = claimed+gapFloor, claimed*(out.drift+drivenGrown*share/(long*grown))
 	return out
 }

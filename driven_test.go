@@ -249,3 +249,54 @@ func TestPlannedSession(t *testing.T) {
 	same()
 	require.Equal(t, 320, sess.Len())
 }
+
+// What has nothing to do with the channels that go on is forecast as if these were not there, and
+// where too little was seen of one of them it is left out.
+func TestUnaided(t *testing.T) {
+	m := smallModel(t)
+	r := rand.New(rand.NewPCG(6, 6))
+	for _, late := range []bool{false, true} {
+		var s Series
+		level := 0.
+		for i := range 300 {
+			if i%9 == 0 {
+				level = r.NormFloat64()
+			}
+			row := []float64{math.Sin(.3*float64(i)) + .1*r.NormFloat64(), level}
+			if i >= 200 {
+				row[0] = math.NaN()
+			}
+			if late && i < 140 {
+				row[1] = math.NaN()
+			}
+			s.Times, s.Values = append(s.Times, float64(i)), append(s.Values, row)
+		}
+		e := m.newEngine()
+		require.NoError(t, e.load(s, nil))
+		var f, again Forecast
+		require.NoError(t, e.ask(s.Times[200:], &f, false))
+		if late {
+			require.Nil(t, e.withoutInputs(&e.silences[0], s.Times[200:], []int{0, 1}))
+			continue
+		}
+		require.Equal(t, 200, e.alone.rows)
+		require.Less(t, e.alone.square[0], .1)
+		require.Greater(t, e.alone.square[1], .1)
+		for i := range 100 {
+			require.InDelta(t, math.Sin(.3*float64(200+i)), f.Mean[i][0], .4)
+		}
+		require.NoError(t, e.ask(s.Times[200:], &again, false))
+		requireSame(t, &f, &again)
+		const h = 1e-3
+		other := m.newEngine()
+		require.NoError(t, other.load(s, nil))
+		var fresh Forecast
+		at := []float64{230.3 - h, 230.3, 230.3 + h, 299}
+		require.NoError(t, e.ask(at, &again, false))
+		require.NoError(t, other.ask(at, &fresh, false))
+		requireSame(t, &fresh, &again)
+		require.InDelta(t, (again.Mean[2][0]-again.Mean[0][0])/(2*h), again.Rate[1][0], 1e-3)
+		require.NoError(t, e.load(s, nil))
+		require.Zero(t, e.alone.rows)
+	}
+}

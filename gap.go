@@ -193,6 +193,12 @@ func (e *engine) take(series *engine, lo, hi int) {
 // variance and its rate.
 type estimate struct{ mean, rate, scale, drift, variance, growth float64 }
 
+// times returns x with so many times its variance.
+func (x estimate) times(factor float64) estimate {
+	x.variance, x.growth = factor*x.variance, factor*x.growth
+	return x
+}
+
 // combine returns the mean of the estimates by the inverse of their variances, its rate, its
 // scale, that of the estimates and of their disagreement, and the rate of its logarithm.
 func combine(list []estimate) (mean, rate, scale, drift float64) {

@@ -140,7 +140,8 @@ type engine struct {
 	removed               []Outlier // observations of the series that are not in values, by channel and time
 	gaps                  []int     // the rows that begin them
 	silences              []silence // of single channels
-	side                  *engine   // for the sides of gaps; nil before the first
+	side                  *engine   // for the sides of gaps and silences; nil before the first
+	alone                 unaided   // the last forecast from before a silence
 	runs                  []int     // scratch
 	work                  []float64
 
@@ -219,7 +220,7 @@ func (e *engine) forecast(s Series, at []float64, f *Forecast, segments bool) er
 // load takes the rows and channels of a valid series that hold observations,
 // with the rule made of its constraints.
 func (e *engine) load(s Series, r *rule) error {
-	e.encoded, e.known, e.rule, e.news = false, false, r, e.news[:0]
+	e.encoded, e.known, e.rule, e.news, e.alone.rows = false, false, r, e.news[:0], 0
 	e.channels = s.Channels()
 	e.live = e.live[:0]
 	for c := range e.channels {

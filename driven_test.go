@@ -291,11 +291,19 @@ func TestUnaided(t *testing.T) {
 		other := m.newEngine()
 		require.NoError(t, other.load(s, nil))
 		var fresh Forecast
-		at := []float64{230.3 - h, 230.3, 230.3 + h, 299}
+		at := []float64{200.3 - h, 200.3, 200.3 + h, 299}
 		require.NoError(t, e.ask(at, &again, false))
 		require.NoError(t, other.ask(at, &fresh, false))
 		requireSame(t, &fresh, &again)
 		require.InDelta(t, (again.Mean[2][0]-again.Mean[0][0])/(2*h), again.Rate[1][0], 1e-3)
+		var list [3]estimate
+		for k := range list {
+			list[k] = e.alone.at(e, 0, k, &e.silences[0], .1)
+		}
+		x := list[1]
+		require.InEpsilon(t, (list[2].mean-list[0].mean)/(2*h), x.rate, 1e-3)
+		require.InEpsilon(t, (list[2].variance-list[0].variance)/(2*h), x.growth, 1e-2)
+		require.InEpsilon(t, math.Log(list[2].scale/list[0].scale)/(2*h), x.drift, 1e-2)
 		require.NoError(t, e.load(s, nil))
 		require.Zero(t, e.alone.rows)
 	}

@@ -162,9 +162,6 @@ func (e *engine) cross(f *Forecast, at []float64, rows []int, s *silence) {
 	if s.ends {
 		continued = e.drive(s)
 	}
-	if weights == nil && continued == nil {
-		return
-	}
 	var own Forecast // of the encoding, at the ends and in the middle
 	own.shape(times[n:n+3], e.channels)
 	own.half = f.half
@@ -190,6 +187,9 @@ func (e *engine) cross(f *Forecast, at []float64, rows []int, s *silence) {
 		if alone = e.withoutInputs(s, at, rows); alone != nil {
 			least = min(least, alone.square[c]+gapFloor)
 		}
+	}
+	if weights == nil && continued == nil && alone == nil {
+		return
 	}
 	for _, d := range continued {
 		d.jump[c] = 0 // of an earlier call
@@ -248,6 +248,7 @@ func (e *engine) newRegression(times []float64, n int, without []int) *regressio
 	}
 	q := &regression{p: p, value: make([]float64, len(times)*p), rate: make([]float64, len(times)*p)}
 	h := crossDelay * e.width
+	seen := make([]float64, n)
 	var errs [classical.NumInside]float32
 	var v, before, after, r, rateBefore, rateAfter [classical.NumInside]float64
 	k := 1
@@ -264,6 +265,15 @@ func (e *engine) newRegression(times []float64, n int, without []int) *regressio
 			at := i*p + k
 			q.value[at], q.rate[at] = v[best], r[best]/e.sys.geo.width
 			q.value[at+1], q.rate[at+1] = after[best]-before[best], (rateAfter[best]-rateBefore[best])/e.sys.geo.width
+			if i < n {
+				seen[i] = v[best]
+			}
+		}
+		if idle(seen) {
+			for i := range times {
+				clear(q.value[i*p+k:][:2])
+				clear(q.rate[i*p+k:][:2])
+			}
 		}
 		k += 2
 	}

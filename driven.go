@@ -25,6 +25,7 @@ const (
 	drivenBound = 4     // bound of what is continued, in half ranges,
 	drivenBent  = 2     // and by products, which nothing keeps
 	drivenPower = 3     // of the inverse of the square errors, in weights
+	drivenIdle  = 1e-3  // range of an input that is as good as constant, in half ranges
 	drivenTie   = 1e-12 // square error below which they are all the same
 	drivenSlope = 8     // brings differences to the size of values
 	drivenClean = -2.4  // largest logarithm of the noise at which the fine grid is used
@@ -140,6 +141,7 @@ func (e *engine) newDriven(silent, inputs []int, from, to, pace float64) *driven
 		}
 		d.x[c] = x
 	}
+	d.inputs = nil
 	for _, c := range inputs {
 		raw, smooth := e.straight(c), e.interpolant(c)
 		mean, point := make([]float64, d.total), make([]float64, d.total)
@@ -152,8 +154,21 @@ func (e *engine) newDriven(silent, inputs []int, from, to, pace float64) *driven
 			point[k] = smooth(min(at, to))
 		}
 		d.means[c], d.points[c] = mean, point
+		if !idle(mean[:d.known]) {
+			d.inputs = append(d.inputs, c)
+		}
+	}
+	if len(d.inputs) == 0 {
+		return nil
 	}
 	return d
+}
+
+// idle reports whether a channel of these values, in half ranges, hardly moves in the first three
+// quarters of them: nothing tells then what it does, should it move later.
+func idle(x []float64) bool {
+	x = x[:max(len(x)*3/4, 1)]
+	return slices.Max(x)-slices.Min(x) < drivenIdle
 }
 
 // straight returns the values of live channel c by straight lines between its observations, which

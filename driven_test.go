@@ -308,3 +308,28 @@ func TestUnaided(t *testing.T) {
 		require.Zero(t, e.alone.rows)
 	}
 }
+
+// An input that never changed before its plan says nothing of what it does.
+func TestPlanOfAnIdleInput(t *testing.T) {
+	m := smallModel(t)
+	for _, start := range []int{200, 220} {
+		const value = 3
+		s, truth := planned(7, 320, 200, 0)
+		for i, row := range s.Values {
+			row[2] = value
+			if i >= start {
+				row[2] = value + 1
+			}
+			if x := math.Exp(-.01 * s.Times[i]); i < 200 {
+				row[0], row[1] = x*math.Sin(s.Times[i]), x*math.Cos(s.Times[i])
+			}
+			x := math.Exp(-.01 * s.Times[i])
+			truth[i][0], truth[i][1] = x*math.Sin(s.Times[i]), x*math.Cos(s.Times[i])
+		}
+		f, err := m.Forecast(s, s.Times[200:])
+		require.NoError(t, err)
+		for c := range 2 {
+			require.Less(t, plannedError(f, truth[200:], c), .1)
+		}
+	}
+}

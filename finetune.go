@@ -187,7 +187,7 @@ const fineTuneChecks = 8
 // series even a large one may be, the original counts. m itself is unchanged.
 // Series should be as dense and clean as they are to be had; contexts with losses
 // are drawn from them. Each needs 24 rows; a bad series or option is an
-// [InputError]. Where that helps, the returned model keeps the series themselves, as
+// [InputError]. A channel that never changes is nothing to learn, but one of some series has to. Where that helps, the returned model keeps the series themselves, as
 // float32, and [Model.Save] writes them; not if they differ in channels, if a channel of
 // one has fewer than four values, or if they have more than [MaxRows] rows together.
 // Where nothing helps the returned model is m. When ctx ends, the error is that of the context and there is no

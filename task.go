@@ -368,8 +368,8 @@ func (h *harmonics) at(angle, size float64) float64 {
 	return v
 }
 
-// bent makes three of five periodic functions out of one: as it is, as square as a switch, or
-// as sharp as a pulse.
+// bent returns v made as square as a switch for shape 0, as sharp as a pulse for shape 1, the more
+// the larger gain is, and as it is for all others.
 func bent(shape int, gain, v float64) float64 {
 	switch shape {
 	case 0:

@@ -87,8 +87,8 @@ func input(r *rand.Rand, span, pace float64) func(t float64) float64 {
 	}
 }
 
-// planned is a run of a plant, with its truth: of 400 rows the first ones are known, and the
-// input in all.
+// run makes a run of a plant, with its truth and the variance of that: of 400 rows the first ones
+// are known, and the input in all.
 func (p plant) run(r *rand.Rand, f func(u float64, x, dx []float64), span float64, seen int, noise float64) (s lassode.Series, truth [][]float64, variance []float64, err error) {
 	const rows = 400
 	u := input(r, span, p.pace)

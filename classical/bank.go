@@ -71,6 +71,10 @@ const (
 	tailShare  = 0.6
 )
 
+// jointlyNoisy is the noise up to which all channels together are asked whether they are
+// a fast motion without noise.
+const jointlyNoisy = .03
+
 // maxPath is the largest number of steps a guide is rolled.
 const maxPath = 2048
 
@@ -565,6 +569,12 @@ func (g *group) fit(mem *arena, pr *prep, times, values []float64, all, c0, c in
 	g.clean = slices.Max(g.noise) < cleanNoise
 	if !g.clean {
 		pr.legendre(mem, &g.smooth, g.inside[1][:c], g.noise)
+		g.clean = slices.Max(g.noise) < cleanNoise
+	}
+	if most := slices.Max(g.noise); !g.clean && most < jointlyNoisy && pr.regular && c <= fineChannels && !run.coarse {
+		pr.nativeGrid(mem, &g.native, nil, true, fineRows)
+		g.native.setScales(mem)
+		run.flow.jointNoise(mem, &g.native, g.noise)
 		g.clean = slices.Max(g.noise) < cleanNoise
 	}
 	if g.clean {

@@ -2,6 +2,7 @@ package classical
 
 import (
 	"math"
+	"slices"
 
 	"github.com/lassode/lassode/asm"
 )
@@ -35,12 +36,33 @@ const slopeDoubt = 1e-4
 // flowLeast is the least number of rows that the smallest fold learns from.
 const flowLeast = 8
 
-// flowSubsteps is the number of Runge-Kutta steps a row: one is too coarse for
-// the harmonics of an oscillation sampled at 30 rows a period.
-const flowSubsteps = 2
+// Runge-Kutta steps a row: of a field fitted to slopes, for which one is too coarse
+// for the harmonics of an oscillation sampled at 30 rows a period, and of one fitted
+// to increments, which is much more accurate.
+const (
+	slopeSubsteps     = 2
+	incrementSubsteps = 4
+)
 
-// flowRidges are the ridges that are validated.
-var flowRidges = [lanes]float64{1e-9, 1e-6, 1e-3, 1e-1}
+// The ridges that are validated, of both.
+var (
+	slopeRidges     = [lanes]float64{1e-9, 1e-6, 1e-3, 1e-1}
+	incrementRidges = [lanes]float64{1e-12, 1e-9, 1e-6, 1e-3}
+)
+
+// A field fitted to slopes is fitted anew to increments when it takes half of the
+// rows to the next with an error of less than flowDoubt of the root mean square of
+// the increments, flowPasses times.
+const (
+	flowDoubt  = 1e-2
+	flowPasses = 2
+)
+
+// boole integrates over a row of incrementSubsteps steps (Boole's rule).
+var boole = [incrementSubsteps + 1]float64{7. / 90, 32. / 90, 12. / 90, 32. / 90, 7. / 90}
+
+// flowBound bounds the paths between rows that are learnt from, in half ranges.
+const flowBound = 3
 
 // Largest numbers of regressors of a polynomial and of a rational right-hand
 // side. Beyond the first the cubic terms go.
@@ -53,18 +75,31 @@ const (
 // is one at the middle of the context.
 const leastDenominator = 0.02
 
-// flow regresses slopes on polynomials of the state. All slopes are per row.
+// flow regresses slopes, or increments, on polynomials of the state. All slopes are per row.
 type flow struct {
 	gr   *grid
 	form form
 	c    int
 	p    int // monomials
 	wide int // columns: the monomials, then with rational each slope times each state
+	upto [folds]int
 	gram [folds][]float64
 	rhs  [folds][]float64 // c x wide
 
+	ridges   [lanes]float64
+	substeps int
+	pairs    []pair
+	fleet    int // pairs of the library, which come first
+
 	rational bool
 	field    rightHandSide
+}
+
+// pair is two rows that follow one another.
+type pair struct {
+	x     []float64 // both
+	fold  int       // the smallest that has them
+	scale float64
 }
 
 // flowForm returns the polynomial for c channels, and whether there is one.
@@ -80,7 +115,7 @@ func flowForm(c int) (form, bool) {
 // returns false when there is too little to learn from.
 func (s *flow) build(a *arena, gr *grid, f form, rational bool) bool {
 	c, n := gr.c, gr.n
-	*s = flow{gr: gr, form: f, c: c, p: f.features(c)}
+	*s = flow{gr: gr, form: f, c: c, p: f.features(c), pairs: s.pairs[:0]}
 	ends := [folds]int{n, n - n/4, n - 2*(n/4)}
 	if ends[folds-1]-2*slopeReach < flowLeast {
 		return false
@@ -97,9 +132,31 @@ func (s *flow) build(a *arena, gr *grid, f form, rational bool) bool {
 	defer a.release(blk, off)
 	fleet := 0
 	for _, x := range gr.library {
-		fleet += max(len(x)/c-2*slopeReach, 0)
+		fleet += len(x) / c
 	}
 	phi, y := a.raw((fleet+n)*s.wide), a.raw((fleet+n)*c+1)
+	s.slopes(phi, y, ends, rational)
+	s.normal(phi, y)
+	s.ridges, s.substeps = slopeRidges, slopeSubsteps
+	s.list(ends, fleet)
+	for pass := range flowPasses {
+		if !s.increments(a, phi, y, pass == 0) {
+			break
+		}
+		s.normal(phi, y)
+		s.ridges, s.substeps = incrementRidges, incrementSubsteps
+	}
+	return true
+}
+
+// libraryScale is the weight of a row of a library of that many.
+func (s *flow) libraryScale(rows int) float64 {
+	return math.Sqrt(s.gr.libraryWeight * float64(s.gr.n) / float64(max(rows, 1)))
+}
+
+// slopes writes a row of phi and y for every row whose slope is known.
+func (s *flow) slopes(phi, y []float64, ends [folds]int, rational bool) {
+	c, gr := s.c, s.gr
 	rows := 0
 	add := func(x []float64, i int, scale float64) {
 		row, slope := phi[rows*s.wide:][:s.wide], y[rows*c:][:c]
@@ -118,7 +175,7 @@ func (s *flow) build(a *arena, gr *grid, f form, rational bool) bool {
 			doubt += d * d
 		}
 		scale /= math.Sqrt(1 + doubt/(slopeDoubt*slopeDoubt))
-		f.lift(row, x, i+1, c, gr)
+		s.form.lift(row, x, i+1, c, gr)
 		o := s.p
 		if rational {
 			for _, v := range slope {
@@ -137,18 +194,30 @@ func (s *flow) build(a *arena, gr *grid, f form, rational bool) bool {
 		}
 		rows++
 	}
+	fleet := 0
+	for _, x := range gr.library {
+		fleet += max(len(x)/c-2*slopeReach, 0)
+	}
 	for _, x := range gr.library {
 		for i := slopeReach; i < len(x)/c-slopeReach; i++ {
-			add(x, i, math.Sqrt(gr.libraryWeight*float64(n)/float64(fleet)))
+			add(x, i, s.libraryScale(fleet))
 		}
 	}
-	from, next := 0, slopeReach
+	next := slopeReach
 	for k := folds - 1; k >= 0; k-- { // smallest fold first
 		for ; next < ends[k]-slopeReach; next++ {
 			if !gr.gaps || wholeRows(gr.ok[next-slopeReach:next+slopeReach+1]) {
 				add(gr.x, next, 1)
 			}
 		}
+		s.upto[k] = rows
+	}
+}
+
+// normal sums the normal equations of all folds, which have the rows up to upto.
+func (s *flow) normal(phi, y []float64) {
+	c, from := s.c, 0
+	for k := folds - 1; k >= 0; k-- {
 		gram, rhs := s.gram[k], s.rhs[k]
 		if k == folds-1 {
 			clear(gram)
@@ -157,14 +226,209 @@ func (s *flow) build(a *arena, gr *grid, f form, rational bool) bool {
 			copy(gram, s.gram[k+1])
 			copy(rhs, s.rhs[k+1])
 		}
-		if m := rows - from; m > 0 {
+		if m := s.upto[k] - from; m > 0 {
 			part := phi[from*s.wide:]
 			for i := 0; i < s.wide; i += 4 {
 				asm.Gemm64(gram[i*s.wide:], s.wide, part[i:], 1, s.wide, part, s.wide, 4, i+4, m)
 			}
 			asm.Gemm64(rhs, s.wide, y[from*c:], 1, c, part, s.wide, c, s.wide, m)
 		}
-		from = rows
+		from = s.upto[k]
+	}
+}
+
+// list lists the pairs of rows of a library of that many rows and of the context, those
+// of the smallest fold first.
+func (s *flow) list(ends [folds]int, fleet int) {
+	c, gr := s.c, s.gr
+	for _, x := range gr.library {
+		for i := 0; i+1 < len(x)/c; i++ {
+			s.pairs = append(s.pairs, pair{x[i*c:][:2*c], folds - 1, s.libraryScale(fleet)})
+		}
+	}
+	s.fleet = len(s.pairs)
+	next := 0
+	for k := folds - 1; k >= 0; k-- {
+		for ; next+1 < ends[k]; next++ {
+			if !gr.gaps || gr.ok[next] && gr.ok[next+1] {
+				s.pairs = append(s.pairs, pair{gr.x[next*c:][:2*c], k, 1})
+			}
+		}
+	}
+}
+
+// increments writes rows of phi and y whose fit is that of the increments from row to
+// row: these are what the right-hand side adds up to along the paths between the rows,
+// which are those of the field fitted so far, bent by its error so that they meet the
+// next row. Unlike slopes from differences that knows no limit of frequency. It returns
+// false, and nothing is to be fitted, when the field does not follow the rows.
+func (s *flow) increments(a *arena, phi, y []float64, first bool) bool {
+	blk, off := a.mark()
+	defer a.release(blk, off)
+	size := a.raw(s.c)
+	clear(size)
+	own := s.pairs[s.fleet:]
+	if len(own) == 0 {
+		return false
+	}
+	for _, p := range own {
+		for j := range size {
+			d := p.x[s.c+j] - p.x[j]
+			size[j] += d * d
+		}
+	}
+	for j, v := range size {
+		size[j] = math.Sqrt(v/float64(len(own))) + 1e-12
+	}
+	if first {
+		least, errors := math.Inf(1), a.raw(len(own)*s.c)
+		for _, rational := range [...]bool{false, true} {
+			if rational && s.wide < s.p+s.c*s.c {
+				continue
+			}
+			field := s.even(a, 0, rational)
+			s.paths(a, field, own, errors, nil, nil)
+			for i := range own {
+				worst := 0.
+				for j, v := range errors[i*s.c:][:s.c] {
+					worst = max(worst, math.Abs(v)/size[j])
+				}
+				errors[i] = worst
+			}
+			slices.Sort(errors[:len(own)])
+			if e := errors[len(own)/2]; e < least {
+				least, s.rational, s.field = e, rational, field
+			}
+		}
+		if !(least < flowDoubt) {
+			return false
+		}
+	} else {
+		s.field = s.even(a, 0, s.rational)
+	}
+	s.paths(a, s.field, s.pairs, nil, phi, y)
+	return true
+}
+
+// even returns the field of one fold with the least ridge in all lanes.
+func (s *flow) even(a *arena, fold int, rational bool) rightHandSide {
+	l := lane{fold, s.ridges[0]}
+	return s.solve(a, [lanes]lane{l, l, l, l}, rational, incrementSubsteps)
+}
+
+// paths follows field, the same in all lanes, from the first row of each pair to the
+// second. Unless errors is nil it writes the errors there to it (pairs x c, infinite
+// where the path left the context), unless phi is nil the rows of the regression of the
+// increments.
+func (s *flow) paths(a *arena, field rightHandSide, pairs []pair, errors, phi, y []float64) {
+	blk, off := a.mark()
+	defer a.release(blk, off)
+	c := s.c
+	m := c * lanes
+	rk := s.runge(a, field)
+	nodes, slopes := a.raw((incrementSubsteps+1)*m), a.raw((incrementSubsteps+1)*m)
+	state := a.raw(m)
+	d, z, lifted := a.raw(c), a.raw(c), a.raw(s.p)
+	rows := 0
+	if phi != nil {
+		clear(s.upto[:])
+	}
+	for from := 0; from < len(pairs); from += lanes {
+		part := pairs[from:min(from+lanes, len(pairs))]
+		for l := range lanes {
+			for j, v := range part[min(l, len(part)-1)].x[:c] {
+				state[j*lanes+l] = v
+			}
+		}
+		for q := range incrementSubsteps {
+			copy(nodes[q*m:], state)
+			rk.step(state)
+			copy(slopes[q*m:], rk.first)
+		}
+		copy(nodes[incrementSubsteps*m:], state)
+		if field.den != nil && phi != nil {
+			copy(rk.at, state)
+			copy(slopes[incrementSubsteps*m:], rk.slope())
+		}
+		for l, p := range part {
+			bounded := true
+			for j := range d {
+				v := state[j*lanes+l]
+				d[j] = p.x[c+j] - v
+				bounded = bounded && math.Abs(v) < flowBound
+			}
+			if errors != nil {
+				e := errors[(from+l)*c:][:c]
+				copy(e, d)
+				for j := range e {
+					if !bounded {
+						e[j] = math.Inf(1)
+					}
+				}
+			}
+			if phi == nil || !bounded {
+				continue
+			}
+			row := phi[rows*s.wide:][:s.wide]
+			clear(row)
+			for q, w := range boole {
+				w *= p.scale
+				for j, v := range d {
+					z[j] = nodes[q*m+j*lanes+l] + float64(q)/incrementSubsteps*v
+				}
+				s.form.lift(lifted, z, 1, c, s.gr)
+				axpy(w, lifted, row[:s.p])
+				if s.wide < s.p+c*c {
+					continue
+				}
+				o := s.p
+				for j, v := range d {
+					v = w * (incrementSubsteps*slopes[q*m+j*lanes+l] + v)
+					for k, u := range z {
+						row[o+k] -= v * u
+					}
+					o += c
+				}
+			}
+			for j := range c {
+				y[rows*c+j] = p.scale * (p.x[c+j] - p.x[j])
+			}
+			rows++
+			for k := range p.fold + 1 {
+				s.upto[k] = rows
+			}
+		}
+	}
+}
+
+// jointNoise bounds the standard deviation of white noise on the rows of gr from above
+// for every channel, however fast the signal: by the median error of the field fitted
+// to the first three quarters from row to row of the last one. Noise is in two rows, so
+// that this median is near its standard deviation. It returns false, and leaves noise as
+// it is, when no field follows the rows.
+func (s *flow) jointNoise(mem *arena, gr *grid, noise []float64) bool {
+	blk, off := mem.mark()
+	defer mem.release(blk, off)
+	f, ok := flowForm(gr.c)
+	if !ok || !s.build(mem, gr, f, f.features(gr.c)+gr.c <= maxRational) || s.substeps != incrementSubsteps {
+		return false
+	}
+	from := len(s.pairs)
+	for from > s.fleet && s.pairs[from-1].fold == 0 {
+		from--
+	}
+	last := s.pairs[from:]
+	if len(last) == 0 {
+		return false
+	}
+	errors, one := mem.raw(len(last)*gr.c), mem.raw(len(last))
+	s.paths(mem, s.even(mem, 1, s.rational), last, errors, nil, nil)
+	for j := range noise {
+		for i := range one {
+			one[i] = math.Abs(errors[i*gr.c+j])
+		}
+		slices.Sort(one)
+		noise[j] = min(noise[j], one[len(one)/2])
 	}
 	return true
 }
@@ -187,7 +451,7 @@ type rightHandSide struct {
 }
 
 // solve returns the right-hand sides of four regressions.
-func (s *flow) solve(a *arena, what [lanes]lane, rational bool) rightHandSide {
+func (s *flow) solve(a *arena, what [lanes]lane, rational bool, substeps int) rightHandSide {
 	c, p, pp := s.c, s.p, ceil4(s.p)
 	out := rightHandSide{num: a.zeros(ceil2(c) * pp * lanes)}
 	if rational {
@@ -245,7 +509,7 @@ func (s *flow) solve(a *arena, what [lanes]lane, rational bool) rightHandSide {
 		for r := range sides {
 			w := z[r*mm*lanes:]
 			for i, v := range w[:p*lanes] {
-				out.num[(j+r)*pp*lanes+i] = v * (1. / flowSubsteps)
+				out.num[(j+r)*pp*lanes+i] = v / float64(substeps)
 			}
 		}
 		if rational {
@@ -255,49 +519,87 @@ func (s *flow) solve(a *arena, what [lanes]lane, rational bool) rightHandSide {
 	return out
 }
 
-// roll integrates the four right-hand sides by the classical Runge-Kutta method.
-func (s *flow) roll(a *arena, end, steps [lanes]int, out *[lanes]track) (clipped [lanes]int) {
-	blk, off := a.mark()
-	defer a.release(blk, off)
-	c, f := s.c, &s.field
-	size := c * lanes
-	state, sum, buf := a.raw(size), a.raw(size), a.raw(2*size)
-	lo, hi := a.raw(size), a.raw(size)
+// runge follows four right-hand sides by the classical Runge-Kutta method.
+type runge struct {
+	r     asm.Rollout
+	c     int
+	den   []float64
+	at, k []float64 // a state, and one substep times the right-hand side at it
+	first []float64 // that at the start of the last step
+	sum   []float64
+}
+
+// runge returns an integrator of field.
+func (s *flow) runge(a *arena, field rightHandSide) runge {
+	size := s.c * lanes
+	buf, lo, hi := a.raw(2*size), a.raw(size), a.raw(size)
 	for i := range lo {
 		lo[i], hi[i] = math.Inf(-1), math.Inf(1)
 	}
-	r := asm.Rollout{Buf: buf, W: f.num, WStride: ceil4(s.p), Lo: lo, Hi: hi, C: c, Order: 1, Stride: 1, Poly: true, Cubic: s.form.cubic,
-		S1: lo, S2: lo, Phi: a.raw(s.p * lanes)}
-	var ignored [lanes]int64
-	// slope turns the second row of buf into one substep times the right-hand side
-	// at the first.
-	slope := func() []float64 {
-		at, k := buf[:size], buf[size:]
-		r.Run(1, 1, &ignored)
-		for i, v := range at {
-			k[i] -= v
-		}
-		if f.den == nil {
-			return k
-		}
-		for j := range c {
-			q := [lanes]float64{1, 1, 1, 1}
-			w := f.den[j*size:]
-			for i := 0; i < size; i += lanes {
-				z, d := (*[lanes]float64)(at[i:]), (*[lanes]float64)(w[i:])
-				for l := range q {
-					q[l] += z[l] * d[l]
-				}
-			}
-			for l, v := range q {
-				if math.Abs(v) < leastDenominator {
-					v = math.Copysign(leastDenominator, v)
-				}
-				k[j*lanes+l] /= v
-			}
-		}
-		return k
+	return runge{
+		r: asm.Rollout{Buf: buf, W: field.num, WStride: ceil4(s.p), Lo: lo, Hi: hi, C: s.c, Order: 1, Stride: 1, Poly: true, Cubic: s.form.cubic,
+			S1: lo, S2: lo, Phi: a.raw(s.p * lanes)},
+		c: s.c, den: field.den, at: buf[:size], k: buf[size:], first: a.raw(size), sum: a.raw(size),
 	}
+}
+
+// slope returns k after it has been computed from at.
+func (g *runge) slope() []float64 {
+	var ignored [lanes]int64
+	g.r.Run(1, 1, &ignored)
+	for i, v := range g.at {
+		g.k[i] -= v
+	}
+	if g.den == nil {
+		return g.k
+	}
+	size := len(g.at)
+	for j := range g.c {
+		q := [lanes]float64{1, 1, 1, 1}
+		w := g.den[j*size:]
+		for i := 0; i < size; i += lanes {
+			z, d := (*[lanes]float64)(g.at[i:]), (*[lanes]float64)(w[i:])
+			for l := range q {
+				q[l] += z[l] * d[l]
+			}
+		}
+		for l, v := range q {
+			if math.Abs(v) < leastDenominator {
+				v = math.Copysign(leastDenominator, v)
+			}
+			g.k[j*lanes+l] /= v
+		}
+	}
+	return g.k
+}
+
+// step advances state by one substep.
+func (g *runge) step(state []float64) {
+	copy(g.at, state)
+	for i, v := range g.slope() {
+		g.first[i], g.sum[i] = v, v
+		g.at[i] = state[i] + 0.5*v
+	}
+	for i, v := range g.slope() {
+		g.sum[i] += 2 * v
+		g.at[i] = state[i] + 0.5*v
+	}
+	for i, v := range g.slope() {
+		g.sum[i] += 2 * v
+		g.at[i] = state[i] + v
+	}
+	for i, v := range g.slope() {
+		state[i] += (g.sum[i] + v) * (1. / 6)
+	}
+}
+
+// roll integrates the four right-hand sides.
+func (s *flow) roll(a *arena, end, steps [lanes]int, out *[lanes]track) (clipped [lanes]int) {
+	blk, off := a.mark()
+	defer a.release(blk, off)
+	c := s.c
+	rk := s.runge(a, s.field)
+	state, before := a.raw(c*lanes), a.raw(c*lanes)
 	most := 0
 	for k := range lanes {
 		most = max(most, steps[k])
@@ -306,31 +608,19 @@ func (s *flow) roll(a *arena, end, steps [lanes]int, out *[lanes]track) (clipped
 		}
 	}
 	for t := range most {
-		for range flowSubsteps {
-			copy(buf, state)
-			for i, v := range slope() {
-				sum[i] = v
-				buf[i] = state[i] + 0.5*v
-			}
-			for i, v := range slope() {
-				sum[i] += 2 * v
-				buf[i] = state[i] + 0.5*v
-			}
-			for i, v := range slope() {
-				sum[i] += 2 * v
-				buf[i] = state[i] + v
-			}
-			for i, v := range slope() {
-				v = state[i] + (sum[i]+v)*(1./6)
+		for range s.substeps {
+			copy(before, state)
+			rk.step(state)
+			for i, v := range state {
 				if !(math.Abs(v) <= clipAt) { // NaN too
 					if v = clamp(v, -clipAt, clipAt); v != v {
-						v = state[i]
+						v = before[i]
 					}
 					if l := i % lanes; t < steps[l] {
 						clipped[l]++
 					}
+					state[i] = v
 				}
-				state[i] = v
 			}
 		}
 		for i, v := range state {
@@ -339,7 +629,7 @@ func (s *flow) roll(a *arena, end, steps [lanes]int, out *[lanes]track) (clipped
 		}
 	}
 	for k := range clipped {
-		clipped[k] /= flowSubsteps
+		clipped[k] /= s.substeps
 	}
 	return clipped
 }
@@ -347,16 +637,16 @@ func (s *flow) roll(a *arena, end, steps [lanes]int, out *[lanes]track) (clipped
 // choices fits each ridge to the first three quarters.
 func (s *flow) choices(a *arena) {
 	var by [lanes]lane
-	for k, ridge := range flowRidges {
+	for k, ridge := range s.ridges {
 		by[k] = lane{1, ridge}
 	}
-	s.field = s.solve(a, by, s.rational)
+	s.field = s.solve(a, by, s.rational, s.substeps)
 }
 
 // folds fits one of the ridges to all folds.
 func (s *flow) folds(a *arena, choice int) {
-	ridge := flowRidges[choice]
-	s.field = s.solve(a, [lanes]lane{{0, ridge}, {1, ridge}, {2, ridge}, {0, ridge}}, s.rational)
+	ridge := s.ridges[choice]
+	s.field = s.solve(a, [lanes]lane{{0, ridge}, {1, ridge}, {2, ridge}, {0, ridge}}, s.rational, s.substeps)
 }
 
 // flows adds the guides that follow a vector field fitted to gr, polynomial and

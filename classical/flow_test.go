@@ -65,7 +65,7 @@ func TestFlowMatchesReference(t *testing.T) {
 			require.True(t, ok)
 			var s flow
 			require.True(t, s.build(mem, g, f, rational))
-			ridge := flowRidges[3]
+			ridge := s.ridges[3]
 			s.rational = rational
 			s.folds(mem, 3) // ridge
 			got := s.field
@@ -137,7 +137,7 @@ func TestFlowMatchesReference(t *testing.T) {
 				}
 				for ch, w := range fields {
 					for i := range s.p {
-						require.InDelta(t, w[i], flowSubsteps*got.num[(ch*ceil4(s.p)+i)*lanes+k], 1e-8*(1+math.Abs(w[i])), "channel %d of %d, weight %d, fold %d", ch, c, i, k)
+						require.InDelta(t, w[i], float64(s.substeps)*got.num[(ch*ceil4(s.p)+i)*lanes+k], 1e-8*(1+math.Abs(w[i])), "channel %d of %d, weight %d, fold %d", ch, c, i, k)
 					}
 					for i := range w[s.p:] {
 						require.InDelta(t, w[s.p+i], got.den[(ch*c+i)*lanes+k], 1e-8*(1+math.Abs(w[s.p+i])))
@@ -162,8 +162,8 @@ func TestFlowMatchesReference(t *testing.T) {
 				}
 				z := append([]float64(nil), g.x[(end-1)*c:end*c]...)
 				for row := range 20 {
-					for range flowSubsteps {
-						const h = 1. / flowSubsteps
+					for range s.substeps {
+						h := 1 / float64(s.substeps)
 						along := func(k []float64, by float64) []float64 {
 							out := append([]float64(nil), z...)
 							for i := range out {

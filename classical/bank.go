@@ -565,28 +565,39 @@ func (g *group) fit(mem *arena, pr *prep, times, values []float64, all, c0, c in
 		}
 	}
 	g.noise = mem.zeros(c)
+	run.flow.fresh = false
 	pr.splines(mem, g.inside[0][:c], g.inside[1][:c], g.noise)
 	g.clean = slices.Max(g.noise) < cleanNoise
 	if !g.clean {
 		pr.legendre(mem, &g.smooth, g.inside[1][:c], g.noise)
 		g.clean = slices.Max(g.noise) < cleanNoise
 	}
-	if most := slices.Max(g.noise); !g.clean && most < jointlyNoisy && pr.regular && c <= fineChannels && !run.coarse {
-		pr.nativeGrid(mem, &g.native, nil, true, fineRows)
+	joint := c <= fineChannels && !run.coarse
+	if joint && !g.clean && slices.Max(g.noise) < jointlyNoisy {
+		pr.nativeGrid(mem, &g.native, g.inside[0][:c], true, fineRows)
 		g.native.setScales(mem)
-		run.flow.jointNoise(mem, &g.native, g.noise)
+		if run.flow.follow(mem, &g.native) {
+			run.flow.jointNoise(mem, g.noise)
+		}
 		g.clean = slices.Max(g.noise) < cleanNoise
 	}
 	if g.clean {
 		pr.trimTail()
 	}
 	limit := nativeRows
-	if g.clean && c <= fineChannels && !run.coarse {
+	if g.clean && joint {
 		limit = fineRows
 	}
 	pr.nativeGrid(mem, &g.native, g.inside[0][:c], g.clean, limit)
 	if g.clean {
 		pr.denseGrid(mem, &g.smooth, g.inside[0][:c])
+		if g.native.at != nil && joint {
+			g.native.setScales(mem)
+			if run.flow.follow(mem, &g.native) {
+				run.flow.fill(mem, &g.native)
+				run.flow.fill(mem, &g.smooth)
+			}
+		}
 	}
 	n := g.native.n
 	stride := min(thinStride, max((n-1)/7, 1)) // leaves eight rows

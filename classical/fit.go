@@ -28,6 +28,9 @@ type grid struct {
 	ok   []bool    // false: row lies in a gap, not to be learnt from
 	gaps bool      // any !ok
 	raw  bool      // rows are observations, noise included
+	// Rows in which all channels were observed, and where in the grid they are, in rows
+	// of it; nil when the rows of the grid are these.
+	whole, at []float64
 	// Feature scales of the first and second differences per stride 1..3:
 	// they bring differences to the size of the values, which makes one ridge
 	// fit all sampling rates.

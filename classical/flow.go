@@ -3,6 +3,7 @@ package classical
 import (
 	"math"
 	"slices"
+	"sync"
 
 	"github.com/lassode/lassode/asm"
 )
@@ -38,28 +39,54 @@ const flowLeast = 8
 
 // Runge-Kutta steps a row: of a field fitted to slopes, for which one is too coarse
 // for the harmonics of an oscillation sampled at 30 rows a period, and of one fitted
-// to increments, which is much more accurate.
+// to increments, which is much more accurate. Rows at uneven times are farther apart.
 const (
 	slopeSubsteps     = 2
 	incrementSubsteps = 4
+	unevenSubsteps    = 8
 )
 
-// The ridges that are validated, of both.
+// The ridges that are validated, of both. The first of the second is also that of the
+// polynomial with few monomials.
 var (
 	slopeRidges     = [lanes]float64{1e-9, 1e-6, 1e-3, 1e-1}
 	incrementRidges = [lanes]float64{1e-12, 1e-9, 1e-6, 1e-3}
+	sparseRidges    = [lanes]float64{1e-12, 1e-12, 1e-8, 1e-4}
 )
 
-// A field fitted to slopes is fitted anew to increments when it takes half of the
-// rows to the next with an error of less than flowDoubt of the root mean square of
-// the increments, flowPasses times.
+// A polynomial with few monomials is sought where all have maxSparse at most. A monomial
+// costs sparseCost times what the Bayesian information criterion asks for (one is half
+// of the logarithm of the number of rows). Relative errors of increments below
+// sparseError are rounding, or that of an integrator.
 const (
-	flowDoubt  = 1e-2
-	flowPasses = 2
+	maxSparse   = 35
+	sparseRidge = 1e-14
+	sparseCost  = 3
+	sparseError = 1e-6
+	// sparseFavour is the share of its squared error in the last quarter that a ridge has to
+	// stay below to be preferred.
+	sparseFavour = .01
 )
 
-// boole integrates over a row of incrementSubsteps steps (Boole's rule).
-var boole = [incrementSubsteps + 1]float64{7. / 90, 32. / 90, 12. / 90, 32. / 90, 7. / 90}
+// A field fitted to slopes is fitted anew to increments if it takes half of the rows to
+// the next with an error of less than flowDoubt of the root mean square of the
+// increments, as long as each pass halves that error, flowPasses times at most. What
+// comes out is believed if the error falls below flowError.
+const (
+	flowDoubt  = .3
+	flowPasses = 8
+	flowError  = 1e-2
+)
+
+// boole integrates over the steps of a row: Boole's rule, once and twice.
+var boole = map[int][]float64{
+	incrementSubsteps: {7. / 90, 32. / 90, 12. / 90, 32. / 90, 7. / 90},
+	unevenSubsteps:    {7. / 180, 32. / 180, 12. / 180, 32. / 180, 14. / 180, 32. / 180, 12. / 180, 32. / 180, 7. / 180},
+}
+
+// fillError is the error, in half ranges, up to which a path between observed rows is
+// better than the interpolating spline.
+const fillError = 1e-4
 
 // flowBound bounds the paths between rows that are learnt from, in half ranges.
 const flowBound = 3
@@ -85,11 +112,14 @@ type flow struct {
 	upto [folds]int
 	gram [folds][]float64
 	rhs  [folds][]float64 // c x wide
+	sums [folds][]float64 // of the squares of what is regressed, c
 
 	ridges   [lanes]float64
 	substeps int
 	pairs    []pair
-	fleet    int // pairs of the library, which come first
+	parts    []pair // of fill
+	fleet    int    // pairs of the library, which come first
+	fresh    bool   // fitted to the present context
 
 	rational bool
 	field    rightHandSide
@@ -98,9 +128,13 @@ type flow struct {
 // pair is two rows that follow one another.
 type pair struct {
 	x     []float64 // both
+	step  float64   // from one to the other, in rows of the grid
 	fold  int       // the smallest that has them
 	scale float64
 }
+
+// flowSteps is the largest distance of rows that are learnt from, in rows of the grid.
+const flowSteps = 3
 
 // flowForm returns the polynomial for c channels, and whether there is one.
 func flowForm(c int) (form, bool) {
@@ -115,7 +149,7 @@ func flowForm(c int) (form, bool) {
 // returns false when there is too little to learn from.
 func (s *flow) build(a *arena, gr *grid, f form, rational bool) bool {
 	c, n := gr.c, gr.n
-	*s = flow{gr: gr, form: f, c: c, p: f.features(c), pairs: s.pairs[:0]}
+	*s = flow{gr: gr, form: f, c: c, p: f.features(c), pairs: s.pairs[:0], parts: s.parts}
 	ends := [folds]int{n, n - n/4, n - 2*(n/4)}
 	if ends[folds-1]-2*slopeReach < flowLeast {
 		return false
@@ -126,7 +160,7 @@ func (s *flow) build(a *arena, gr *grid, f form, rational bool) bool {
 	}
 	s.wide = ceil4(s.wide)
 	for k := range s.gram {
-		s.gram[k], s.rhs[k] = a.raw(s.wide*s.wide), a.raw(c*s.wide)
+		s.gram[k], s.rhs[k], s.sums[k] = a.raw(s.wide*s.wide), a.raw(c*s.wide), a.raw(c)
 	}
 	blk, off := a.mark()
 	defer a.release(blk, off)
@@ -134,17 +168,35 @@ func (s *flow) build(a *arena, gr *grid, f form, rational bool) bool {
 	for _, x := range gr.library {
 		fleet += len(x) / c
 	}
-	phi, y := a.raw((fleet+n)*s.wide), a.raw((fleet+n)*c+1)
+	most := fleet + max(n, len(gr.at))
+	phi, y := a.raw(most*s.wide), a.raw(most*c+1)
 	s.slopes(phi, y, ends, rational)
 	s.normal(phi, y)
 	s.ridges, s.substeps = slopeRidges, slopeSubsteps
 	s.list(ends, fleet)
+	steps := incrementSubsteps
+	if gr.at != nil {
+		steps = unevenSubsteps
+	}
+	last := flowDoubt
 	for pass := range flowPasses {
-		if !s.increments(a, phi, y, pass == 0) {
+		if len(s.pairs)-s.fleet < s.p {
+			break // any field follows so few rows
+		}
+		e := s.error(a, steps, pass == 0)
+		if e < flowError {
+			s.ridges, s.substeps = incrementRidges, steps
+		}
+		if !(e < last) {
 			break
 		}
+		last = .7 * e
+		s.paths(a, s.even(a, 0, s.rational, steps), steps, s.pairs, nil, phi, y)
 		s.normal(phi, y)
-		s.ridges, s.substeps = incrementRidges, incrementSubsteps
+	}
+	if s.substeps != steps && last != flowDoubt {
+		s.slopes(phi, y, ends, rational)
+		s.normal(phi, y)
 	}
 	return true
 }
@@ -218,13 +270,18 @@ func (s *flow) slopes(phi, y []float64, ends [folds]int, rational bool) {
 func (s *flow) normal(phi, y []float64) {
 	c, from := s.c, 0
 	for k := folds - 1; k >= 0; k-- {
-		gram, rhs := s.gram[k], s.rhs[k]
+		gram, rhs, sums := s.gram[k], s.rhs[k], s.sums[k]
 		if k == folds-1 {
 			clear(gram)
 			clear(rhs)
+			clear(sums)
 		} else {
 			copy(gram, s.gram[k+1])
 			copy(rhs, s.rhs[k+1])
+			copy(sums, s.sums[k+1])
+		}
+		for i, v := range y[from*c : s.upto[k]*c] {
+			sums[i%c] += v * v
 		}
 		if m := s.upto[k] - from; m > 0 {
 			part := phi[from*s.wide:]
@@ -243,34 +300,34 @@ func (s *flow) list(ends [folds]int, fleet int) {
 	c, gr := s.c, s.gr
 	for _, x := range gr.library {
 		for i := 0; i+1 < len(x)/c; i++ {
-			s.pairs = append(s.pairs, pair{x[i*c:][:2*c], folds - 1, s.libraryScale(fleet)})
+			s.pairs = append(s.pairs, pair{x[i*c:][:2*c], 1, folds - 1, s.libraryScale(fleet)})
 		}
 	}
 	s.fleet = len(s.pairs)
 	next := 0
 	for k := folds - 1; k >= 0; k-- {
-		for ; next+1 < ends[k]; next++ {
+		for ; gr.at == nil && next+1 < ends[k]; next++ {
 			if !gr.gaps || gr.ok[next] && gr.ok[next+1] {
-				s.pairs = append(s.pairs, pair{gr.x[next*c:][:2*c], k, 1})
+				s.pairs = append(s.pairs, pair{gr.x[next*c:][:2*c], 1, k, 1})
+			}
+		}
+		for ; next+1 < len(gr.at) && gr.at[next+1] <= float64(ends[k]-1)+1e-6; next++ {
+			if h := gr.at[next+1] - gr.at[next]; h <= flowSteps {
+				s.pairs = append(s.pairs, pair{gr.whole[next*c:][:2*c], h, k, 1})
 			}
 		}
 	}
 }
 
-// increments writes rows of phi and y whose fit is that of the increments from row to
-// row: these are what the right-hand side adds up to along the paths between the rows,
-// which are those of the field fitted so far, bent by its error so that they meet the
-// next row. Unlike slopes from differences that knows no limit of frequency. It returns
-// false, and nothing is to be fitted, when the field does not follow the rows.
-func (s *flow) increments(a *arena, phi, y []float64, first bool) bool {
+// error returns the median over the pairs of rows of the context of the error of the
+// field fitted so far from one to the other, of the worst channel relative to the root
+// mean square of its increments. At first it chooses between the polynomial and the
+// rational field.
+func (s *flow) error(a *arena, steps int, first bool) float64 {
 	blk, off := a.mark()
 	defer a.release(blk, off)
-	size := a.raw(s.c)
-	clear(size)
 	own := s.pairs[s.fleet:]
-	if len(own) == 0 {
-		return false
-	}
+	size, errors := a.zeros(s.c), a.raw(len(own)*s.c)
 	for _, p := range own {
 		for j := range size {
 			d := p.x[s.c+j] - p.x[j]
@@ -280,55 +337,53 @@ func (s *flow) increments(a *arena, phi, y []float64, first bool) bool {
 	for j, v := range size {
 		size[j] = math.Sqrt(v/float64(len(own))) + 1e-12
 	}
-	if first {
-		least, errors := math.Inf(1), a.raw(len(own)*s.c)
-		for _, rational := range [...]bool{false, true} {
-			if rational && s.wide < s.p+s.c*s.c {
-				continue
-			}
-			field := s.even(a, 0, rational)
-			s.paths(a, field, own, errors, nil, nil)
-			for i := range own {
-				worst := 0.
-				for j, v := range errors[i*s.c:][:s.c] {
-					worst = max(worst, math.Abs(v)/size[j])
-				}
-				errors[i] = worst
-			}
-			slices.Sort(errors[:len(own)])
-			if e := errors[len(own)/2]; e < least {
-				least, s.rational, s.field = e, rational, field
-			}
+	least := math.Inf(1)
+	for _, rational := range [...]bool{false, true} {
+		if first && rational && s.wide < s.p+s.c*s.c || !first && rational != s.rational {
+			continue
 		}
-		if !(least < flowDoubt) {
-			return false
+		s.paths(a, s.even(a, 0, rational, steps), steps, own, errors, nil, nil)
+		for i := range own {
+			worst := 0.
+			for j, v := range errors[i*s.c:][:s.c] {
+				worst = max(worst, math.Abs(v)/size[j])
+			}
+			errors[i] = worst
 		}
-	} else {
-		s.field = s.even(a, 0, s.rational)
+		slices.Sort(errors[:len(own)])
+		if e := errors[len(own)/2]; e < least/2 {
+			least, s.rational = e, rational
+		}
 	}
-	s.paths(a, s.field, s.pairs, nil, phi, y)
-	return true
+	return least
 }
 
 // even returns the field of one fold with the least ridge in all lanes.
-func (s *flow) even(a *arena, fold int, rational bool) rightHandSide {
+func (s *flow) even(a *arena, fold int, rational bool, steps int) rightHandSide {
 	l := lane{fold, s.ridges[0]}
-	return s.solve(a, [lanes]lane{l, l, l, l}, rational, incrementSubsteps)
+	return s.solve(a, [lanes]lane{l, l, l, l}, rational, steps)
 }
 
 // paths follows field, the same in all lanes, from the first row of each pair to the
 // second. Unless errors is nil it writes the errors there to it (pairs x c, infinite
-// where the path left the context), unless phi is nil the rows of the regression of the
-// increments.
-func (s *flow) paths(a *arena, field rightHandSide, pairs []pair, errors, phi, y []float64) {
+// where the path left the context). Unless phi is nil it writes rows whose regression is
+// that of the increments from row to row: these are what the right-hand side adds up to
+// along the paths, bent by their errors so that they meet the second row. Unlike slopes
+// from differences that knows no limit of frequency.
+func (s *flow) paths(a *arena, field rightHandSide, steps int, pairs []pair, errors, phi, y []float64) {
 	blk, off := a.mark()
 	defer a.release(blk, off)
 	c := s.c
 	m := c * lanes
 	rk := s.runge(a, field)
-	nodes, slopes := a.raw((incrementSubsteps+1)*m), a.raw((incrementSubsteps+1)*m)
+	nodes, slopes := a.raw((steps+1)*m), a.raw((steps+1)*m)
 	state := a.raw(m)
 	d, z, lifted := a.raw(c), a.raw(c), a.raw(s.p)
+	var scaled []float64
+	if s.gr.at != nil {
+		scaled = a.raw(len(field.num))
+		rk.r.W = scaled
+	}
 	rows := 0
 	if phi != nil {
 		clear(s.upto[:])
@@ -336,19 +391,23 @@ func (s *flow) paths(a *arena, field rightHandSide, pairs []pair, errors, phi, y
 	for from := 0; from < len(pairs); from += lanes {
 		part := pairs[from:min(from+lanes, len(pairs))]
 		for l := range lanes {
-			for j, v := range part[min(l, len(part)-1)].x[:c] {
+			p := part[min(l, len(part)-1)]
+			for j, v := range p.x[:c] {
 				state[j*lanes+l] = v
 			}
+			for i := l; i < len(scaled); i += lanes {
+				scaled[i] = p.step * field.num[i]
+			}
 		}
-		for q := range incrementSubsteps {
+		for q := range steps {
 			copy(nodes[q*m:], state)
 			rk.step(state)
 			copy(slopes[q*m:], rk.first)
 		}
-		copy(nodes[incrementSubsteps*m:], state)
+		copy(nodes[steps*m:], state)
 		if field.den != nil && phi != nil {
 			copy(rk.at, state)
-			copy(slopes[incrementSubsteps*m:], rk.slope())
+			copy(slopes[steps*m:], rk.slope())
 		}
 		for l, p := range part {
 			bounded := true
@@ -371,19 +430,19 @@ func (s *flow) paths(a *arena, field rightHandSide, pairs []pair, errors, phi, y
 			}
 			row := phi[rows*s.wide:][:s.wide]
 			clear(row)
-			for q, w := range boole {
+			for q, w := range boole[steps] {
 				w *= p.scale
 				for j, v := range d {
-					z[j] = nodes[q*m+j*lanes+l] + float64(q)/incrementSubsteps*v
+					z[j] = nodes[q*m+j*lanes+l] + float64(q)/float64(steps)*v
 				}
 				s.form.lift(lifted, z, 1, c, s.gr)
-				axpy(w, lifted, row[:s.p])
+				axpy(w*p.step, lifted, row[:s.p])
 				if s.wide < s.p+c*c {
 					continue
 				}
 				o := s.p
 				for j, v := range d {
-					v = w * (incrementSubsteps*slopes[q*m+j*lanes+l] + v)
+					v = w * (float64(steps)*slopes[q*m+j*lanes+l] + v)
 					for k, u := range z {
 						row[o+k] -= v * u
 					}
@@ -401,36 +460,86 @@ func (s *flow) paths(a *arena, field rightHandSide, pairs []pair, errors, phi, y
 	}
 }
 
-// jointNoise bounds the standard deviation of white noise on the rows of gr from above
-// for every channel, however fast the signal: by the median error of the field fitted
-// to the first three quarters from row to row of the last one. Noise is in two rows, so
-// that this median is near its standard deviation. It returns false, and leaves noise as
-// it is, when no field follows the rows.
-func (s *flow) jointNoise(mem *arena, gr *grid, noise []float64) bool {
-	blk, off := mem.mark()
-	defer mem.release(blk, off)
+// follow fits a field to gr, for flows too, and reports whether it follows the rows.
+func (s *flow) follow(mem *arena, gr *grid) bool {
 	f, ok := flowForm(gr.c)
-	if !ok || !s.build(mem, gr, f, f.features(gr.c)+gr.c <= maxRational) || s.substeps != incrementSubsteps {
-		return false
-	}
+	s.fresh = ok && s.build(mem, gr, f, f.features(gr.c)+gr.c <= maxRational)
+	return s.fresh && s.substeps != slopeSubsteps
+}
+
+// jointNoise bounds the standard deviation of white noise on the rows from above for
+// every channel, however fast the signal: by the median error of the field fitted to the
+// first three quarters from row to row of the last one. Noise is in two rows, so that
+// this median is near its standard deviation.
+func (s *flow) jointNoise(a *arena, noise []float64) {
+	blk, off := a.mark()
+	defer a.release(blk, off)
 	from := len(s.pairs)
 	for from > s.fleet && s.pairs[from-1].fold == 0 {
 		from--
 	}
 	last := s.pairs[from:]
 	if len(last) == 0 {
-		return false
+		return
 	}
-	errors, one := mem.raw(len(last)*gr.c), mem.raw(len(last))
-	s.paths(mem, s.even(mem, 1, s.rational), last, errors, nil, nil)
+	errors, one := a.raw(len(last)*s.c), a.raw(len(last))
+	s.paths(a, s.even(a, 1, s.rational, s.substeps), s.substeps, last, errors, nil, nil)
 	for j := range noise {
 		for i := range one {
-			one[i] = math.Abs(errors[i*gr.c+j])
+			one[i] = math.Abs(errors[i*s.c+j])
 		}
 		slices.Sort(one)
 		noise[j] = min(noise[j], one[len(one)/2])
 	}
-	return true
+}
+
+// fill puts the rows of dst between observed ones on the path of the field from the one
+// to the other, where it nearly meets that.
+func (s *flow) fill(a *arena, dst *grid) {
+	blk, off := a.mark()
+	defer a.release(blk, off)
+	c, gr := s.c, s.gr
+	field := s.even(a, 0, s.rational, s.substeps)
+	s.parts = s.parts[:0]
+	for i := range len(gr.at) - 1 {
+		s.parts = append(s.parts, pair{gr.whole[i*c:][:2*c], gr.at[i+1] - gr.at[i], 0, 1})
+	}
+	n := len(s.parts)
+	whole := a.raw(n * c)
+	s.paths(a, field, s.substeps, s.parts, whole, nil, nil)
+	// between visits the rows of dst: row, number of the pair, share of its step.
+	between := func(visit func(r, i int, share float64)) {
+		i := 0
+		for r := range dst.n {
+			at := float64(gr.n-1) - float64(dst.n-1-r)*dst.dt/gr.dt
+			for i+1 < n && gr.at[i+1] < at {
+				i++
+			}
+			worst := 0.
+			for _, v := range whole[i*c:][:c] {
+				worst = max(worst, math.Abs(v))
+			}
+			u := (at - gr.at[i]) / s.parts[i].step
+			if u > 0 && u < 1 && s.parts[i].step <= flowSteps && worst < fillError {
+				visit(r, i, u)
+			}
+		}
+	}
+	between(func(_, i int, share float64) {
+		p := s.parts[i]
+		p.step *= share
+		s.parts = append(s.parts, p)
+	})
+	parts := s.parts[n:]
+	errors := a.raw(len(parts) * c)
+	s.paths(a, field, s.substeps, parts, errors, nil, nil)
+	k := 0
+	between(func(r, i int, share float64) {
+		for j := range c {
+			dst.x[r*c+j] = parts[k].x[c+j] - errors[k*c+j] + share*whole[i*c+j]
+		}
+		k++
+	})
 }
 
 // wholeRows reports whether no row lies in a gap.
@@ -634,19 +743,161 @@ func (s *flow) roll(a *arena, end, steps [lanes]int, out *[lanes]track) (clipped
 	return clipped
 }
 
+// sparse writes the weights of the polynomial of channel j fitted to a fold that has the
+// fewest monomials by the Bayesian information criterion, found by leaving out one after
+// the other (backward elimination) that which the fit misses least. Only monomials that
+// divide no other are left out, so that what is found depends neither on the units nor on
+// the origins of the channels. up has, for each monomial, the numbers of its products
+// with each channel.
+func (s *flow) sparse(a *arena, fold, j int, up []int, w []float64) {
+	blk, off := a.mark()
+	defer a.release(blk, off)
+	p, c := s.p, s.c
+	clear(w)
+	gram, rhs, sum := s.gram[fold], s.rhs[fold][j*s.wide:], s.sums[fold][j]
+	if !(sum > 0) {
+		return
+	}
+	l, inv, b, column := a.raw(p*p), a.raw(p), a.raw(p), a.raw(p)
+	var kept [maxSparse]int
+	var in [maxSparse]bool
+	for i := range p {
+		kept[i], in[i] = i, true
+	}
+	n := float64(s.upto[fold])
+	least := math.Inf(1)
+	for m := p; m > 0; m-- {
+		kept := kept[:m]
+		for r, i := range kept {
+			si := math.Sqrt(gram[i*s.wide+i]) + 1e-300
+			for q, k := range kept[:r+1] {
+				l[r*p+q] = gram[i*s.wide+k] / (si * (math.Sqrt(gram[k*s.wide+k]) + 1e-300))
+			}
+			l[r*p+r] += sparseRidge
+			b[r] = rhs[i] / si
+		}
+		cholesky(l, m, p, .5*sparseRidge, inv)
+		solveLower(l, m, p, inv, b)
+		rest := sum
+		for r, i := range kept {
+			rest -= b[r] * (rhs[i]/(math.Sqrt(gram[i*s.wide+i])+1e-300) + sparseRidge*b[r])
+		}
+		if score := n*math.Log(max(rest, 0)+sparseError*sparseError*sum) + .5*sparseCost*float64(m)*math.Log(n); score < least {
+			least = score
+			clear(w)
+			for r, i := range kept {
+				w[i] = b[r] / (math.Sqrt(gram[i*s.wide+i]) + 1e-300)
+			}
+		}
+		worst, loss := 0, math.Inf(1)
+		for r, i := range kept {
+			maximal := true
+			for _, k := range up[i*c : (i+1)*c] {
+				maximal = maximal && (k < 0 || !in[k])
+			}
+			if !maximal {
+				continue
+			}
+			column[r] = inv[r] // of the inverse of the factor
+			v := inv[r] * inv[r]
+			for t := r + 1; t < m; t++ {
+				column[t] = -dot(l[t*p+r:t*p+t], column[r:t]) * inv[t]
+				v += column[t] * column[t]
+			}
+			if e := b[r] * b[r] / v; e < loss {
+				worst, loss = r, e
+			}
+		}
+		in[kept[worst]] = false
+		copy(kept[worst:], kept[worst+1:])
+	}
+}
+
+// products returns for each monomial of degree three at most of c channels the numbers
+// of its products with each channel, -1 beyond that degree, in the order of lift.
+func products(c, p int) []int {
+	var list [][]int
+	list = append(list, nil)
+	for i := range c {
+		list = append(list, []int{i})
+	}
+	for i := range c {
+		for j := i; j < c; j++ {
+			list = append(list, []int{i, j})
+		}
+	}
+	for i := range c {
+		for j := i; j < c; j++ {
+			for k := j; k < c; k++ {
+				list = append(list, []int{i, j, k})
+			}
+		}
+	}
+	up := make([]int, p*c)
+	for i, m := range list[:p] {
+		for k := range c {
+			next := append(slices.Clone(m), k)
+			slices.Sort(next)
+			up[i*c+k] = slices.IndexFunc(list[:p], func(v []int) bool { return slices.Equal(v, next) })
+		}
+	}
+	return up
+}
+
+// lasting are the products of few channels, made once.
+var lasting = sync.OnceValue(func() (all [5][]int) {
+	for c := 1; c < len(all); c++ {
+		f, _ := flowForm(c)
+		all[c] = products(c, f.features(c))
+	}
+	return all
+})
+
+// thin replaces the lanes of the field by polynomials with few monomials, each fitted
+// to its fold.
+func (s *flow) thin(a *arena, count int, fold [lanes]int) {
+	blk, off := a.mark()
+	defer a.release(blk, off)
+	w := a.raw(s.p)
+	for l := range count {
+		for j := range s.c {
+			s.sparse(a, fold[l], j, lasting()[s.c], w)
+			for i, v := range w {
+				s.field.num[(j*ceil4(s.p)+i)*lanes+l] = v / float64(s.substeps)
+			}
+		}
+	}
+}
+
+// few reports whether the first choice is the polynomial with few monomials.
+func (s *flow) few() bool {
+	return !s.rational && s.substeps != slopeSubsteps && s.p <= maxSparse
+}
+
 // choices fits each ridge to the first three quarters.
-func (s *flow) choices(a *arena) {
+func (s *flow) choices(a *arena) float64 {
+	if s.few() {
+		s.ridges = sparseRidges
+	}
 	var by [lanes]lane
 	for k, ridge := range s.ridges {
 		by[k] = lane{1, ridge}
 	}
 	s.field = s.solve(a, by, s.rational, s.substeps)
+	if s.few() {
+		s.thin(a, 1, [lanes]int{1})
+		return sparseFavour
+	}
+	return 1
 }
 
 // folds fits one of the ridges to all folds.
 func (s *flow) folds(a *arena, choice int) {
 	ridge := s.ridges[choice]
 	s.field = s.solve(a, [lanes]lane{{0, ridge}, {1, ridge}, {2, ridge}, {0, ridge}}, s.rational, s.substeps)
+	if choice == 0 && s.few() {
+		s.thin(a, lanes, [lanes]int{0, 1, 2, 0})
+	}
 }
 
 // flows adds the guides that follow a vector field fitted to gr, polynomial and
@@ -668,7 +919,7 @@ func (s *scorer) flows(mem *arena, g *group, gr *grid, polynomial, rational int)
 	blk, off := mem.mark()
 	defer mem.release(blk, off)
 	eq := &s.flow
-	if !eq.build(mem, gr, f, count > 1) {
+	if (!eq.fresh || gr.library != nil) && !eq.build(mem, gr, f, count > 1) {
 		return false
 	}
 	for i, id := range ids[:count] {

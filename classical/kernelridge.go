@@ -309,9 +309,10 @@ func (s *kernelMap) roll(a *arena, end, steps [lanes]int, out *[lanes]track) (cl
 }
 
 // choices fits each of kernelChoices to the first three quarters.
-func (s *kernelMap) choices(a *arena) {
+func (s *kernelMap) choices(a *arena) float64 {
 	s.expansion = s.newExpansion(a)
 	s.solve(a, &s.factored, &s.expansion, 1, -1, 0)
+	return 1
 }
 
 // folds fits one of kernelChoices to all folds.

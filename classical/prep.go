@@ -355,6 +355,7 @@ func (p *prep) linear(j int, s float64) float64 {
 func (p *prep) alloc(mem *arena, g *grid, n int, dt float64) {
 	g.n, g.c, g.dt = n, p.c, dt
 	g.end = p.to
+	g.whole, g.at = nil, nil
 	g.x = mem.zeros(n * p.c)
 	if cap(g.ok) < n {
 		g.ok = make([]bool, n, n+256)
@@ -391,6 +392,33 @@ func (p *prep) nativeGrid(mem *arena, g *grid, natural []spline, clean bool, lim
 		}
 	}
 	p.resample(mem, g, natural, clean, m, dt)
+	if clean && n <= 2*limit {
+		p.wholeRows(mem, g)
+	}
+}
+
+// wholeShare is the largest number of rows of the grid for each row without missing
+// channels that these can stand for.
+const wholeShare = 3
+
+// wholeRows lists the rows without missing channels within the range of g.
+func (p *prep) wholeRows(mem *arena, g *grid) {
+	n := len(p.times)
+	g.whole, g.at = mem.raw(n*p.c), mem.raw(n)
+	m, start := 0, g.end-float64(g.n-1)*g.dt
+	for i, t := range p.times {
+		row := p.x[i*p.c : (i+1)*p.c]
+		if t < start || t > g.end || slices.ContainsFunc(row, math.IsNaN) {
+			continue
+		}
+		copy(g.whole[m*p.c:], row)
+		g.at[m] = (t - start) / g.dt
+		m++
+	}
+	g.whole, g.at = g.whole[:m*p.c], g.at[:m]
+	if wholeShare*m < g.n {
+		g.whole, g.at = nil, nil
+	}
 }
 
 // part fills g with every stride-th row of src from first on.

@@ -248,8 +248,9 @@ func (s *scorer) byRidge(mem *arena, g *group, eq *normal, r []float64, todo, id
 
 // stepper is a regression with four choices of its parameters.
 type stepper interface {
-	// choices fits one choice a lane to the first three quarters.
-	choices(a *arena)
+	// choices fits one choice a lane to the first three quarters. It returns the share of
+	// the squared error of the first that another has to stay below.
+	choices(a *arena) float64
 	// folds fits one choice to all, three quarters, half, and all again.
 	folds(a *arena, choice int)
 	// roll continues the grid in four lanes: lane k from the last row before end[k],
@@ -278,12 +279,15 @@ func (s *scorer) chosen(mem *arena, g *group, gr *grid, id int, m stepper) {
 		out[k] = newTrack(mem, c, max(steps, nv+far, 2*nv))
 	}
 	e75, e50 := n-nv, n-2*nv
-	m.choices(mem)
+	favour := m.choices(mem)
 	m.roll(mem, [lanes]int{e75, e75, e75, e75}, [lanes]int{nv, nv, nv, nv}, out)
 	best, least := lanes-1, math.Inf(1)
 	for k := range lanes {
 		if e, _ := gr.misfit(out[k], nv, e75); e < least {
 			best, least = k, e
+			if k == 0 {
+				least *= favour
+			}
 		}
 	}
 	m.folds(mem, best)

@@ -62,7 +62,7 @@ const (
 	maxSparse   = 35
 	sparseRidge = 1e-14
 	sparseCost  = 3
-	sparseError = 1e-6
+	sparseError = 1e-5
 	// sparseFavour is the share of its squared error in the last quarter that a ridge has to
 	// stay below to be preferred.
 	sparseFavour = .01
@@ -74,7 +74,7 @@ const (
 // comes out is believed if the error falls below flowError.
 const (
 	flowDoubt  = .3
-	flowPasses = 8
+	flowPasses = 16
 	flowError  = 1e-2
 )
 
@@ -534,9 +534,9 @@ func (s *flow) fill(a *arena, dst *grid) {
 	errors := a.raw(len(parts) * c)
 	s.paths(a, field, s.substeps, parts, errors, nil, nil)
 	k := 0
-	between(func(r, i int, share float64) {
+	between(func(r, _ int, _ float64) {
 		for j := range c {
-			dst.x[r*c+j] = parts[k].x[c+j] - errors[k*c+j] + share*whole[i*c+j]
+			dst.x[r*c+j] = parts[k].x[c+j] - errors[k*c+j]
 		}
 		k++
 	})

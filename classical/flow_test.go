@@ -322,3 +322,339 @@ func TestFlowsFollowTheirSystems(t *testing.T) {
 		require.True(t, found, k.name)
 	}
 }
+
+// triad is three modes that pass energy to each other, one of them driven: its terms are
+// the constant, the three linear ones and the three products of two.
+func triad(_ float64, x, dx []float64) {
+	dx[0] = -.3*x[0] + 1.2*x[1]*x[2] + .6
+	dx[1] = -.4*x[1] - 2.1*x[0]*x[2] + .2*x[2]
+	dx[2] = .25*x[2] + .9*x[0]*x[1] - .1*x[2]*x[2]*x[2]
+}
+
+// onGrid is a context on a grid, every row of it with dt 1 or those at the given rows.
+func onGrid(mem *arena, values []float64, n, c int, kept []int) *grid {
+	g := &grid{n: n, c: c, dt: 1, end: float64(n - 1), x: values[:n*c], ok: make([]bool, n)}
+	for i := range g.ok {
+		g.ok[i] = true
+	}
+	for _, i := range kept {
+		g.whole = append(g.whole, values[i*c:(i+1)*c]...)
+		g.at = append(g.at, float64(i))
+	}
+	g.setScales(mem)
+	return g
+}
+
+// keptRows are the first, the last and about half of the other rows.
+func keptRows(r *rand.Rand, n int) []int {
+	kept := []int{0}
+	for i := 1; i < n-1; i++ {
+		if r.IntN(2) == 0 {
+			kept = append(kept, i)
+		}
+	}
+	return append(kept, n-1)
+}
+
+// TestFlowIsExact: a field of the right form, fitted to increments, is that of the system
+// to many digits, from even and uneven rows, of all folds; slopes alone give it to three.
+func TestFlowIsExact(t *testing.T) {
+	for _, k := range []struct {
+		name     string
+		f        func(t float64, x, dx []float64)
+		x0       []float64
+		span     float64
+		rational bool
+		even     float64 // largest relative error of the field at rows of the context
+		uneven   float64
+	}{
+		{"triad", triad, []float64{1, .4, .7}, 60, false, 3e-5, 1e-3},
+		{"Rosenzweig-MacArthur", testSystems()[2].f, testSystems()[2].x0, testSystems()[2].span, true, 3e-5, 1e-3},
+	} {
+		c := len(k.x0)
+		const n = 240
+		_, raw := rk4(k.f, k.x0, k.span, n, c)
+		values := scaled(raw, n, c, n)
+		dt := k.span / (n - 1)
+		for _, uneven := range []bool{false, true} {
+			mem := new(arena)
+			var kept []int
+			want := k.even
+			if uneven {
+				kept, want = keptRows(rand.New(rand.NewPCG(3, 4)), n), k.uneven
+			}
+			x := values
+			if uneven {
+				x = make([]float64, n*c)
+				for j := range c {
+					var at, y []float64
+					for _, i := range kept {
+						at, y = append(at, float64(i)), append(y, values[i*c+j])
+					}
+					var curve spline
+					curve.interpolate(at, y, make([]float64, len(at)), make([]float64, 9*len(at)))
+					for i := range n {
+						x[i*c+j], _ = curve.at(float64(i))
+					}
+				}
+			}
+			g := onGrid(mem, x, n, c, kept)
+			if uneven {
+				for q, i := range kept {
+					copy(g.whole[q*c:], values[i*c:(i+1)*c])
+				}
+			}
+			var s flow
+			require.True(t, s.follow(mem, g), k.name)
+			require.Equal(t, k.rational, s.rational, k.name)
+			s.ridges = incrementRidges
+			for fold := range folds {
+				field := s.even(mem, fold, k.rational, s.substeps)
+				rk := s.runge(mem, field)
+				dx := make([]float64, c)
+				size, far := make([]float64, c), make([]float64, c)
+				for i := range n - n/4*fold {
+					k.f(0, raw[i*c:(i+1)*c], dx)
+					for j := range c {
+						for l := range lanes {
+							rk.at[j*lanes+l] = values[i*c+j]
+						}
+					}
+					slope := rk.slope()
+					for j := range c {
+						half := (raw[c+j] - raw[j]) / (values[c+j] - values[j])
+						v := dx[j] * dt / half
+						size[j] = max(size[j], math.Abs(v))
+						far[j] = max(far[j], math.Abs(v-slope[j*lanes]*float64(s.substeps)))
+					}
+				}
+				for j := range c {
+					require.Less(t, far[j]/size[j], want, "%s, channel %d, fold %d, uneven %v", k.name, j, fold, uneven)
+				}
+			}
+			if !uneven {
+				require.Equal(t, [folds]int{n - 1, n - n/4 - 1, n - n/4*2 - 1}, s.upto)
+				continue
+			}
+			s.fill(mem, g)
+			for q := range len(kept) - 1 {
+				for i := kept[q] * c; kept[q+1]-kept[q] <= flowSteps && i <= kept[q+1]*c; i++ {
+					require.InDelta(t, values[i], g.x[i], 2e-5, "%s, row %d", k.name, i/c)
+				}
+			}
+		}
+	}
+}
+
+// TestSparseFindsMonomials: the monomials that are left are those of the system and their
+// divisors, whatever the units and origins of the channels.
+func TestSparseFindsMonomials(t *testing.T) {
+	const n, c = 200, 3
+	_, raw := rk4(triad, []float64{1, .4, .7}, 50, n, c)
+	want := [c][]int{
+		{0, 1, 2, 3, 8},        // of x1 x2: 1, x0 from its own, x1, x2
+		{0, 1, 2, 3, 6},        // x0 x2
+		{0, 1, 2, 3, 5, 9, 19}, // x0 x1, and x2 cubed
+	}
+	for _, change := range [][2]float64{{1, 0}, {.01, 5}, {40, -3}} {
+		mem := new(arena)
+		values := make([]float64, n*c)
+		for i, v := range raw {
+			values[i] = change[0]*v + change[1]
+		}
+		g := onGrid(mem, scaled(values, n, c, n), n, c, nil)
+		var s flow
+		require.True(t, s.follow(mem, g))
+		w := make([]float64, s.p)
+		for fold := range folds {
+			for j := range c {
+				s.sparse(mem, fold, j, lasting()[c], w)
+				var got []int
+				for i, v := range w {
+					if v != 0 {
+						got = append(got, i)
+					}
+				}
+				require.Equal(t, want[j], got, "channel %d, fold %d", j, fold)
+			}
+		}
+	}
+}
+
+// TestSparseKeepsDivisors: a product of two channels stays with all that divides it, and
+// what no row shows is left out.
+func TestSparseKeepsDivisors(t *testing.T) {
+	const n, c = 400, 3
+	r := rand.New(rand.NewPCG(9, 10))
+	f, _ := flowForm(c)
+	s := flow{form: f, c: c, p: f.features(c), wide: ceil4(f.features(c)), upto: [folds]int{n, n, n}}
+	for k := range folds {
+		s.gram[k], s.rhs[k], s.sums[k] = make([]float64, s.wide*s.wide), make([]float64, c*s.wide), make([]float64, c)
+	}
+	phi, y := make([]float64, n*s.wide), make([]float64, n*c)
+	for i := range n {
+		x := []float64{r.NormFloat64(), r.NormFloat64(), r.NormFloat64()}
+		f.lift(phi[i*s.wide:], x, 1, c, nil)
+		y[i*c] = x[1] * x[2]
+		y[i*c+1] = x[0] * x[0] * x[2]
+	}
+	s.normal(phi, y)
+	w := make([]float64, s.p)
+	for j, want := range [][]int{{0, 2, 3, 8}, {0, 1, 3, 4, 6, 12}, nil} {
+		s.sparse(new(arena), 0, j, lasting()[c], w)
+		var got []int
+		for i, v := range w {
+			if v != 0 {
+				got = append(got, i)
+			}
+		}
+		require.Equal(t, want, got)
+	}
+}
+
+// TestFewMonomialsGoFurther: a field of few monomials is right where the context has not
+// been, even if values are rounded.
+func TestFewMonomialsGoFurther(t *testing.T) {
+	const n, rows, c = 40, 150, 3
+	times, raw := rk4(triad, []float64{1, .4, .7}, 25, rows, c)
+	values := scaled(raw, rows, c, n)
+	rounded := make([]float64, n*c)
+	for i := range rounded {
+		rounded[i] = math.Round(values[i]*2e4) / 2e4
+	}
+	b := NewBank()
+	b.Fit(times[:n], rounded, c, times[rows-1])
+	far, worst := 0., 0.
+	var v [NumGuides]float64
+	for i := n; i < rows; i++ {
+		for j := range c {
+			b.Eval(v[:], nil, j, times[i])
+			worst = max(worst, math.Abs(v[idFlow]-values[i*c+j]))
+			far = max(far, math.Abs(values[i*c+j]))
+		}
+	}
+	require.Greater(t, far, 1.2, "it leaves the range of the context, or the test is of no use")
+	require.Less(t, worst, .02)
+}
+
+// TestGridBetweenRows: the grid of a context with rows left out follows the field between
+// them, and rows with channels missing do not stand for the grid.
+func TestGridBetweenRows(t *testing.T) {
+	const n, c = 240, 3
+	times, raw := rk4(triad, []float64{1, .4, .7}, 50, n, c)
+	values := scaled(raw, n, c, n)
+	r := rand.New(rand.NewPCG(3, 4))
+	var at, x []float64
+	for _, i := range keptRows(r, n) {
+		at, x = append(at, times[i]), append(x, values[i*c:(i+1)*c]...)
+	}
+	b := NewBank()
+	b.Fit(at, x, c, times[n-1]*1.3)
+	gr := &b.groups[0].native
+	require.NotNil(t, gr.at)
+	const fine = 8
+	fineTimes, fineRaw := rk4(triad, []float64{1, .4, .7}, 50, fine*(n-1)+1, c)
+	near := 0
+	for j := range c {
+		var truth spline
+		m := len(fineTimes)
+		lo := channel(fineRaw, m, c, j)
+		for i, v := range lo { // as scaled
+			lo[i] = values[j] + (v-raw[j])*(values[c+j]-values[j])/(raw[c+j]-raw[j])
+		}
+		truth.interpolate(fineTimes, lo, make([]float64, m), make([]float64, 9*m))
+		for i := range gr.n {
+			v, _ := truth.at(gr.end - float64(gr.n-1-i)*gr.dt)
+			if math.Abs(b.groups[0].mid[j]+b.groups[0].half[j]*gr.x[i*c+j]-v) < 1e-4 {
+				near++
+			}
+		}
+	}
+	require.Greater(t, near, gr.n*c*9/10, "of %d values", gr.n*c)
+
+	own := append([]float64(nil), values...)
+	for i := range own {
+		if r.IntN(2) == 0 {
+			own[i] = math.NaN()
+		}
+	}
+	b.Fit(times, own, c, times[n-1]*1.3)
+	require.Nil(t, b.groups[0].native.at)
+}
+
+// TestProducts: the table of products agrees with the features.
+func TestProducts(t *testing.T) {
+	r := rand.New(rand.NewPCG(5, 6))
+	for c := 1; c <= 4; c++ {
+		f, _ := flowForm(c)
+		p := f.features(c)
+		x, phi := make([]float64, c), make([]float64, p)
+		for j := range x {
+			x[j] = 1 + r.Float64()
+		}
+		f.lift(phi, x, 1, c, nil)
+		for i, v := range phi {
+			for j := range c {
+				k := lasting()[c][i*c+j]
+				if k < 0 {
+					require.GreaterOrEqual(t, i, p-c*(c+1)*(c+2)/6, "only cubic monomials have none")
+					continue
+				}
+				require.InDelta(t, v*x[j], phi[k], 1e-12)
+			}
+		}
+	}
+}
+
+// TestFastIsNoNoise: a motion with jumps is not taken for noisy, the same with weak noise
+// is, and what is noisy keeps its noise.
+func TestFastIsNoNoise(t *testing.T) {
+	r := rand.New(rand.NewPCG(7, 8))
+	const n, c = 400, 2
+	jumps := func(_ float64, x, dx []float64) { // a relaxation oscillation
+		dx[0] = 8 * (x[0] - x[0]*x[0]*x[0]/3 - x[1])
+		dx[1] = .8*x[0] + .3
+	}
+	times, raw := rk4(jumps, []float64{1, 0}, 40, n, c)
+	values := scaled(raw, n, c, n)
+	b := NewBank()
+	fit := func(noise float64, drop bool) float64 {
+		var at, x []float64
+		for i := range n {
+			if drop && i > 0 && i < n-1 && i%5 == 2 {
+				continue
+			}
+			at = append(at, times[i])
+			for j := range c {
+				x = append(x, values[i*c+j]+noise*r.NormFloat64())
+			}
+		}
+		b.Fit(at, x, c, times[n-1]*1.3)
+		return max(b.Noise(0), b.Noise(1))
+	}
+	clean := fit(0, false)
+	require.Greater(t, differenceNoise(channel(values, n, c, 0), make([]float64, 9*n)), cleanNoise, "or the test is of no use")
+	require.Less(t, clean, cleanNoise)
+	require.Less(t, fit(0, true), cleanNoise)
+	for _, noise := range []float64{.0003, .01, .02} {
+		require.Greater(t, fit(noise, false), .7*noise)
+	}
+	// So many monomials follow the rows that they were fitted to, noise included.
+	const wide, rows = 5, 57
+	x := make([]float64, rows*wide)
+	for i := range x {
+		x[i] = math.Sin(.15*float64(i/wide)*math.Sqrt(float64(1+i%wide))) + .015*r.NormFloat64()
+	}
+	b.Fit(times[:rows], x, wide, times[rows])
+	require.Greater(t, b.Noise(0), .5*.015)
+	require.False(t, new(flow).follow(new(arena), onGrid(new(arena), x, rows-1, wide, nil)))
+}
+
+// channel returns one channel of rows.
+func channel(x []float64, n, c, j int) []float64 {
+	out := make([]float64, n)
+	for i := range out {
+		out[i] = x[i*c+j]
+	}
+	return out
+}

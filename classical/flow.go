@@ -8,15 +8,24 @@ import (
 	"github.com/lassode/lassode/asm"
 )
 
-// A context free of noise shows the slopes of its channels almost exactly, and
-// with them the right-hand side of the ODE that it solves, if the channels are
-// the whole state: f(z) is regressed on the slopes, as polynomial of degree
-// three (sparse identification of nonlinear dynamics without the sparsity,
-// Brunton, Proctor and Kutz, PNAS 113, 2016) or as such a polynomial over a
-// linear one for each channel, multiplied out (the implicit form, Mangan et al.,
-// IEEE Trans. Mol. Biol. Multi-Scale Commun. 2, 2016). Unlike the
-// autoregressions, which learn the map of one step, the right form is exact for
-// every step, so that even chaos is followed far.
+// A context free of noise shows the right-hand side of the ODE that it solves, if the
+// channels are the whole state: a polynomial f of degree three (sparse identification of
+// nonlinear dynamics, Brunton, Proctor and Kutz, PNAS 113, 2016), or such a polynomial
+// over a linear one for each channel, multiplied out (the implicit form, Mangan et al.,
+// IEEE Trans. Mol. Biol. Multi-Scale Commun. 2, 2016). Unlike the autoregressions, which
+// learn the map of one step, the right form is exact for every step, so that even chaos
+// is followed far.
+//
+// A first f is regressed on slopes from differences. It is as good as these, which fast
+// motion spoils. If it roughly leads from row to row, it is fitted anew to what happens
+// between them,
+//
+//	z(t_i+1) - z(t_i) = integral of f(z(t)) dt from t_i to t_i+1,
+//
+// linear in the coefficients once z(t) is known: it is the path of the f of the pass
+// before from z(t_i), bent in proportion to time so that it ends in z(t_i+1). Passes
+// converge to the f that leads from each row to the next, however far apart they are and
+// at whatever times.
 
 // slopeReach is the number of rows on each side that a slope is made of.
 const slopeReach = 4
@@ -70,8 +79,8 @@ const (
 
 // A field fitted to slopes is fitted anew to increments if it takes half of the rows to
 // the next with an error of less than flowDoubt of the root mean square of the
-// increments, as long as each pass halves that error, flowPasses times at most. What
-// comes out is believed if the error falls below flowError.
+// increments, as long as each pass takes three tenths off that error, flowPasses times at
+// most. What comes out is believed if the error falls below flowError.
 const (
 	flowDoubt  = .3
 	flowPasses = 16
@@ -108,8 +117,9 @@ type flow struct {
 	form form
 	c    int
 	p    int // monomials
-	wide int // columns: the monomials, then with rational each slope times each state
-	upto [folds]int
+	wide int // columns: the monomials, then with both each slope times each state
+	both bool
+	upto [folds]int // rows that the folds learn from
 	gram [folds][]float64
 	rhs  [folds][]float64 // c x wide
 	sums [folds][]float64 // of the squares of what is regressed, c
@@ -146,16 +156,17 @@ func flowForm(c int) (form, bool) {
 }
 
 // build sets up the normal equations on gr and its library for all folds. It
-// returns false when there is too little to learn from.
-func (s *flow) build(a *arena, gr *grid, f form, rational bool) bool {
+// returns false when there is too little to learn from. With both also the rational form
+// can be fitted.
+func (s *flow) build(a *arena, gr *grid, f form, both bool) bool {
 	c, n := gr.c, gr.n
-	*s = flow{gr: gr, form: f, c: c, p: f.features(c), pairs: s.pairs[:0], parts: s.parts}
+	*s = flow{gr: gr, form: f, c: c, p: f.features(c), both: both, pairs: s.pairs[:0], parts: s.parts}
 	ends := [folds]int{n, n - n/4, n - 2*(n/4)}
 	if ends[folds-1]-2*slopeReach < flowLeast {
 		return false
 	}
 	s.wide = s.p
-	if rational {
+	if both {
 		s.wide += c * c
 	}
 	s.wide = ceil4(s.wide)
@@ -170,7 +181,7 @@ func (s *flow) build(a *arena, gr *grid, f form, rational bool) bool {
 	}
 	most := fleet + max(n, len(gr.at))
 	phi, y := a.raw(most*s.wide), a.raw(most*c+1)
-	s.slopes(phi, y, ends, rational)
+	s.slopes(phi, y, ends)
 	s.normal(phi, y)
 	s.ridges, s.substeps = slopeRidges, slopeSubsteps
 	s.list(ends, fleet)
@@ -195,7 +206,7 @@ func (s *flow) build(a *arena, gr *grid, f form, rational bool) bool {
 		s.normal(phi, y)
 	}
 	if s.substeps != steps && last != flowDoubt {
-		s.slopes(phi, y, ends, rational)
+		s.slopes(phi, y, ends)
 		s.normal(phi, y)
 	}
 	return true
@@ -207,7 +218,7 @@ func (s *flow) libraryScale(rows int) float64 {
 }
 
 // slopes writes a row of phi and y for every row whose slope is known.
-func (s *flow) slopes(phi, y []float64, ends [folds]int, rational bool) {
+func (s *flow) slopes(phi, y []float64, ends [folds]int) {
 	c, gr := s.c, s.gr
 	rows := 0
 	add := func(x []float64, i int, scale float64) {
@@ -229,7 +240,7 @@ func (s *flow) slopes(phi, y []float64, ends [folds]int, rational bool) {
 		scale /= math.Sqrt(1 + doubt/(slopeDoubt*slopeDoubt))
 		s.form.lift(row, x, i+1, c, gr)
 		o := s.p
-		if rational {
+		if s.both {
 			for _, v := range slope {
 				for _, z := range x[i*c:][:c] {
 					row[o] = -v * z
@@ -339,7 +350,7 @@ func (s *flow) error(a *arena, steps int, first bool) float64 {
 	}
 	least := math.Inf(1)
 	for _, rational := range [...]bool{false, true} {
-		if first && rational && s.wide < s.p+s.c*s.c || !first && rational != s.rational {
+		if rational && !s.both || !first && rational != s.rational {
 			continue
 		}
 		s.paths(a, s.even(a, 0, rational, steps), steps, own, errors, nil, nil)
@@ -437,7 +448,7 @@ func (s *flow) paths(a *arena, field rightHandSide, steps int, pairs []pair, err
 				}
 				s.form.lift(lifted, z, 1, c, s.gr)
 				axpy(w*p.step, lifted, row[:s.p])
-				if s.wide < s.p+c*c {
+				if !s.both {
 					continue
 				}
 				o := s.p

@@ -455,3 +455,64 @@ func TestConstraintsOnEpidemics(t *testing.T) {
 	require.Less(t, miss[1], 1.01*miss[0])
 	require.Greater(t, inside[1]/all, inside[0]/all-.1)
 }
+
+// TestChaosAtUnevenTimes: held-out chaos is followed also where half of the rows, or a tenth
+// of the values, are missing at random.
+func TestChaosAtUnevenTimes(t *testing.T) {
+	m, err := pretrained.Model()
+	require.NoError(t, err)
+	count, slack := 100, 0.
+	if testing.Short() {
+		count, slack = 30, .12
+	}
+	set := ode.ChaoticHeldOut(9, count)
+	names := []string{"all rows", "a tenth of the values missing", "half of the rows missing"}
+	least := []float64{.78, .68, .48}
+	for kind, name := range names {
+		solved, inside, all := 0., 0., 0.
+		for i, tr := range set {
+			r := rand.New(rand.NewPCG(uint64(i), 33))
+			var s lassode.Series
+			for j, row := range tr.Series.Values[:ode.ChaoticContext] {
+				last := j == 0 || j == ode.ChaoticContext-1
+				if kind == 2 && !last && r.IntN(2) == 0 {
+					continue
+				}
+				row = slices.Clone(row)
+				for c := range row {
+					if kind == 1 && !last && r.IntN(10) == 0 {
+						row[c] = math.NaN()
+					}
+				}
+				s.Times, s.Values = append(s.Times, tr.Series.Times[j]), append(s.Values, row)
+			}
+			truth := tr.Series.Values[ode.ChaoticContext:]
+			f, err := m.Forecast(s, tr.Series.Times[ode.ChaoticContext:])
+			require.NoError(t, err)
+			low, high := f.Quantile(.1), f.Quantile(.9)
+			miss, channels := 0., tr.Series.Channels()
+			for c := range channels {
+				var sum, square float64
+				for _, row := range tr.Series.Values {
+					sum += row[c]
+					square += row[c] * row[c]
+				}
+				n := float64(len(tr.Series.Values))
+				for j, row := range truth {
+					d := f.Mean[j][c] - row[c]
+					miss += d * d / (square/n - sum*sum/(n*n)) / float64(len(truth)*channels)
+					all++
+					if low[j][c] <= row[c] && row[c] <= high[j][c] {
+						inside++
+					}
+				}
+			}
+			if miss < .1 {
+				solved++
+			}
+		}
+		solved /= float64(len(set))
+		t.Logf("%s: R2 over 0.9 for %.0f %%, %.0f %% inside the 80 %% band", name, 100*solved, 100*inside/all)
+		require.Greater(t, solved, least[kind]-slack, name)
+	}
+}

@@ -194,7 +194,7 @@ func (s *flow) build(a *arena, gr *grid, f form, both bool) bool {
 		if len(s.pairs)-s.fleet < s.p {
 			break // any field follows so few rows
 		}
-		e := s.error(a, steps, pass == 0)
+		e := s.pass(a, steps, pass == 0, phi, y)
 		if e < flowError {
 			s.ridges, s.substeps = incrementRidges, steps
 		}
@@ -202,7 +202,6 @@ func (s *flow) build(a *arena, gr *grid, f form, both bool) bool {
 			break
 		}
 		last = .7 * e
-		s.paths(a, s.even(a, 0, s.rational, steps), steps, s.pairs, nil, phi, y)
 		s.normal(phi, y)
 	}
 	if s.substeps != steps && last != flowDoubt {
@@ -330,30 +329,28 @@ func (s *flow) list(ends [folds]int, fleet int) {
 	}
 }
 
-// error returns the median over the pairs of rows of the context of the error of the
-// field fitted so far from one to the other, of the worst channel relative to the root
-// mean square of its increments. At first it chooses between the polynomial and the
-// rational field.
-func (s *flow) error(a *arena, steps int, first bool) float64 {
+// pass follows the field fitted so far, writes the rows of the next regression, and
+// returns the median over the pairs of rows of the context of the error from one to the
+// other, of the worst channel relative to the root mean square of its increments. At first
+// it chooses between the polynomial and the rational field: the latter has to be twice as
+// good.
+func (s *flow) pass(a *arena, steps int, first bool, phi, y []float64) float64 {
 	blk, off := a.mark()
 	defer a.release(blk, off)
-	own := s.pairs[s.fleet:]
-	size, errors := a.zeros(s.c), a.raw(len(own)*s.c)
-	for _, p := range own {
+	size, errors := a.zeros(s.c), a.raw(len(s.pairs)*s.c)
+	for _, p := range s.pairs[s.fleet:] {
 		for j := range size {
 			d := p.x[s.c+j] - p.x[j]
 			size[j] += d * d
 		}
 	}
+	own := len(s.pairs) - s.fleet
 	for j, v := range size {
-		size[j] = math.Sqrt(v/float64(len(own))) + 1e-12
+		size[j] = math.Sqrt(v/float64(own)) + 1e-12
 	}
-	least := math.Inf(1)
-	for _, rational := range [...]bool{false, true} {
-		if rational && !s.both || !first && rational != s.rational {
-			continue
-		}
-		s.paths(a, s.even(a, 0, rational, steps), steps, own, errors, nil, nil)
+	median := func(rational bool) float64 {
+		s.paths(a, s.even(a, 0, rational, steps), steps, s.pairs, errors, phi, y)
+		errors := errors[s.fleet*s.c:]
 		for i := range own {
 			worst := 0.
 			for j, v := range errors[i*s.c:][:s.c] {
@@ -361,12 +358,18 @@ func (s *flow) error(a *arena, steps int, first bool) float64 {
 			}
 			errors[i] = worst
 		}
-		slices.Sort(errors[:len(own)])
-		if e := errors[len(own)/2]; e < least/2 {
-			least, s.rational = e, rational
-		}
+		slices.Sort(errors[:own])
+		return errors[own/2]
 	}
-	return least
+	if !first || !s.both {
+		return median(s.rational)
+	}
+	ratio := median(true)
+	if e := median(false); !(ratio < e/2) {
+		return e
+	}
+	s.rational = true
+	return median(true)
 }
 
 // even returns the field of one fold with the least ridge in all lanes.

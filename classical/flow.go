@@ -888,14 +888,19 @@ func (s *flow) few() bool {
 	return !s.rational && s.substeps != slopeSubsteps && s.p <= maxSparse
 }
 
+// ridge is that of a choice.
+func (s *flow) ridge(choice int) float64 {
+	if s.few() {
+		return sparseRidges[choice]
+	}
+	return s.ridges[choice]
+}
+
 // choices fits each ridge to the first three quarters.
 func (s *flow) choices(a *arena) float64 {
-	if s.few() {
-		s.ridges = sparseRidges
-	}
 	var by [lanes]lane
-	for k, ridge := range s.ridges {
-		by[k] = lane{1, ridge}
+	for k := range by {
+		by[k] = lane{1, s.ridge(k)}
 	}
 	s.field = s.solve(a, by, s.rational, s.substeps)
 	if s.few() {
@@ -907,10 +912,13 @@ func (s *flow) choices(a *arena) float64 {
 
 // folds fits one of the ridges to all folds.
 func (s *flow) folds(a *arena, choice int) {
-	ridge := s.ridges[choice]
+	ridge := s.ridge(choice)
 	s.field = s.solve(a, [lanes]lane{{0, ridge}, {1, ridge}, {2, ridge}, {0, ridge}}, s.rational, s.substeps)
 	if choice == 0 && s.few() {
-		s.thin(a, lanes, [lanes]int{0, 1, 2, 0})
+		s.thin(a, folds, [lanes]int{0, 1, 2})
+		for i := 0; i < len(s.field.num); i += lanes {
+			s.field.num[i+3] = s.field.num[i]
+		}
 	}
 }
 

@@ -858,8 +858,8 @@ func products(c, p int) []int {
 	return up
 }
 
-// lasting are the products of few channels, made once.
-var lasting = sync.OnceValue(func() (all [5][]int) {
+// productTables are the products by number of channels, made once.
+var productTables = sync.OnceValue(func() (all [5][]int) {
 	for c := 1; c < len(all); c++ {
 		f, _ := flowForm(c)
 		all[c] = products(c, f.features(c))
@@ -867,15 +867,15 @@ var lasting = sync.OnceValue(func() (all [5][]int) {
 	return all
 })
 
-// thin replaces the lanes of the field by polynomials with few monomials, each fitted
+// sparseFields replaces the first lanes of the field by polynomials with few monomials, each fitted
 // to its fold.
-func (s *flow) thin(a *arena, count int, fold [lanes]int) {
+func (s *flow) sparseFields(a *arena, count int, fold [lanes]int) {
 	blk, off := a.mark()
 	defer a.release(blk, off)
 	w := a.raw(s.p)
 	for l := range count {
 		for j := range s.c {
-			s.sparse(a, fold[l], j, lasting()[s.c], w)
+			s.sparse(a, fold[l], j, productTables()[s.c], w)
 			for i, v := range w {
 				s.field.num[(j*ceil4(s.p)+i)*lanes+l] = v / float64(s.substeps)
 			}
@@ -883,14 +883,14 @@ func (s *flow) thin(a *arena, count int, fold [lanes]int) {
 	}
 }
 
-// few reports whether the first choice is the polynomial with few monomials.
-func (s *flow) few() bool {
+// seeksSparse reports whether the first choice is the polynomial with few monomials.
+func (s *flow) seeksSparse() bool {
 	return !s.rational && s.substeps != slopeSubsteps && s.p <= maxSparse
 }
 
 // ridge is that of a choice.
 func (s *flow) ridge(choice int) float64 {
-	if s.few() {
+	if s.seeksSparse() {
 		return sparseRidges[choice]
 	}
 	return s.ridges[choice]
@@ -903,8 +903,8 @@ func (s *flow) choices(a *arena) float64 {
 		by[k] = lane{1, s.ridge(k)}
 	}
 	s.field = s.solve(a, by, s.rational, s.substeps)
-	if s.few() {
-		s.thin(a, 1, [lanes]int{1})
+	if s.seeksSparse() {
+		s.sparseFields(a, 1, [lanes]int{1})
 		return sparseFavour
 	}
 	return 1
@@ -914,8 +914,8 @@ func (s *flow) choices(a *arena) float64 {
 func (s *flow) folds(a *arena, choice int) {
 	ridge := s.ridge(choice)
 	s.field = s.solve(a, [lanes]lane{{0, ridge}, {1, ridge}, {2, ridge}, {0, ridge}}, s.rational, s.substeps)
-	if choice == 0 && s.few() {
-		s.thin(a, folds, [lanes]int{0, 1, 2})
+	if choice == 0 && s.seeksSparse() {
+		s.sparseFields(a, folds, [lanes]int{0, 1, 2})
 		for i := 0; i < len(s.field.num); i += lanes {
 			s.field.num[i+3] = s.field.num[i]
 		}

@@ -468,7 +468,7 @@ func TestSparseFindsMonomials(t *testing.T) {
 		w := make([]float64, s.p)
 		for fold := range folds {
 			for j := range c {
-				s.sparse(mem, fold, j, lasting()[c], w)
+				s.sparse(mem, fold, j, productTables()[c], w)
 				var got []int
 				for i, v := range w {
 					if v != 0 {
@@ -501,7 +501,7 @@ func TestSparseKeepsDivisors(t *testing.T) {
 	s.normal(phi, y)
 	w := make([]float64, s.p)
 	for j, want := range [][]int{{0, 2, 3, 8}, {0, 1, 3, 4, 6, 12}, nil} {
-		s.sparse(new(arena), 0, j, lasting()[c], w)
+		s.sparse(new(arena), 0, j, productTables()[c], w)
 		var got []int
 		for i, v := range w {
 			if v != 0 {
@@ -595,7 +595,7 @@ func TestProducts(t *testing.T) {
 		f.lift(phi, x, 1, c, nil)
 		for i, v := range phi {
 			for j := range c {
-				k := lasting()[c][i*c+j]
+				k := productTables()[c][i*c+j]
 				if k < 0 {
 					require.GreaterOrEqual(t, i, p-c*(c+1)*(c+2)/6, "only cubic monomials have none")
 					continue

@@ -466,7 +466,7 @@ const calibrationTasks = 64
 // calibrationBins is the number of predicted scales at which they are measured,
 // and calibrationLeast the least number of errors behind each.
 const (
-	calibrationBins  = 8
+	calibrationBins  = 40
 	calibrationLeast = 1000
 )
 

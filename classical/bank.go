@@ -591,11 +591,14 @@ func (g *group) fit(mem *arena, pr *prep, times, values []float64, all, c0, c in
 	pr.nativeGrid(mem, &g.native, g.inside[0][:c], g.clean, limit)
 	if g.clean {
 		pr.denseGrid(mem, &g.smooth, g.inside[0][:c])
-		if g.native.at != nil && joint {
+		if joint {
 			g.native.setScales(mem)
 			if run.flow.follow(mem, &g.native) {
-				run.flow.fill(mem, &g.native)
-				run.flow.fill(mem, &g.smooth)
+				run.flow.jointNoise(mem, g.noise)
+				if g.native.at != nil {
+					run.flow.fill(mem, &g.native)
+					run.flow.fill(mem, &g.smooth)
+				}
 			}
 		}
 	}

@@ -463,7 +463,7 @@ func TestChaosAtUnevenTimes(t *testing.T) {
 	require.NoError(t, err)
 	count, slack := 100, 0.
 	if testing.Short() {
-		count, slack = 30, .12
+		count, slack = 12, .3
 	}
 	set := ode.ChaoticHeldOut(9, count)
 	names := []string{"all rows", "a tenth of the values missing", "half of the rows missing"}

@@ -459,13 +459,12 @@ func TestConstraintsOnEpidemics(t *testing.T) {
 // TestChaosAtUnevenTimes: held-out chaos is followed also where half of the rows, or a tenth
 // of the values, are missing at random.
 func TestChaosAtUnevenTimes(t *testing.T) {
+	if testing.Short() {
+		t.Skip("300 forecasts from 512 rows")
+	}
 	m, err := pretrained.Model()
 	require.NoError(t, err)
-	count, slack := 100, 0.
-	if testing.Short() {
-		count, slack = 12, .3
-	}
-	set := ode.ChaoticHeldOut(9, count)
+	set := ode.ChaoticHeldOut(9, 100)
 	names := []string{"all rows", "a tenth of the values missing", "half of the rows missing"}
 	least := []float64{.78, .68, .48}
 	for kind, name := range names {
@@ -513,6 +512,6 @@ func TestChaosAtUnevenTimes(t *testing.T) {
 		}
 		solved /= float64(len(set))
 		t.Logf("%s: R2 over 0.9 for %.0f %%, %.0f %% inside the 80 %% band", name, 100*solved, 100*inside/all)
-		require.Greater(t, solved, least[kind]-slack, name)
+		require.Greater(t, solved, least[kind], name)
 	}
 }

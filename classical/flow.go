@@ -268,7 +268,7 @@ func (s *flow) slopes(phi, y []float64, ends [folds]int) {
 	next := slopeReach
 	for k := folds - 1; k >= 0; k-- { // smallest fold first
 		for ; next < ends[k]-slopeReach; next++ {
-			if !gr.gaps || wholeRows(gr.ok[next-slopeReach:next+slopeReach+1]) {
+			if !gr.gaps || noGap(gr.ok[next-slopeReach:next+slopeReach+1]) {
 				add(gr.x, next, 1)
 			}
 		}
@@ -398,7 +398,7 @@ func (s *flow) paths(a *arena, field rightHandSide, steps int, pairs []pair, err
 		scaled = a.raw(len(field.num))
 		rk.r.W = scaled
 	}
-	rows := 0
+	rows, rule := 0, boole[steps]
 	if phi != nil {
 		clear(s.upto[:])
 	}
@@ -444,7 +444,7 @@ func (s *flow) paths(a *arena, field rightHandSide, steps int, pairs []pair, err
 			}
 			row := phi[rows*s.wide:][:s.wide]
 			clear(row)
-			for q, w := range boole[steps] {
+			for q, w := range rule {
 				w *= p.scale
 				for j, v := range d {
 					z[j] = nodes[q*m+j*lanes+l] + float64(q)/float64(steps)*v
@@ -556,8 +556,8 @@ func (s *flow) fill(a *arena, dst *grid) {
 	})
 }
 
-// wholeRows reports whether no row lies in a gap.
-func wholeRows(ok []bool) bool {
+// noGap reports whether no row lies in a gap.
+func noGap(ok []bool) bool {
 	for _, v := range ok {
 		if !v {
 			return false
@@ -772,35 +772,35 @@ func (s *flow) sparse(a *arena, fold, j int, up []int, w []float64) {
 	if !(sum > 0) {
 		return
 	}
-	l, inv, b, column := a.raw(p*p), a.raw(p), a.raw(p), a.raw(p)
+	l, inv, b, column, size := a.raw(p*p), a.raw(p), a.raw(p), a.raw(p), a.raw(p)
 	var kept [maxSparse]int
 	var in [maxSparse]bool
 	for i := range p {
 		kept[i], in[i] = i, true
+		size[i] = math.Sqrt(gram[i*s.wide+i]) + 1e-300
 	}
 	n := float64(s.upto[fold])
 	least := math.Inf(1)
 	for m := p; m > 0; m-- {
 		kept := kept[:m]
 		for r, i := range kept {
-			si := math.Sqrt(gram[i*s.wide+i]) + 1e-300
 			for q, k := range kept[:r+1] {
-				l[r*p+q] = gram[i*s.wide+k] / (si * (math.Sqrt(gram[k*s.wide+k]) + 1e-300))
+				l[r*p+q] = gram[i*s.wide+k] / (size[i] * size[k])
 			}
 			l[r*p+r] += sparseRidge
-			b[r] = rhs[i] / si
+			b[r] = rhs[i] / size[i]
 		}
 		cholesky(l, m, p, .5*sparseRidge, inv)
 		solveLower(l, m, p, inv, b)
 		rest := sum
 		for r, i := range kept {
-			rest -= b[r] * (rhs[i]/(math.Sqrt(gram[i*s.wide+i])+1e-300) + sparseRidge*b[r])
+			rest -= b[r] * (rhs[i]/size[i] + sparseRidge*b[r])
 		}
 		if score := n*math.Log(max(rest, 0)+sparseError*sparseError*sum) + .5*sparseCost*float64(m)*math.Log(n); score < least {
 			least = score
 			clear(w)
 			for r, i := range kept {
-				w[i] = b[r] / (math.Sqrt(gram[i*s.wide+i]) + 1e-300)
+				w[i] = b[r] / size[i]
 			}
 		}
 		worst, loss := 0, math.Inf(1)

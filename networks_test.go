@@ -212,7 +212,12 @@ func TestNetworks(t *testing.T) {
 				}
 				require.Equal(t, want, net.params().Data(), "%d workers", workers)
 				if !lassode.RaceEnabled {
-					require.Zero(t, testing.AllocsPerRun(5, func() { l.step() }), "%d workers", workers)
+					// Now and then the runtime allocates for a goroutine that it starts.
+					least := math.Inf(1)
+					for range 3 {
+						least = min(least, testing.AllocsPerRun(5, func() { l.step() }))
+					}
+					require.Zero(t, least, "%d workers", workers)
 				}
 			}
 		})

@@ -29,8 +29,12 @@ type grid struct {
 	gaps bool      // any !ok
 	raw  bool      // rows are observations, noise included
 	// Rows in which all channels were observed, and where in the grid they are, in rows
-	// of it; nil when the rows of the grid are these.
-	whole, at []float64
+	// of it; nil when the rows of the grid are these, or they are few.
+	rows, at []float64
+	// All observed rows, where they are, and which entries were observed, the others being
+	// interpolated; empty when these are the former.
+	partial, partialAt []float64
+	seen               []bool
 	// Feature scales of the first and second differences per stride 1..3:
 	// they bring differences to the size of the values, which makes one ridge
 	// fit all sampling rates.

@@ -127,7 +127,8 @@ type flow struct {
 	ridges   [lanes]float64
 	substeps int
 	pairs    []pair
-	parts    []pair // of fill
+	parts    []pair // of fill and settle
+	unknown  []int  // by entry of the partial rows, of settle
 	fleet    int    // pairs of the library, which come first
 	fresh    bool   // fitted to the present context
 
@@ -141,6 +142,7 @@ type pair struct {
 	step  float64   // from one to the other, in rows of the grid
 	fold  int       // the smallest that has them
 	scale float64
+	row   int // number of the first one, among those of the context
 }
 
 // flowSteps is the largest distance of rows that are learnt from, in rows of the grid.
@@ -160,8 +162,8 @@ func flowForm(c int) (form, bool) {
 // can be fitted.
 func (s *flow) build(a *arena, gr *grid, f form, both bool) bool {
 	c, n := gr.c, gr.n
-	*s = flow{gr: gr, form: f, c: c, p: f.features(c), both: both, pairs: s.pairs[:0], parts: s.parts}
-	ends := [folds]int{n, n - n/4, n - 2*(n/4)}
+	*s = flow{gr: gr, form: f, c: c, p: f.features(c), both: both, pairs: s.pairs, parts: s.parts, unknown: s.unknown}
+	ends := foldEnds(n)
 	if ends[folds-1]-2*slopeReach < flowLeast {
 		return false
 	}
@@ -210,6 +212,9 @@ func (s *flow) build(a *arena, gr *grid, f form, both bool) bool {
 	}
 	return true
 }
+
+// foldEnds are the numbers of the first of n rows that the folds learn from.
+func foldEnds(n int) [folds]int { return [folds]int{n, n - n/4, n - 2*(n/4)} }
 
 // libraryScale is the weight of a row of a library of that many.
 func (s *flow) libraryScale(rows int) float64 {
@@ -308,9 +313,10 @@ func (s *flow) normal(phi, y []float64) {
 // of the smallest fold first.
 func (s *flow) list(ends [folds]int, fleet int) {
 	c, gr := s.c, s.gr
+	s.pairs = s.pairs[:0]
 	for _, x := range gr.library {
 		for i := 0; i+1 < len(x)/c; i++ {
-			s.pairs = append(s.pairs, pair{x[i*c:][:2*c], 1, folds - 1, s.libraryScale(fleet)})
+			s.pairs = append(s.pairs, pair{x[i*c:][:2*c], 1, folds - 1, s.libraryScale(fleet), 0})
 		}
 	}
 	s.fleet = len(s.pairs)
@@ -318,12 +324,12 @@ func (s *flow) list(ends [folds]int, fleet int) {
 	for k := folds - 1; k >= 0; k-- {
 		for ; gr.at == nil && next+1 < ends[k]; next++ {
 			if !gr.gaps || gr.ok[next] && gr.ok[next+1] {
-				s.pairs = append(s.pairs, pair{gr.x[next*c:][:2*c], 1, k, 1})
+				s.pairs = append(s.pairs, pair{gr.x[next*c:][:2*c], 1, k, 1, next})
 			}
 		}
 		for ; next+1 < len(gr.at) && gr.at[next+1] <= float64(ends[k]-1)+1e-6; next++ {
 			if h := gr.at[next+1] - gr.at[next]; h <= flowSteps {
-				s.pairs = append(s.pairs, pair{gr.whole[next*c:][:2*c], h, k, 1})
+				s.pairs = append(s.pairs, pair{gr.rows[next*c:][:2*c], h, k, 1, next})
 			}
 		}
 	}
@@ -337,17 +343,8 @@ func (s *flow) list(ends [folds]int, fleet int) {
 func (s *flow) pass(a *arena, steps int, first bool, phi, y []float64) float64 {
 	blk, off := a.mark()
 	defer a.release(blk, off)
-	size, errors := a.zeros(s.c), a.raw(len(s.pairs)*s.c)
-	for _, p := range s.pairs[s.fleet:] {
-		for j := range size {
-			d := p.x[s.c+j] - p.x[j]
-			size[j] += d * d
-		}
-	}
+	size, errors := s.increments(a), a.raw(len(s.pairs)*s.c)
 	own := len(s.pairs) - s.fleet
-	for j, v := range size {
-		size[j] = math.Sqrt(v/float64(own)) + 1e-12
-	}
 	median := func(rational bool) float64 {
 		s.paths(a, s.even(a, 0, rational, steps), steps, s.pairs, errors, phi, y)
 		errors := errors[s.fleet*s.c:]
@@ -370,6 +367,22 @@ func (s *flow) pass(a *arena, steps int, first bool, phi, y []float64) float64 {
 	}
 	s.rational = true
 	return median(true)
+}
+
+// increments returns the root mean square of the increments of each channel between the
+// rows of the context.
+func (s *flow) increments(a *arena) []float64 {
+	size, own := a.zeros(s.c), s.pairs[s.fleet:]
+	for _, p := range own {
+		for j := range size {
+			d := p.x[s.c+j] - p.x[j]
+			size[j] += d * d
+		}
+	}
+	for j, v := range size {
+		size[j] = math.Sqrt(v/float64(len(own))) + 1e-12
+	}
+	return size
 }
 
 // even returns the field of one fold with the least ridge in all lanes.
@@ -477,14 +490,19 @@ func (s *flow) paths(a *arena, field rightHandSide, steps int, pairs []pair, err
 // follow fits a field to gr, for flows too, and reports whether it follows the rows.
 func (s *flow) follow(mem *arena, gr *grid) bool {
 	f, ok := flowForm(gr.c)
-	s.fresh = ok && s.build(mem, gr, f, f.features(gr.c)+gr.c <= maxRational)
+	both := f.features(gr.c)+gr.c <= maxRational
+	s.fresh = ok && s.build(mem, gr, f, both)
+	if s.fresh && len(gr.seen) > 0 && !s.settle(mem) {
+		gr.seen = gr.seen[:0]
+		s.build(mem, gr, f, both)
+	}
 	return s.fresh && s.substeps != slopeSubsteps
 }
 
 // jointNoise bounds the standard deviation of white noise on the rows from above for
 // every channel, however fast the signal: by the median error of the field fitted to the
 // first three quarters from row to row of the last one. Noise is in two rows, so that
-// this median is near its standard deviation.
+// this median is near its standard deviation. What was settled takes its share off.
 func (s *flow) jointNoise(a *arena, noise []float64) {
 	blk, off := a.mark()
 	defer a.release(blk, off)
@@ -503,7 +521,7 @@ func (s *flow) jointNoise(a *arena, noise []float64) {
 			one[i] = math.Abs(errors[i*s.c+j])
 		}
 		slices.Sort(one)
-		noise[j] = min(noise[j], one[len(one)/2])
+		noise[j] = min(noise[j], one[len(one)/2]/math.Sqrt(s.known()))
 	}
 }
 
@@ -516,7 +534,7 @@ func (s *flow) fill(a *arena, dst *grid) {
 	field := s.even(a, 0, s.rational, s.substeps)
 	s.parts = s.parts[:0]
 	for i := range len(gr.at) - 1 {
-		s.parts = append(s.parts, pair{gr.whole[i*c:][:2*c], gr.at[i+1] - gr.at[i], 0, 1})
+		s.parts = append(s.parts, pair{gr.rows[i*c:][:2*c], gr.at[i+1] - gr.at[i], 0, 1, i})
 	}
 	n := len(s.parts)
 	whole := a.raw(n * c)

@@ -3,6 +3,7 @@ package classical
 import (
 	"math"
 	"math/rand/v2"
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -338,7 +339,7 @@ func onGrid(mem *arena, values []float64, n, c int, kept []int) *grid {
 		g.ok[i] = true
 	}
 	for _, i := range kept {
-		g.whole = append(g.whole, values[i*c:(i+1)*c]...)
+		g.rows = append(g.rows, values[i*c:(i+1)*c]...)
 		g.at = append(g.at, float64(i))
 	}
 	g.setScales(mem)
@@ -401,7 +402,7 @@ func TestFlowIsExact(t *testing.T) {
 			g := onGrid(mem, x, n, c, kept)
 			if uneven {
 				for q, i := range kept {
-					copy(g.whole[q*c:], values[i*c:(i+1)*c])
+					copy(g.rows[q*c:], values[i*c:(i+1)*c])
 				}
 			}
 			var s flow
@@ -538,7 +539,7 @@ func TestFewMonomialsGoFurther(t *testing.T) {
 }
 
 // TestGridBetweenRows: the grid of a context with rows left out follows the field between
-// them, and rows with channels missing do not stand for the grid.
+// them.
 func TestGridBetweenRows(t *testing.T) {
 	const n, c = 240, 3
 	times, raw := rk4(triad, []float64{1, .4, .7}, 50, n, c)
@@ -572,14 +573,133 @@ func TestGridBetweenRows(t *testing.T) {
 	}
 	require.Greater(t, near, gr.n*c*9/10, "of %d values", gr.n*c)
 
-	own := append([]float64(nil), values...)
-	for i := range own {
-		if r.IntN(2) == 0 {
-			own[i] = math.NaN()
+}
+
+// TestSettle: what channels missed is found to many digits where a field leads from row to
+// row, what was observed is kept, and the guide follows it ahead.
+func TestSettle(t *testing.T) {
+	const n, c, ahead = 240, 3, 60
+	dt := 25. / (n - 1)
+	times, raw := rk4(triad, []float64{1, .4, .7}, dt*(n+ahead-1), n+ahead, c)
+	values := scaled(raw, n+ahead, c, n)
+	for _, missing := range []float64{.1, .5} {
+		r := rand.New(rand.NewPCG(3, 4))
+		own := append([]float64(nil), values[:n*c]...)
+		var far []float64
+		for i := range own {
+			if i >= c && i < (n-1)*c && r.Float64() < missing {
+				own[i] = math.NaN()
+			}
+		}
+		b := NewBank()
+		b.Fit(times[:n], own, c, times[n+ahead-1])
+		g := &b.groups[0]
+		require.NotEmpty(t, g.native.seen)
+		require.Len(t, g.native.rows, len(g.native.seen))
+		lost := 0
+		for i, at := range g.native.at {
+			row := int(math.Round(at))
+			require.InDelta(t, float64(row), at, 1e-9)
+			for j := range c {
+				v := g.mid[j] + g.half[j]*g.native.rows[i*c+j]
+				if g.native.seen[i*c+j] {
+					require.InDelta(t, own[row*c+j], v, 1e-12)
+				} else {
+					far = append(far, math.Abs(values[row*c+j]-v))
+					lost++
+				}
+			}
+		}
+		require.Greater(t, lost, int(.6*missing*n*c))
+		slices.Sort(far)
+		require.Less(t, far[len(far)*9/10], 1e-5, "%g missing", missing)
+		require.Less(t, b.Noise(0), 1e-4)
+		worst := 0.
+		var v [NumGuides]float64
+		for i := n; i < n+ahead; i++ {
+			for j := range c {
+				b.Eval(v[:], nil, j, times[i])
+				worst = max(worst, math.Abs(v[idFlow]-values[i*c+j]))
+			}
+		}
+		require.Less(t, worst, .02, "%g missing", missing)
+	}
+}
+
+// TestSettleHasLimits: noise stays noise although missing values could take it up, and
+// what cannot be found leaves the rows without missing channels, if these are many.
+func TestSettleHasLimits(t *testing.T) {
+	const n = 300
+	times, raw := rk4(triad, []float64{1, .4, .7}, 25, n, 3)
+	b := NewBank()
+	for _, noise := range []float64{.01, .02} {
+		r := rand.New(rand.NewPCG(5, 6))
+		x := scaled(raw, n, 3, n)
+		for i := range x {
+			x[i] += noise * r.NormFloat64()
+			if r.IntN(2) == 0 {
+				x[i] = math.NaN()
+			}
+		}
+		b.Fit(times, x, 3, times[n-1]*1.3)
+		require.False(t, b.groups[0].clean, "%g", noise)
+		require.Greater(t, max(b.Noise(0), b.Noise(1), b.Noise(2)), .5*noise, "%g", noise)
+	}
+	for _, share := range []float64{.05, .5} {
+		const wide = 6 // has more coefficients than are found so
+		r := rand.New(rand.NewPCG(7, 8))
+		x := make([]float64, n*wide)
+		for i := range x {
+			x[i] = math.Sin(.05 * float64(i/wide) * math.Sqrt(float64(1+i%wide)))
+			if r.Float64() < share {
+				x[i] = math.NaN()
+			}
+		}
+		b.Fit(times, x, wide, times[n-1]*1.3)
+		g := &b.groups[0].native
+		require.Empty(t, g.seen)
+		if share > .1 {
+			require.Nil(t, g.at)
+			continue
+		}
+		require.Greater(t, len(g.at), n/2)
+		for i, at := range g.at {
+			require.False(t, slices.ContainsFunc(x[int(math.Round(at))*wide:][:wide], math.IsNaN), "row %d", i)
 		}
 	}
-	b.Fit(times, own, c, times[n-1]*1.3)
-	require.Nil(t, b.groups[0].native.at)
+}
+
+// TestInvert: the product with the inverse is one, and no inverse is given of what is
+// nearly singular.
+func TestInvert(t *testing.T) {
+	r := rand.New(rand.NewPCG(9, 9))
+	for c := 1; c <= 7; c++ {
+		m := make([]float64, c*c)
+		for i := range m {
+			m[i] = .1 * r.NormFloat64()
+			if i%(c+1) == 0 {
+				m[i]++
+			}
+		}
+		inverse := slices.Clone(m)
+		require.True(t, invert(inverse, c))
+		for i := range c {
+			for j := range c {
+				sum := 0.
+				for k := range c {
+					sum += m[i*c+k] * inverse[k*c+j]
+				}
+				want := 0.
+				if i == j {
+					want = 1
+				}
+				require.InDelta(t, want, sum, 1e-12)
+			}
+		}
+		copy(m[(c-1)*c:], make([]float64, c))
+		require.False(t, invert(m, c))
+	}
+	require.False(t, invert([]float64{math.NaN()}, 1))
 }
 
 // TestProducts: the table of products agrees with the features.

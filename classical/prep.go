@@ -351,11 +351,21 @@ func (p *prep) linear(j int, s float64) float64 {
 	return y[i-1] + u*(y[i]-y[i-1])
 }
 
+// between interpolates channel j at s by its spline, holding the outer values.
+func (p *prep) between(natural []spline, j int, s float64) float64 {
+	if t := p.tobs[j]; len(t) == 0 || s < t[0] || s > t[len(t)-1] {
+		return p.linear(j, s)
+	}
+	v, _ := natural[j].at(s)
+	return clamp(v, -2, 2)
+}
+
 // alloc sizes g for n rows ending where the range of the grids does.
 func (p *prep) alloc(mem *arena, g *grid, n int, dt float64) {
 	g.n, g.c, g.dt = n, p.c, dt
 	g.end = p.to
-	g.whole, g.at = nil, nil
+	g.rows, g.at = nil, nil
+	g.partial, g.partialAt, g.seen = nil, nil, g.seen[:0]
 	g.x = mem.zeros(n * p.c)
 	if cap(g.ok) < n {
 		g.ok = make([]bool, n, n+256)
@@ -393,31 +403,61 @@ func (p *prep) nativeGrid(mem *arena, g *grid, natural []spline, clean bool, lim
 	}
 	p.resample(mem, g, natural, clean, m, dt)
 	if clean && n <= 2*limit {
-		p.wholeRows(mem, g)
+		p.observed(mem, g, natural)
 	}
 }
 
-// wholeShare is the largest number of rows of the grid for each row without missing
-// channels that these can stand for.
-const wholeShare = 3
+// rowShare is the largest number of rows of the grid for each row without missing
+// channels, or each observation of a channel, that these can stand for.
+const rowShare = 3
 
-// wholeRows lists the rows without missing channels within the range of g.
-func (p *prep) wholeRows(mem *arena, g *grid) {
-	n := len(p.times)
-	g.whole, g.at = mem.raw(n*p.c), mem.raw(n)
-	m, start := 0, g.end-float64(g.n-1)*g.dt
+// observed lists the rows within the range of g without missing channels, and if there
+// are others all of them but those in a gap.
+func (p *prep) observed(mem *arena, g *grid, natural []spline) {
+	n, c := len(p.times), p.c
+	g.rows, g.at = mem.raw(n*c), mem.raw(n)
+	g.partial, g.partialAt = mem.raw(n*c), mem.raw(n)
+	g.seen = slices.Grow(g.seen[:0], n*c)[:n*c]
+	count := mem.zeros(c)
+	gapStep := max(g.dt, p.dt)
+	whole, some, start := 0, 0, g.end-float64(g.n-1)*g.dt
 	for i, t := range p.times {
-		row := p.x[i*p.c : (i+1)*p.c]
-		if t < start || t > g.end || slices.ContainsFunc(row, math.IsNaN) {
+		if t < start || t > g.end {
 			continue
 		}
-		copy(g.whole[m*p.c:], row)
-		g.at[m] = (t - start) / g.dt
-		m++
+		row, seen := g.partial[some*c:(some+1)*c], g.seen[some*c:(some+1)*c]
+		missing, hole := 0, false
+		for j, v := range p.x[i*c : (i+1)*c] {
+			if seen[j] = v == v; !seen[j] {
+				missing++
+				hole = hole || p.gap(j, t, gapStep)
+				v = p.between(natural, j, t)
+			}
+			row[j] = v
+		}
+		if missing == c || hole {
+			continue
+		}
+		g.partialAt[some] = (t - start) / g.dt
+		if missing == 0 {
+			copy(g.rows[whole*c:], row)
+			g.at[whole] = g.partialAt[some]
+			whole++
+		}
+		for j, v := range seen {
+			if v {
+				count[j]++
+			}
+		}
+		some++
 	}
-	g.whole, g.at = g.whole[:m*p.c], g.at[:m]
-	if wholeShare*m < g.n {
-		g.whole, g.at = nil, nil
+	g.rows, g.at = g.rows[:whole*c], g.at[:whole]
+	if rowShare*whole < g.n {
+		g.rows, g.at = nil, nil
+	}
+	g.partial, g.partialAt, g.seen = g.partial[:some*c], g.partialAt[:some], g.seen[:some*c]
+	if whole == some || rowShare*slices.Min(count) < float64(g.n) {
+		g.seen = g.seen[:0]
 	}
 }
 
@@ -440,17 +480,12 @@ func (p *prep) resample(mem *arena, g *grid, natural []spline, cubic bool, m int
 	for i := 0; i < m; i++ {
 		s := g.end - float64(m-1-i)*dt
 		for j := 0; j < p.c; j++ {
-			var v float64
 			hole := p.gap(j, s, gapStep)
-			switch t := p.tobs[j]; {
-			case len(t) == 0:
-			case cubic && !hole && s >= t[0] && s <= t[len(t)-1]:
-				v, _ = natural[j].at(s)
-				v = clamp(v, -2, 2)
-			default:
-				v = p.linear(j, s)
+			if cubic && !hole {
+				g.x[i*p.c+j] = p.between(natural, j, s)
+			} else {
+				g.x[i*p.c+j] = p.linear(j, s)
 			}
-			g.x[i*p.c+j] = v
 			if hole {
 				g.ok[i] = false
 				g.gaps = true

@@ -502,7 +502,7 @@ func (s *flow) follow(mem *arena, gr *grid) bool {
 // jointNoise bounds the standard deviation of white noise on the rows from above for
 // every channel, however fast the signal: by the median error of the field fitted to the
 // first three quarters from row to row of the last one. Noise is in two rows, so that
-// this median is near its standard deviation. What was settled takes its share off.
+// this median is near its standard deviation.
 func (s *flow) jointNoise(a *arena, noise []float64) {
 	blk, off := a.mark()
 	defer a.release(blk, off)
@@ -521,7 +521,7 @@ func (s *flow) jointNoise(a *arena, noise []float64) {
 			one[i] = math.Abs(errors[i*s.c+j])
 		}
 		slices.Sort(one)
-		noise[j] = min(noise[j], one[len(one)/2]/math.Sqrt(s.known()))
+		noise[j] = min(noise[j], one[len(one)/2])
 	}
 }
 

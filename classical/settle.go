@@ -20,9 +20,10 @@ import (
 // cancels, and the integral alone is enough. The values are moved, and the coefficients
 // fitted anew to the increments.
 
-// There are settlePasses at most and settleLeast at least, as the error is a median, until the field leads from row to row with an error of
-// settledError, or more than settlePatience passes have not halved the least error. Values
-// are those of the least.
+// There are settlePasses at most, until the field leads from row to row with an error of
+// settledError, or more than settlePatience passes have not halved the least error. There
+// are settleLeast at least: the error is a median, which says little of few missing values.
+// Values are those of the least error.
 const (
 	settlePasses   = 12
 	settledError   = 2e-6
@@ -51,26 +52,12 @@ const leastPivot = .05
 // maxSettled is the largest number of coefficients of a field that is found so.
 const maxSettled = 300
 
-// known is the share of the entries of the rows that were observed.
-func (s *flow) known() float64 {
-	if len(s.gr.seen) == 0 {
-		return 1
-	}
-	n := 0
-	for _, v := range s.gr.seen {
-		if v {
-			n++
-		}
-	}
-	return float64(n) / float64(len(s.gr.seen))
-}
-
 // settle fits the polynomial to the rows with missing channels, and these to it, if it
 // leads roughly from row to row from the start. It reports whether what comes out is
 // believed; then these rows are the rows of the grid, and else s has to be built anew.
 func (s *flow) settle(a *arena) bool {
 	gr := s.gr
-	if s.rational || s.c*s.p > maxSettled {
+	if s.rational || s.c*s.p > maxSettled || len(gr.partialAt) <= s.p {
 		return false
 	}
 	blk, off := a.mark()
@@ -83,7 +70,7 @@ func (s *flow) settle(a *arena) bool {
 	least, idle := math.Inf(1), 0
 	for pass := range settlePasses {
 		e := s.pass(a, unevenSubsteps, false, phi, y)
-		if pass == 0 && !(e < flowDoubt) || len(s.pairs) < s.p {
+		if pass == 0 && !(e < flowDoubt) {
 			break
 		}
 		if pass == 1 {

@@ -210,10 +210,9 @@ type group struct {
 	c              int
 	mid, half      []float64
 	inside         [2][]spline
-	process        []curve
-	cycle          []cycle
-	tones          []tones
-	insideErr      []float64 // [c][NumInside], log10
+	curves         []interpolants
+	part           interpolants // of some observations
+	partSplines    [2]spline
 	noise          []float64 // in half ranges
 	clean          bool
 	native, smooth grid
@@ -482,25 +481,8 @@ func (b *Bank) Inside(value, rate []float64, c int, t float64) {
 		}
 		return
 	}
-	for i := 0; i < NumInside; i++ {
-		var v, r float64
-		switch i {
-		case insideProcess:
-			v, r = g.process[j].at(t)
-		case insideCycle:
-			v, r = g.cycle[j].at(t)
-		case insideTones:
-			if g.tones[j].count > 0 {
-				v, r = g.tones[j].at(t)
-			} else {
-				v, r = g.cycle[j].at(t)
-			}
-		default:
-			v, r = g.inside[i][j].at(t)
-		}
-		if v > 4 || v < -4 {
-			v, r = clamp(v, -4, 4), 0
-		}
+	for i := range NumInside {
+		v, r := g.curves[j].at(i, t)
 		value[i] = bounded(g.mid[j] + g.half[j]*v)
 		if rate != nil {
 			rate[i] = bounded(g.half[j] * r)
@@ -525,7 +507,7 @@ func (g *group) best(j int) int {
 // less than four observations, are not judged and have -5.
 func (b *Bank) InsideError(c int, dst []float32) {
 	g, j := b.at(c)
-	for i, v := range g.insideErr[j*NumInside:][:NumInside] {
+	for i, v := range g.curves[j].err {
 		dst[i] = float32(v)
 	}
 }
@@ -564,6 +546,13 @@ func (g *group) fit(mem *arena, pr *prep, times, values []float64, all, c0, c in
 			g.inside[i] = append(g.inside[i], spline{})
 		}
 	}
+	for len(g.curves) < c {
+		g.curves = append(g.curves, interpolants{})
+	}
+	for j := range c {
+		s := &g.curves[j]
+		s.spline, s.smooth, s.tones.count = &g.inside[insideSpline][j], &g.inside[insideSmooth][j], 0
+	}
 	g.noise = mem.zeros(c)
 	run.flow.fresh = false
 	pr.splines(mem, g.inside[0][:c], g.inside[1][:c], g.noise)
@@ -584,12 +573,12 @@ func (g *group) fit(mem *arena, pr *prep, times, values []float64, all, c0, c in
 	if g.clean {
 		pr.trimTail()
 	}
-	limit := nativeRows
-	if g.clean && joint {
-		limit = fineRows
-	}
-	pr.nativeGrid(mem, &g.native, g.inside[0][:c], g.clean, limit)
 	if g.clean {
+		limit := nativeRows
+		if joint {
+			limit = fineRows
+		}
+		pr.nativeGrid(mem, &g.native, g.inside[0][:c], true, limit)
 		pr.denseGrid(mem, &g.smooth, g.inside[0][:c])
 		if joint {
 			g.native.setScales(mem)
@@ -601,13 +590,22 @@ func (g *group) fit(mem *arena, pr *prep, times, values []float64, all, c0, c in
 				}
 			}
 		}
+	} else {
+		pr.evenGrid(mem, &g.native, nativeRows)
+		g.smooth.setScales(mem)
+		run.oscillations(mem, g, pr, &g.smooth)
+		g.interpolants(mem, pr, run.period(mem, &g.smooth)/g.smooth.dt)
+		g.denoise(&g.native)
+		g.denoise(&g.smooth)
 	}
 	n := g.native.n
 	stride := min(thinStride, max((n-1)/7, 1)) // leaves eight rows
 	pr.part(mem, &g.thin, &g.native, (n-1)%stride, stride)
 	pr.part(mem, &g.tail, &g.native, n-max(int(tailShare*float64(n)), min(n, 8)), 1)
 	for _, gr := range [...]*grid{&g.native, &g.thin, &g.tail, &g.smooth} {
-		gr.raw = gr != &g.smooth
+		if !g.clean {
+			g.startStates(mem, pr, gr)
+		}
 		gr.setScales(mem)
 	}
 	// The thin grid and the tail stay without the library, so that there are guides
@@ -654,12 +652,6 @@ func (g *group) fit(mem *arena, pr *prep, times, values []float64, all, c0, c in
 	delays := max(1, min(16, 64/c))
 	run.modal(mem, g, &g.native, idModesLow, idModesHigh, delays)
 	run.modal(mem, g, &g.tail, -1, idTailModes, delays)
-	for len(g.tones) < c {
-		g.tones = append(g.tones, tones{})
-	}
-	for j := range c {
-		g.tones[j].count = 0
-	}
 	if g.clean {
 		order := 1
 		if c == 1 {
@@ -672,49 +664,101 @@ func (g *group) fit(mem *arena, pr *prep, times, values []float64, all, c0, c in
 			run.repeat(g, idModesLow, idFlowRatio)
 		}
 	} else {
-		run.oscillate(mem, g, pr, &g.smooth, idOscillations, idOscillationsVal, idOscillations2, idOscillationsMost)
+		run.oscillate(mem, g, &g.smooth, idOscillations, idOscillationsVal, idOscillations2, idOscillationsMost)
 	}
 	run.parrot(mem, g, &g.native, idParrot)
 	theta := run.periodic(mem, g, &g.smooth, idPeriodic) / g.smooth.dt
 	run.finish(mem, g)
-	g.interpolants(mem, pr, theta)
+	if g.clean {
+		g.interpolants(mem, pr, theta)
+	}
 }
 
 // interpolants fits those interpolants that the guides do not need, the cycle
 // about the angle per time of the periodic guide, and judges all.
 func (g *group) interpolants(mem *arena, pr *prep, theta float64) {
-	for len(g.process) < g.c {
-		g.process = append(g.process, curve{})
-		g.cycle = append(g.cycle, cycle{})
-	}
-	g.insideErr = mem.raw(g.c * NumInside)
 	for j := range g.c {
-		t, y := pr.tobs[j], pr.yobs[j]
-		process, round := &g.process[j], &g.cycle[j]
-		*round = cycle{}
-		err := g.insideErr[j*NumInside:][:NumInside]
-		if len(t) < 4 || g.clean && pr.regular {
-			*process = curve{cubic: &g.inside[insideSpline][j]}
-			round.rest = *process
-			g.tones[j].count = 0
-			for i := range err {
-				err[i] = math.Log10(logFloor)
+		g.curves[j].fit(mem, pr.tobs[j], pr.yobs[j], theta, g.clean && pr.regular)
+	}
+}
+
+// Interpolants are weighed by their errors on observations left out to the power of
+// minus errorPower; those that weigh less than leastWeight of the best are left out.
+const (
+	errorPower  = 6
+	leastWeight = .02
+	leastSeen   = 4 // observations that interpolants of a fold need
+)
+
+// weights are those of the interpolants, which add up to one.
+func (s *interpolants) weights() (w [NumInside]float64) {
+	sum, least := 0., slices.Min(s.err[:])
+	for i, e := range s.err {
+		if w[i] = math.Pow(10, errorPower*(least-e)); w[i] < leastWeight {
+			w[i] = 0
+		}
+		sum += w[i]
+	}
+	for i := range w {
+		w[i] /= sum
+	}
+	return w
+}
+
+// mean is the weighed mean of the interpolants at time t; outside of the observations it is
+// that at the nearest.
+func (s *interpolants) mean(w *[NumInside]float64, t float64) float64 {
+	sum, known := 0., s.spline.t
+	if len(known) == 0 {
+		return 0
+	}
+	t = clamp(t, known[0], known[len(known)-1])
+	for i, w := range w {
+		if w > 0 {
+			v, _ := s.at(i, t)
+			sum += w * v
+		}
+	}
+	return clamp(sum, -2, 2)
+}
+
+// denoise replaces the rows of gr by weighed means of the interpolants.
+func (g *group) denoise(gr *grid) {
+	for j := range g.c {
+		s := &g.curves[j]
+		w := s.weights()
+		for i := range gr.n {
+			gr.x[i*g.c+j] = s.mean(&w, gr.time(i))
+		}
+	}
+}
+
+// startStates sets the rows that the forecasts of the folds of gr start from: those of
+// interpolants that know nothing of what follows, as does the last one of the context. What
+// is validated would start from better states otherwise than what is forecast.
+func (g *group) startStates(mem *arena, pr *prep, gr *grid) {
+	for k := 1; k < folds; k++ {
+		gr.states[k] = mem.zeros(stateRows * g.c)
+	}
+	blk, off := mem.mark()
+	defer mem.release(blk, off)
+	part := &g.part
+	part.spline, part.smooth = &g.partSplines[0], &g.partSplines[1]
+	for j := range g.c {
+		all, t, y := &g.curves[j], pr.tobs[j], pr.yobs[j]
+		w := all.weights()
+		for k := 1; k < folds; k++ {
+			first := gr.foldEnd(k) - stateRows
+			n, _ := slices.BinarySearch(t, gr.time(first+stateRows)-.5*gr.dt)
+			from := all
+			if n >= leastSeen && n < len(t) {
+				part.only(mem, all, t[:n], y[:n], &w)
+				from = part
 			}
-			continue
+			for i := max(0, -first); i < stateRows; i++ {
+				gr.states[k][i*g.c+j] = from.mean(&w, gr.time(first+i))
+			}
 		}
-		matern := process.process(mem, t, y)
-		var noise float64
-		var rest, quiet process25
-		if len(t) < cycleLeast || !(theta > 0) {
-			round.rest = *process
-			g.tones[j].count = 0
-		} else {
-			noise, rest = round.fit(mem, t, y, theta)
-		}
-		if g.tones[j].count > 0 {
-			quiet = g.tones[j].fit(mem, t, y)
-		}
-		insideErrors(mem, err, t, y, matern, round, noise, rest, &g.tones[j], quiet)
 	}
 }
 

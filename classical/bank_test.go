@@ -3,6 +3,7 @@ package classical
 import (
 	"math"
 	"math/rand/v2"
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -446,7 +447,7 @@ func TestBankGrid(t *testing.T) {
 	for _, k := range []struct {
 		channels, rows int
 		noise          float64
-	}{{1, 500, 0}, {fineChannels, 500, 0}, {fineChannels + 1, 250, 0}, {1, 250, .1}} {
+	}{{1, 500, 0}, {fineChannels, 500, 0}, {fineChannels + 1, 250, 0}, {1, 256, .1}} {
 		var times, values []float64
 		for i := range 1000 {
 			times = append(times, float64(i))
@@ -469,6 +470,82 @@ func TestBankGrid(t *testing.T) {
 		}
 		b.Fit(times, values, 2, 220)
 		require.Equal(t, float64(k.end), b.groups[0].native.end, "%+v", k)
+	}
+}
+
+// TestBankDenoises: the guides learn from rows that are nearer to the truth than what was
+// observed, and than the interpolant that fits worst.
+func TestBankDenoises(t *testing.T) {
+	const noise = .1
+	for _, own := range []bool{false, true} {
+		times, values := noisyRinging(rand.New(rand.NewPCG(3, 5)), 3, noise, own)
+		b := NewBank()
+		b.Fit(times, values, 3, 200)
+		g := b.group(0)
+		require.False(t, g.clean)
+		for _, gr := range []*grid{&g.native, &g.thin, &g.tail, &g.smooth} {
+			var all, worst float64
+			for j := range 3 {
+				var e [NumInside]float64
+				mixed := 0.
+				for i := range gr.n {
+					at := gr.time(i)
+					truth := (ringing(at, j) - g.mid[j]) / g.half[j]
+					for q := range e {
+						v, _ := g.curves[j].at(q, at)
+						e[q] += (v - truth) * (v - truth)
+					}
+					mixed += (gr.x[i*3+j] - truth) * (gr.x[i*3+j] - truth)
+				}
+				require.Less(t, math.Sqrt(mixed/float64(gr.n)), .6*noise/g.half[j], "channel %d, own times %v", j, own)
+				all += mixed
+				worst += slices.Max(e[insideSmooth:])
+			}
+			require.Less(t, all, .8*worst, "own times %v", own)
+		}
+	}
+}
+
+// TestStartStates: what the forecast of a fold starts from knows nothing of later
+// observations, but their parameters, and is no better than what a forecast from there
+// would start from.
+func TestStartStates(t *testing.T) {
+	times, values := noisyRinging(rand.New(rand.NewPCG(3, 7)), 2, .1, false)
+	b := NewBank()
+	b.Fit(times, values, 2, 200)
+	g := b.group(0)
+	for _, gr := range []*grid{&g.native, &g.thin, &g.tail, &g.smooth} {
+		require.Nil(t, gr.states[0])
+		for k := 1; k < folds; k++ {
+			end := gr.foldEnd(k)
+			require.NotEqual(t, gr.x[(end-1)*2:end*2], gr.before(end, 1), "they are not those of the rows")
+			require.Equal(t, gr.states[k][(stateRows-3)*2:], gr.before(end, 3))
+			require.Len(t, gr.before(end, stateRows), 2*stateRows)
+			// All that comes after it changes, then the last that comes before.
+			last := gr.time(end - 1)
+			move := func(after bool, by float64) {
+				for j := range 2 {
+					for i, u := range b.pr.tobs[j] {
+						if u > last+.5*gr.dt == after {
+							b.pr.yobs[j][i] += by
+						}
+					}
+				}
+			}
+			g.startStates(&b.mem, &b.pr, gr)
+			before := gr.states[k]
+			move(true, .3)
+			g.startStates(&b.mem, &b.pr, gr)
+			require.Equal(t, before, gr.states[k])
+			move(false, .3)
+			g.startStates(&b.mem, &b.pr, gr)
+			for i := max(0, stateRows-end) * 2; i < len(before); i++ {
+				require.InDelta(t, before[i]+.3, gr.states[k][i], .05, "fold %d", k)
+			}
+			move(true, -.3)
+			move(false, -.3)
+		}
+		require.Equal(t, gr.x[(gr.n-2)*2:], gr.before(gr.n, 2))
 	}
 }
 

@@ -27,7 +27,6 @@ type grid struct {
 	dev  []float64 // standard deviation per channel, floored
 	ok   []bool    // false: row lies in a gap, not to be learnt from
 	gaps bool      // any !ok
-	raw  bool      // rows are observations, noise included
 	// Rows in which all channels were observed, and where in the grid they are, in rows
 	// of it; nil when the rows of the grid are these, or they are few.
 	rows, at []float64
@@ -35,6 +34,9 @@ type grid struct {
 	// interpolated; empty when these are the former.
 	partial, partialAt []float64
 	seen               []bool
+	// The last stateRows rows before the end of each fold but the first as they were known
+	// then, under noise.
+	states [folds][]float64
 	// Feature scales of the first and second differences per stride 1..3:
 	// they bring differences to the size of the values, which makes one ridge
 	// fit all sampling rates.
@@ -44,6 +46,25 @@ type grid struct {
 	library       [][]float64
 	libraryWeight float64
 }
+
+// stateRows is the largest number of rows that a forecast starts from.
+const stateRows = 32
+
+// before returns the last rows before the end of a fold, for forecasts to start from.
+func (g *grid) before(end, rows int) []float64 {
+	for k, x := range g.states {
+		if x != nil && end == g.foldEnd(k) {
+			return x[(stateRows-rows)*g.c:]
+		}
+	}
+	return g.x[(end-rows)*g.c : end*g.c]
+}
+
+// time is that of row i.
+func (g *grid) time(i int) float64 { return g.end - float64(g.n-1-i)*g.dt }
+
+// foldEnd is the number of rows of fold k.
+func (g *grid) foldEnd(k int) int { return g.n - k*(g.n/4) }
 
 // form is the shape of one regression: which features predict the next row.
 type form struct {

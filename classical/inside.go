@@ -15,6 +15,96 @@ const (
 	cycleMost   = 40  // periods within the observations
 )
 
+// interpolants are the curves through the observations of one channel, and the parameters
+// that they were fitted with.
+type interpolants struct {
+	spline, smooth *spline
+	process        curve
+	cycle          cycle
+	tones          tones
+	noise          float64            // of the series of the cycle, its ratio
+	matern         process25          // of process
+	drift, quiet   process25          // of what cycle and tones leave over
+	err            [NumInside]float64 // on observations left out, log10
+}
+
+// at returns value and rate of interpolant i at time t, bounded.
+func (s *interpolants) at(i int, t float64) (v, r float64) {
+	switch {
+	case i == insideSpline:
+		v, r = s.spline.at(t)
+	case i == insideSmooth:
+		v, r = s.smooth.at(t)
+	case i == insideProcess:
+		v, r = s.process.at(t)
+	case i == insideTones && s.tones.count > 0:
+		v, r = s.tones.at(t)
+	default:
+		v, r = s.cycle.at(t)
+	}
+	if v > 4 || v < -4 {
+		v, r = clamp(v, -4, 4), 0
+	}
+	return v, r
+}
+
+// fit fits those interpolants to the observations (t,y) that the guides do not need, the
+// cycle about the angle per time theta, and judges all. Those that are exact, of a context
+// regular and free of noise, are the spline.
+func (s *interpolants) fit(mem *arena, t, y []float64, theta float64, exact bool) {
+	s.cycle = cycle{}
+	if len(t) < 4 || exact {
+		s.process = curve{cubic: s.spline}
+		s.cycle.rest = s.process
+		s.tones.count = 0
+		for i := range s.err {
+			s.err[i] = math.Log10(logFloor)
+		}
+		return
+	}
+	s.matern = s.process.process(mem, t, y)
+	if len(t) < cycleLeast || !(theta > 0) {
+		s.cycle.rest = s.process
+		s.tones.count = 0
+	} else {
+		s.noise, s.drift = s.cycle.fit(mem, t, y, theta)
+	}
+	if s.tones.count > 0 {
+		s.quiet = s.tones.fit(mem, t, y)
+	}
+	s.judge(mem, t, y)
+}
+
+// only makes s the interpolants of the observations (t,y), a part of those that the
+// interpolants all were fitted to, with the parameters of these. Those of no weight are left out.
+func (s *interpolants) only(mem *arena, all *interpolants, t, y []float64, weight *[NumInside]float64) {
+	n := len(t)
+	m, f, m2, work := mem.raw(n+1), mem.raw(n+1), mem.raw(n+1), mem.raw(9*n+1)
+	s.spline.interpolate(t, y, m, work)
+	if weight[insideSmooth] > 0 {
+		s.smooth.smooth(t, y, f, m2, work)
+	}
+	mean := 0.
+	for _, v := range y {
+		mean += v / float64(n)
+	}
+	s.process.condition(mem, t, y, mean, all.matern)
+	s.cycle = cycle{theta: all.cycle.theta, centre: all.cycle.centre, rest: s.process}
+	if s.cycle.theta != 0 {
+		s.cycle.posterior(mem, t, y, mean, all.noise, &all.drift)
+	}
+	s.tones.count = 0
+	if all.tones.count > 0 && weight[insideTones] > 0 {
+		again := all.tones.newRefit(mem, t)
+		again.part(y, func(int) bool { return true })
+		s.tones = again.tones
+		for i, v := range again.value {
+			work[i] = y[i] - v
+		}
+		s.tones.rest.condition(mem, t, work[:n], 0, all.quiet)
+	}
+}
+
 // cycle is a Fourier series about the middle of the observations, plus a
 // process through what it leaves over, which lets amplitude and form drift.
 type cycle struct {
@@ -367,11 +457,11 @@ func (s *cycle) posterior(mem *arena, t, y []float64, mean, noise float64, k *pr
 	return *k
 }
 
-// insideErrors writes log10 of the root mean square error, relative to the
-// standard deviation, of each interpolant of (t,y) on observations that it was
-// not given, to dst; parameters are those of the fits to all, the poles of the
-// oscillations too. The first and the last observation are never left out.
-func insideErrors(mem *arena, dst []float64, t, y []float64, matern process25, c *cycle, noise float64, rest process25, osc *tones, quiet process25) {
+// judge sets the errors: log10 of the root mean square error, relative to the standard
+// deviation, of each interpolant of (t,y) on observations that it was not given, with the
+// parameters of the fits to all, the poles of the oscillations too. The first and the last
+// observation are never left out.
+func (s *interpolants) judge(mem *arena, t, y []float64) {
 	if n := len(t); n > insideRows {
 		t, y = t[n-insideRows:], y[n-insideRows:]
 	}
@@ -389,7 +479,7 @@ func insideErrors(mem *arena, dst []float64, t, y []float64, matern process25, c
 	count := 0.0
 	st, sy := mem.raw(n), mem.raw(n)
 	m, f, m2, work := mem.raw(n+1), mem.raw(n+1), mem.raw(n+1), mem.raw(9*n+1)
-	again := osc.newRefit(mem, t)
+	again := s.tones.newRefit(mem, t)
 	for fold := range insideFolds {
 		kept := func(i int) bool { return i == 0 || i == n-1 || i%insideFolds != fold }
 		k := 0
@@ -404,12 +494,12 @@ func insideErrors(mem *arena, dst []float64, t, y []float64, matern process25, c
 		var process curve
 		natural.interpolate(st[:k], sy[:k], m, work)
 		smooth.smooth(st[:k], sy[:k], f, m2, work)
-		process.condition(mem, st[:k], sy[:k], mean, matern)
-		part := cycle{theta: c.theta, centre: c.centre}
-		if c.theta != 0 {
-			part.posterior(mem, st[:k], sy[:k], mean, noise, &rest)
+		process.condition(mem, st[:k], sy[:k], mean, s.matern)
+		part := cycle{theta: s.cycle.theta, centre: s.cycle.centre}
+		if part.theta != 0 {
+			part.posterior(mem, st[:k], sy[:k], mean, s.noise, &s.drift)
 		}
-		if osc.count > 0 {
+		if again.count > 0 {
 			again.part(y, kept)
 			left := work[:0]
 			for i := range t {
@@ -417,7 +507,7 @@ func insideErrors(mem *arena, dst []float64, t, y []float64, matern process25, c
 					left = append(left, y[i]-again.value[i])
 				}
 			}
-			again.rest.condition(mem, st[:k], left, 0, quiet)
+			again.rest.condition(mem, st[:k], left, 0, s.quiet)
 		}
 		piece, knot, rest, last := 0, 0, 0, 0 // the times rise
 		for i := 1; i < n-1; i++ {
@@ -431,14 +521,14 @@ func insideErrors(mem *arena, dst []float64, t, y []float64, matern process25, c
 			knot = advance(process.t, knot, t[i])
 			v[insideProcess], _ = process.on(knot, t[i])
 			v[insideCycle] = v[insideProcess]
-			if c.theta != 0 {
+			if part.theta != 0 {
 				rest = advance(part.rest.t, rest, t[i])
 				more, _ := part.rest.on(rest, t[i])
 				v[insideCycle], _ = part.series(t[i])
 				v[insideCycle] += more
 			}
 			v[insideTones] = v[insideCycle]
-			if osc.count > 0 {
+			if again.count > 0 {
 				last = advance(again.rest.t, last, t[i])
 				more, _ := again.rest.on(last, t[i])
 				v[insideTones] = again.value[i] + more
@@ -453,6 +543,6 @@ func insideErrors(mem *arena, dst []float64, t, y []float64, matern process25, c
 	}
 	scale := math.Max(square/float64(n), 1e-12)
 	for q, v := range sum {
-		dst[q] = 0.5 * math.Log10(v/math.Max(count, 1)/scale+logFloor*logFloor)
+		s.err[q] = 0.5 * math.Log10(v/math.Max(count, 1)/scale+logFloor*logFloor)
 	}
 }

@@ -270,7 +270,7 @@ func (s *scorer) rollModes(a *arena, gr *grid, delays int, fit [lanes]*reduced, 
 				copy(l[i*r:][:i+1], m.gram[i*all:])
 			}
 			cholesky(l[:], r, r, 1e-300, inv[:])
-			x := gr.x[(end[q]-delays)*c:][:p]
+			x := gr.before(end[q], delays)[:p]
 			for i := range r {
 				u, v := m.u[i*pp:][:p], 0.0
 				if c == 1 {
@@ -306,7 +306,7 @@ func (s *scorer) rollModes(a *arena, gr *grid, delays int, fit [lanes]*reduced, 
 		}
 		for j := range c {
 			w[(r+j)*(1+wide)*lanes+q] = m.mean[j]
-			v := gr.x[(end[q]-1)*c+j] - m.mean[j]
+			v := gr.before(end[q], 1)[j] - m.mean[j]
 			for i := range k {
 				v -= z[i] * m.u[i*pp+p-c+j]
 			}

@@ -472,8 +472,7 @@ func (s *normal) roll(a *arena, w []float64, end, steps [lanes]int, lo, hi []flo
 	c, h, f, g := s.c, s.f.lags(), s.f, s.g
 	most := max(steps[0], steps[1], steps[2], steps[3])
 	buf := a.raw((h + most) * c * lanes)
-	x := g.x
-	asm.Interleave(buf, x[(end[0]-h)*c:], x[(end[1]-h)*c:], x[(end[2]-h)*c:], x[(end[3]-h)*c:], h*c)
+	asm.Interleave(buf, g.before(end[0], h), g.before(end[1], h), g.before(end[2], h), g.before(end[3], h), h*c)
 	r := asm.Rollout{Buf: buf, W: w, WStride: s.pp, Lo: lo, Hi: hi, C: c, Order: f.order, Stride: f.stride, Poly: f.poly, Cubic: f.cubic}
 	if f.poly || f.stride > 1 {
 		r.Phi = a.raw(s.p * lanes)

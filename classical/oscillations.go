@@ -141,6 +141,8 @@ type oscillations struct {
 	stage       [folds][stages]stage
 	count       [folds]int
 	weight      [folds][stages]float64
+	first       [folds]float64 // where the forecasts begin, in spans
+	step        float64        // of these
 
 	// Of the last evaluation.
 	gram   []float64
@@ -755,34 +757,25 @@ func (r *refit) part(y []float64, kept func(i int) bool) {
 		}
 		ridgeFactor(l[:], f, inv[:])
 		solveLower(l[:], f, f, inv[:], b[:f])
+		copy(to.amplitude[:], b[:f])
 		for i := range r.value {
 			r.value[i] += to.weight * dot(b[:f], r.col[q][i*f:(i+1)*f])
 		}
 	}
 }
 
-// oscillate adds the guides of damped oscillations: stages weighed by the
-// information criterion, the stage that forecasts the last quarter of gr best,
-// that of two oscillations and that of most.
-func (s *scorer) oscillate(mem *arena, g *group, pr *prep, gr *grid, weighed, validated, two, all int) {
-	c, n := s.c, gr.n
-	nv := n / 4
-	steps := s.steps(gr)
-	far := min(steps, 2*n)
-	ids := [...]int{weighed, validated, two, all}
-	for _, id := range ids {
-		g.paths[id] = s.newPath(mem, gr, steps, steps)
-	}
-	blk, off := mem.mark()
-	defer mem.release(blk, off)
+// oscillations fits damped oscillations to the observations, with the folds of gr, and
+// collects those of each channel.
+func (s *scorer) oscillations(mem *arena, g *group, pr *prep, gr *grid) {
+	c, nv := g.c, gr.n/4
 	o := &s.osc
 	o.c = c
-	var ends, first [folds]float64 // last time seen; that of the next row, in spans
+	var ends [folds]float64 // last time seen
 	scale := pr.spans()
-	step := gr.dt * scale
+	o.step = gr.dt * scale
 	for k := range folds {
 		ends[k] = gr.end - float64(k*nv)*gr.dt
-		first[k] = (ends[k]-pr.start)*scale + step
+		o.first[k] = (ends[k]-pr.start)*scale + o.step
 	}
 	o.fitted = gather(mem, o.fitted, pr, (c+poleChannels-1)/poleChannels, &ends)
 	for i := range o.fitted {
@@ -797,14 +790,31 @@ func (s *scorer) oscillate(mem *arena, g *group, pr *prep, gr *grid, weighed, va
 		o.fit(mem, k)
 	}
 	for j := range c {
-		g.tones[j].collect(o, pr, j)
+		g.curves[j].tones.collect(o, pr, j)
 	}
+}
+
+// oscillate adds the guides of damped oscillations that have been fitted with the folds of
+// gr: stages weighed by the information criterion, the stage that forecasts the last quarter
+// of gr best, that of two oscillations and that of most.
+func (s *scorer) oscillate(mem *arena, g *group, gr *grid, weighed, validated, two, all int) {
+	c, n := s.c, gr.n
+	nv := n / 4
+	steps := s.steps(gr)
+	far := min(steps, 2*n)
+	ids := [...]int{weighed, validated, two, all}
+	for _, id := range ids {
+		g.paths[id] = s.newPath(mem, gr, steps, steps)
+	}
+	blk, off := mem.mark()
+	defer mem.release(blk, off)
+	o := &s.osc
 	b75, b50, replay := newTrack(mem, c, nv+far), newTrack(mem, c, 2*nv), newTrack(mem, c, nv)
 	pick, best := 0, math.Inf(1)
 	for q := range min(o.count[0], o.count[1]) {
 		var only [stages]float64
 		only[q] = 1
-		o.forecast(b75, 1, nv, first[1], step, only[:])
+		o.forecast(b75, 1, nv, o.first[1], o.step, only[:])
 		if e, _ := gr.misfit(b75, nv, n-nv); e < best {
 			pick, best = q, e
 		}
@@ -817,10 +827,10 @@ func (s *scorer) oscillate(mem *arena, g *group, pr *prep, gr *grid, weighed, va
 				weight[k][min(stage, o.count[k]-1)] = 1
 			}
 		}
-		o.forecast(g.paths[id].ahead(), 0, steps, first[0], step, weight[0][:])
-		o.forecast(b75, 1, nv+far, first[1], step, weight[1][:])
-		o.forecast(b50, 2, 2*nv, first[2], step, weight[2][:])
-		o.forecast(replay, 0, nv, first[1], step, weight[0][:])
+		o.forecast(g.paths[id].ahead(), 0, steps, o.first[0], o.step, weight[0][:])
+		o.forecast(b75, 1, nv+far, o.first[1], o.step, weight[1][:])
+		o.forecast(b50, 2, 2*nv, o.first[2], o.step, weight[2][:])
+		o.forecast(replay, 0, nv, o.first[1], o.step, weight[0][:])
 		s.score(g, gr, id, &result{p75: b75, p50: b50, replay: replay})
 	}
 }

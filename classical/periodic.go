@@ -254,7 +254,7 @@ func (p *fourier) ahead(coef []float64, dst track, rows int) {
 			turn[k] = 2 * math.Cos(q)
 			last += y[k]
 		}
-		miss := p.gr.xt[j*p.gr.n+p.end-1] - last
+		miss := p.gr.before(p.end, 1)[j] - last
 		for t := range dst.of(j, rows) {
 			v := base
 			for k := range y {
@@ -265,6 +265,15 @@ func (p *fourier) ahead(coef []float64, dst track, rows int) {
 			dst.x[j*dst.stride+t] = clamp(v+miss, -clipAt, clipAt)
 		}
 	}
+}
+
+// period returns the angle per row of the most likely period of gr.
+func (s *scorer) period(mem *arena, gr *grid) float64 {
+	blk, off := mem.mark()
+	defer mem.release(blk, off)
+	p := fourier{mean: mem.raw(gr.c), scale: mem.raw(gr.c)}
+	p.search(mem, gr, gr.n, mem.raw(gr.c*(2*harmonics+1)))
+	return p.theta
 }
 
 // periodic adds the periodic guide and returns its angle per row.

@@ -375,6 +375,7 @@ func (p *prep) alloc(mem *arena, g *grid, n int, dt float64) {
 		g.ok[i] = true
 	}
 	g.gaps = false
+	g.states = [folds][]float64{}
 }
 
 // nativeGrid fills g with the samples themselves when they are regular and
@@ -459,6 +460,21 @@ func (p *prep) observed(mem *arena, g *grid, natural []spline) {
 	if whole == some || rowShare*slices.Min(count) < float64(g.n) {
 		g.seen = g.seen[:0]
 	}
+}
+
+// evenGrid fills g with linear interpolations on as many rows as there are observations of the
+// channel that has most, limit at most.
+func (p *prep) evenGrid(mem *arena, g *grid, limit int) {
+	n := 8
+	for _, t := range p.tobs {
+		n = max(n, len(t))
+	}
+	n = min(n, limit)
+	dt := 1.
+	if span := p.to - p.from; span > 0 {
+		dt = span / float64(n-1)
+	}
+	p.resample(mem, g, nil, false, n, dt)
 }
 
 // part fills g with every stride-th row of src from first on.

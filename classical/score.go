@@ -298,13 +298,11 @@ func (s *scorer) chosen(mem *arena, g *group, gr *grid, id int, m stepper) {
 
 // rmse turns a sum of squared errors over cnt rows into a root mean square per
 // channel std.
-func (s *scorer) rmse(sum float64, cnt, j int, bias float64) float64 {
+func (s *scorer) rmse(sum float64, cnt, j int) float64 {
 	if cnt == 0 {
 		return 1
 	}
-	v := sum / float64(cnt)
-	v = math.Max(v-bias, 0.2*v)
-	return math.Sqrt(v) / s.std[j]
+	return math.Sqrt(sum/float64(cnt)) / s.std[j]
 }
 
 // score fills the base features and the common samples of guide id.
@@ -321,10 +319,6 @@ func (s *scorer) score(g *group, gr *grid, id int, r *result) {
 		b := s.base[(j*NumGuides+id)*baseFeatures:][:baseFeatures]
 		full := p.ahead().of(j, steps)
 		p75 := r.p75.of(j, nv+far)
-		bias := 0.0
-		if !g.clean && gr.raw {
-			bias = 0.8 * g.noise[j] * g.noise[j] // raw samples: what noise alone contributes
-		}
 		if nv >= 1 {
 			h := max(nv/2, 1)
 			p50 := r.p50.of(j, 2*nv)
@@ -336,18 +330,18 @@ func (s *scorer) score(g *group, gr *grid, id int, r *result) {
 			}
 			d5, n5 := gr.distance(p50[:nv], j, e50)
 			dl, nl := gr.distance(p50[nv:], j, e75)
-			ea, e5 := s.rmse(da, na, j, bias), s.rmse(d5, n5, j, bias)
-			b[0] = lg(s.rmse(d1, n1, j, bias))
-			b[1] = lg(s.rmse(d2, n2, j, bias))
+			ea, e5 := s.rmse(da, na, j), s.rmse(d5, n5, j)
+			b[0] = lg(s.rmse(d1, n1, j))
+			b[1] = lg(s.rmse(d2, n2, j))
 			b[2] = lg(ea)
 			b[3] = lg(e5)
-			b[4] = lg(s.rmse(dl, nl, j, bias))
+			b[4] = lg(s.rmse(dl, nl, j))
 			joint += ea * ea
 			joint50 += e5 * e5
 			b[7] = b[2]
 			if r.replay.x != nil {
 				dr, nr := gr.distance(r.replay.of(j, nv), j, e75)
-				b[7] = lg(s.rmse(dr, nr, j, bias))
+				b[7] = lg(s.rmse(dr, nr, j))
 			}
 			g.logErr[j*NumGuides+id] = math.Log10(ea + logFloor)
 		}
@@ -435,7 +429,7 @@ func (s *scorer) relax(gr *grid, id, end int, dst track, rows int) {
 			}
 			rho = clamp(a/(b+1e-12), 0, 1)
 		}
-		d := x[end-1] - m
+		d := gr.before(end, 1)[j] - m
 		out := dst.of(j, rows)
 		for t := range out {
 			d *= rho
@@ -538,6 +532,15 @@ func (s *scorer) single(mem *arena, g *group) {
 		col.x = gr.xt[j*n : (j+1)*n]
 		col.xt = col.x
 		col.dev = gr.dev[j : j+1]
+		for k, x := range gr.states {
+			if x == nil {
+				continue
+			}
+			col.states[k] = mem.raw(stateRows)
+			for i := range col.states[k] {
+				col.states[k][i] = x[i*c+j]
+			}
+		}
 		ch := mem.search(&linearFamily, col, 64, nil)
 		eq := &mem.work[1]
 		eq.build(mem, shrink(ch.form, col), col, []int{n, n - nv, n - 2*nv})
@@ -574,6 +577,7 @@ func analogue(gr *grid, end, m int, dst []float64, row, column, rows int) {
 	m = max(1, min(m, end/3))
 	ahead := max(1, min(2*m, end/8))
 	best, at := math.Inf(1), end-1-ahead
+	last := gr.before(end, m)
 	for e := m - 1; e < end-ahead; e++ { // last row of the match
 		sum := 0.0
 		for i := 0; i < m && sum < best; i++ {
@@ -581,7 +585,7 @@ func analogue(gr *grid, end, m int, dst []float64, row, column, rows int) {
 				sum = math.Inf(1)
 				break
 			}
-			a, b := gr.x[(end-1-i)*c:(end-i)*c], gr.x[(e-i)*c:(e-i+1)*c]
+			a, b := last[(m-1-i)*c:(m-i)*c], gr.x[(e-i)*c:(e-i+1)*c]
 			for j, v := range a {
 				d := v - b[j]
 				sum += d * d
@@ -594,7 +598,7 @@ func analogue(gr *grid, end, m int, dst []float64, row, column, rows int) {
 	at = max(at, 0)
 	period := end - 1 - at
 	for j := 0; j < c; j++ {
-		off := gr.x[(end-1)*c+j] - gr.x[at*c+j]
+		off := last[(m-1)*c+j] - gr.x[at*c+j]
 		decay := 1.0
 		for t, k := 0, 0; t < rows; t++ {
 			if k == period {

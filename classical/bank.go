@@ -87,7 +87,6 @@ type set struct {
 	form   form
 	ridges []float64
 	ids    []int
-	box    []bool // clip to the context range +-25 %; nil: none
 }
 
 const (
@@ -102,18 +101,18 @@ const (
 	idAR32v
 	idARVal
 	idSolo
-	idQuadA
+	idCubic2s3
 	idOscillationsVal
-	idQuadC
-	idQuadS3
-	idCubicA
-	idCubicB
-	idCubicC
-	idZ2
-	idZ3a
+	idAR8s2High
+	idQuad2s3
+	idCubic2
+	idCubic2High
+	idAR6s3High
+	idAR4s5
+	idCubic1
 	idOscillations
-	idZ3c
-	idZ3Box
+	idAR8s2
+	idAR6s3
 	idNVAR1v
 	idNVAR2v
 	idNVAR3v
@@ -142,12 +141,11 @@ const (
 
 var guideNames = [NumGuides]string{
 	idMean: "mean", idLast: "last", idRelax: "relax",
-	idAR8: "ar8-1e-6", idAR4: "ar4-1e-2", idAR4s3: "ar4s3-1e-2",
+	idAR8: "ar8-1e-6", idAR4: "ar4-1e-2", idAR4s3: "ar4s3",
 	idAR8v: "ar8-native", idAR16v: "ar16-native", idAR32v: "ar32-native",
 	idARVal: "ar-validated", idSolo: "ar-single-channel",
-	idQuadA: "quad-1e-5", idQuadC: "quad-1", idQuadS3: "quads3-1e-4",
-	idCubicA: "cubic-1e-5", idCubicB: "cubic-1e-3", idCubicC: "cubic-1e-1",
-	idZ2: "z2-1e-4", idZ3a: "z3-1e-6", idZ3c: "z3-1e-1", idZ3Box: "z3-boxed",
+	idAR8s2: "ar8s2", idAR8s2High: "ar8s2-high", idAR6s3: "ar6s3", idAR6s3High: "ar6s3-high", idAR4s5: "ar4s5",
+	idQuad2s3: "quad2s3", idCubic2s3: "cubic2s3", idCubic2: "cubic2", idCubic2High: "cubic2-high", idCubic1: "cubic1",
 	idNVAR1v: "nvar1-native", idNVAR2v: "nvar2-native", idNVAR3v: "nvar3-native",
 	idReplay: "replay", idReplayLong: "replay-long",
 	idModesLow: "modes-low", idModesHigh: "modes-high",
@@ -158,17 +156,22 @@ var guideNames = [NumGuides]string{
 	idTailARVal: "tail-ar-validated", idTailModes: "tail-modes-high",
 }
 
-// sets are the guides with fixed form and ridge, on the smoothed grid.
+// sets are the guides with fixed form and ridge, on the smooth grid, named by degree, order
+// and stride. Under noise the ridges of strides above one are noisyRidge times as high.
 var sets = []set{
-	{form{order: 8, stride: 1}, []float64{1e-6}, []int{idAR8}, nil},
-	{form{order: 4, stride: 1}, []float64{1e-2}, []int{idAR4}, nil},
-	{form{order: 4, stride: 3}, []float64{1e-2}, []int{idAR4s3}, nil},
-	{form{poly: true, order: 2, stride: 1}, []float64{1e-5, 1}, []int{idQuadA, idQuadC}, nil},
-	{form{poly: true, order: 2, stride: 3}, []float64{1e-4}, []int{idQuadS3}, nil},
-	{form{poly: true, cubic: true, order: 2, stride: 1}, []float64{1e-5, 1e-3, 1e-1}, []int{idCubicA, idCubicB, idCubicC}, nil},
-	{form{poly: true, order: 1, stride: 1}, []float64{1e-4}, []int{idZ2}, nil},
-	{form{poly: true, cubic: true, order: 1, stride: 1}, []float64{1e-6, 1e-1, 1e-4}, []int{idZ3a, idZ3c, idZ3Box}, []bool{false, false, true}},
+	{form{order: 8, stride: 1}, []float64{1e-6}, []int{idAR8}},
+	{form{order: 4, stride: 1}, []float64{1e-2}, []int{idAR4}},
+	{form{order: 4, stride: 3}, []float64{3e-4}, []int{idAR4s3}},
+	{form{order: 8, stride: 2}, []float64{3e-4, 3e-3}, []int{idAR8s2, idAR8s2High}},
+	{form{order: 6, stride: 3}, []float64{3e-4, 3e-3}, []int{idAR6s3, idAR6s3High}},
+	{form{order: 4, stride: 5}, []float64{3e-4}, []int{idAR4s5}},
+	{form{poly: true, order: 2, stride: 3}, []float64{3e-4}, []int{idQuad2s3}},
+	{form{poly: true, cubic: true, order: 2, stride: 3}, []float64{1e-4}, []int{idCubic2s3}},
+	{form{poly: true, cubic: true, order: 2, stride: 1}, []float64{1e-5, 1e-3}, []int{idCubic2, idCubic2High}},
+	{form{poly: true, cubic: true, order: 1, stride: 1}, []float64{1e-6}, []int{idCubic1}},
 }
+
+const noisyRidge = 30
 
 // Guides that take the validated ridge of one order of their family.
 var (
@@ -639,7 +642,13 @@ func (g *group) fit(mem *arena, pr *prep, times, values []float64, all, c0, c in
 				f = form{order: 2, stride: f.stride}
 			}
 		}
-		run.models(mem, g, gr, shrink(f, gr), s.ridges, s.ids, s.box)
+		var ridges [lanes]float64
+		for i, r := range s.ridges {
+			if ridges[i] = r; !g.clean && s.form.stride > 1 {
+				ridges[i] *= noisyRidge
+			}
+		}
+		run.models(mem, g, gr, shrink(f, gr), ridges[:len(s.ridges)], s.ids)
 	}
 	most := 1 + max(256, 2*c)
 	run.validated(mem, g, &g.native, &linearFamily, most, linearIDs[:], idARVal)
@@ -740,8 +749,6 @@ func (g *group) startStates(mem *arena, pr *prep, gr *grid) {
 	for k := 1; k < folds; k++ {
 		gr.states[k] = mem.zeros(stateRows * g.c)
 	}
-	blk, off := mem.mark()
-	defer mem.release(blk, off)
 	part := &g.part
 	part.spline, part.smooth = &g.partSplines[0], &g.partSplines[1]
 	for j := range g.c {
@@ -750,6 +757,7 @@ func (g *group) startStates(mem *arena, pr *prep, gr *grid) {
 		for k := 1; k < folds; k++ {
 			first := gr.foldEnd(k) - stateRows
 			n, _ := slices.BinarySearch(t, gr.time(first+stateRows)-.5*gr.dt)
+			blk, off := mem.mark()
 			from := all
 			if n >= leastSeen && n < len(t) {
 				part.only(mem, all, t[:n], y[:n], &w)
@@ -758,6 +766,7 @@ func (g *group) startStates(mem *arena, pr *prep, gr *grid) {
 			for i := max(0, -first); i < stateRows; i++ {
 				gr.states[k][i*g.c+j] = from.mean(&w, gr.time(first+i))
 			}
+			mem.release(blk, off)
 		}
 	}
 }

@@ -506,6 +506,61 @@ func TestBankDenoises(t *testing.T) {
 	}
 }
 
+// TestInterpolantWeights: errors decide, those far from the least do not count, and the mean
+// ends where the observations do.
+func TestInterpolantWeights(t *testing.T) {
+	s := interpolants{err: [NumInside]float64{-1, -1, -1 + math.Log10(2)/6, -.5, 0}}
+	w := s.weights()
+	require.InDeltaSlice(t, []float64{.4, .4, .2, 0, 0}, w[:], 1e-12)
+	times, values := noisyRinging(rand.New(rand.NewPCG(3, 8)), 1, .1, false)
+	b := NewBank()
+	b.Fit(times, values, 1, 200)
+	c := &b.group(0).curves[0]
+	w = c.weights()
+	for _, i := range []int{0, len(times) - 1} {
+		sum := 0.
+		for q, u := range w {
+			v, _ := c.at(q, times[i])
+			sum += u * v
+		}
+		require.InDelta(t, sum, c.mean(&w, times[i]), 1e-12)
+		require.Equal(t, c.mean(&w, times[i]), c.mean(&w, times[i]+7*float64(min(2*i-1, 1))))
+	}
+}
+
+// TestSoloOfMirroredChannels: the guide that forecasts each channel from its own past does
+// the same for a channel and its mirror image.
+func TestSoloOfMirroredChannels(t *testing.T) {
+	times, one := noisyRinging(rand.New(rand.NewPCG(3, 9)), 1, .1, false)
+	var values []float64
+	for _, v := range one {
+		values = append(values, v, -v)
+	}
+	b := NewBank()
+	b.Fit(times, values, 2, 200)
+	require.NotNil(t, b.group(0).native.states[1])
+	var e, mirrored [NumGuides]float32
+	b.LogError(0, e[:])
+	b.LogError(1, mirrored[:])
+	require.InDelta(t, e[idSolo], mirrored[idSolo], 1e-4)
+}
+
+// TestStridedUnderNoise: lags far apart and a ridge that follows the noise forecast noisy
+// oscillations better than neighbouring rows.
+func TestStridedUnderNoise(t *testing.T) {
+	var near, far, farther float64
+	for seed := range uint64(8) {
+		times, values := noisyRinging(rand.New(rand.NewPCG(seed, 4)), 2, .15, false)
+		b := NewBank()
+		b.Fit(times, values, 2, 250)
+		near += worst(b, idAR8, ringing, 2, 150, 250) / 8
+		far += worst(b, idAR8s2, ringing, 2, 150, 250) / 8
+		farther += worst(b, idAR6s3, ringing, 2, 150, 250) / 8
+	}
+	require.Less(t, far, near)
+	require.Less(t, farther, near)
+}
+
 // TestStartStates: what the forecast of a fold starts from knows nothing of later
 // observations, but their parameters, and is no better than what a forecast from there
 // would start from.
@@ -546,26 +601,6 @@ func TestStartStates(t *testing.T) {
 			move(false, -.3)
 		}
 		require.Equal(t, gr.x[(gr.n-2)*2:], gr.before(gr.n, 2))
-	}
-}
-
-// TestBankBox: what bounds a guide in its validation is the range of what it was fitted
-// to, not of what it is to forecast.
-func TestBankBox(t *testing.T) {
-	for _, channels := range []int{2, 30} { // folds side by side, and ridges
-		var times, values []float64
-		for i := range 160 {
-			times = append(times, float64(i))
-			for range channels {
-				values = append(values, math.Exp(.02*float64(i)))
-			}
-		}
-		b := NewBank()
-		b.Fit(times, values, channels, 200)
-		var e [NumGuides]float32
-		b.LogError(0, e[:])
-		require.Less(t, e[idZ2], float32(-2), "%d channels", channels) // the same without a box
-		require.Greater(t, e[idZ3Box], float32(-.5), "%d channels", channels)
 	}
 }
 

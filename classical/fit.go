@@ -250,7 +250,7 @@ func (s *normal) validate(a *arena, k int, ridges []float64, ch *choice) {
 	}
 }
 
-// limits returns the bounds of every roll-out that is not boxed.
+// limits returns the bounds of every roll-out.
 func limits(a *arena, c int) (lo, hi []float64) {
 	lo, hi = a.raw(c*lanes), a.raw(c*lanes)
 	for i := range lo {

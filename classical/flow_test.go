@@ -778,3 +778,56 @@ func channel(x []float64, n, c, j int) []float64 {
 	}
 	return out
 }
+
+// TestBordered: both sets of unknowns are those of the whole system of equations.
+func TestBordered(t *testing.T) {
+	r := rand.New(rand.NewPCG(9, 10))
+	for _, k := range []struct{ n, band, m int }{{1, 2, 1}, {7, 2, 3}, {20, 6, 8}, {33, 4, 13}, {3, 8, 5}} {
+		// The normal equations of a regression, each row of which has some neighbouring
+		// values and all coefficients.
+		size := k.n + k.m
+		var a arena
+		eq := newBordered(&a, k.n, k.band, k.m)
+		full, right := make([][]float64, size), make([]float64, size)
+		for i := range full {
+			full[i] = make([]float64, size)
+		}
+		for i := range 3 * size {
+			row := make([]float64, size)
+			for q := range k.band {
+				if u := i%k.n + q; u < k.n {
+					row[u] = r.NormFloat64()
+				}
+			}
+			for q := range k.m {
+				row[k.n+q] = r.NormFloat64()
+			}
+			v := r.NormFloat64()
+			for p, x := range row {
+				right[p] += v * x
+				for q, y := range row {
+					full[p][q] += x * y
+				}
+			}
+		}
+		for i := range size {
+			full[i][i] += .1
+			for j := range size {
+				switch {
+				case j < k.n && i < k.n && j <= i && i-j < k.band:
+					eq.gram[i*k.band+k.band-1-i+j] = full[i][j]
+				case i < k.n && j >= k.n:
+					eq.cross[i*eq.wide+j-k.n] = full[i][j]
+				case j >= k.n && j <= i:
+					eq.own[(i-k.n)*eq.wide+j-k.n] = full[i][j]
+				}
+			}
+		}
+		copy(eq.first, right)
+		copy(eq.second, right[k.n:])
+		want := solveNaive(full, right)
+		eq.solve(&a)
+		require.InDeltaSlice(t, want[:k.n], eq.first, 1e-9, "%+v", k)
+		require.InDeltaSlice(t, want[k.n:], eq.second[:k.m], 1e-9, "%+v", k)
+	}
+}

@@ -42,7 +42,7 @@ func (s *scorer) modal(mem *arena, g *group, gr *grid, low, high, delays int) {
 			if id < 0 {
 				continue
 			}
-			s.models(mem, g, gr, shrink(form{order: 2 - i, stride: 1}, gr), []float64{1}, []int{id}, nil)
+			s.models(mem, g, gr, shrink(form{order: 2 - i, stride: 1}, gr), []float64{1}, []int{id})
 		}
 		return
 	}

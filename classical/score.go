@@ -28,9 +28,7 @@ type scorer struct {
 	stray   [NumGuides][strayParts]float64
 	std     []float64
 	avg     []float64
-	lo, hi  []float64        // bounds of four lanes
-	blo     [folds][]float64 // boxes per fold
-	bhi     [folds][]float64
+	lo, hi  []float64 // bounds of four lanes
 	done    [NumGuides]done
 	known   int
 	near    [NumGuides][NumGuides]float64 // squared distances of forecasts
@@ -59,22 +57,8 @@ func (s *scorer) init(mem *arena, g *group, span float64) {
 	s.slopes = mem.zeros(c * NumGuides * agreeTimes)
 	s.std, s.avg = mem.raw(c), mem.raw(c)
 	s.lo, s.hi = limits(mem, c)
-	n := g.smooth.n
-	ends := [folds]int{n, n - n/4, n - 2*(n/4)}
-	for k, e := range ends {
-		s.blo[k], s.bhi[k] = mem.raw(c), mem.raw(c)
-		for j := 0; j < c; j++ {
-			x := g.smooth.xt[j*n:][:e]
-			lo, hi := x[0], x[0]
-			for _, v := range x {
-				lo, hi = min(lo, v), max(hi, v)
-			}
-			d := math.Max(0.25*(hi-lo), 0.02)
-			s.blo[k][j], s.bhi[k][j] = lo-d, hi+d
-		}
-	}
 	for j := 0; j < c; j++ {
-		s.avg[j], s.std[j] = g.smooth.moments(j, n)
+		s.avg[j], s.std[j] = g.smooth.moments(j, g.smooth.n)
 	}
 }
 
@@ -132,12 +116,12 @@ func (s *scorer) repeat(g *group, from, to int) {
 }
 
 // models fits form f and scores the guides ids, one per ridge.
-func (s *scorer) models(mem *arena, g *group, gr *grid, f form, ridges []float64, ids []int, box []bool) {
+func (s *scorer) models(mem *arena, g *group, gr *grid, f form, ridges []float64, ids []int) {
 	var r [lanes]float64
 	var todo [lanes]int // indices of ids
 	n := 0
 	for i, id := range ids {
-		if box != nil && box[i] || !s.copied(g, gr, f, ridges[i], id) {
+		if !s.copied(g, gr, f, ridges[i], id) {
 			r[n], todo[n] = ridges[i], i
 			n++
 		}
@@ -158,17 +142,16 @@ func (s *scorer) models(mem *arena, g *group, gr *grid, f form, ridges []float64
 	eq.build(mem, f, gr, []int{gr.n, gr.n - q, gr.n - 2*q})
 	if !eq.dual && n < 3 {
 		for i := range n {
-			boxed := box != nil && box[todo[i]]
-			s.byFold(mem, g, eq, r[i], ids[todo[i]], boxed)
+			s.byFold(mem, g, eq, r[i], ids[todo[i]])
 		}
 		return
 	}
-	s.byRidge(mem, g, eq, r[:n], todo[:n], ids, box)
+	s.byRidge(mem, g, eq, r[:n], todo[:n], ids)
 }
 
 // byFold rolls the guide id with one ridge, the folds side by side. Its path
 // has room for the longest roll-out.
-func (s *scorer) byFold(mem *arena, g *group, eq *normal, ridge float64, id int, boxed bool) {
+func (s *scorer) byFold(mem *arena, g *group, eq *normal, ridge float64, id int) {
 	blk, off := mem.mark()
 	defer mem.release(blk, off)
 	gr, c := eq.g, s.c
@@ -177,17 +160,8 @@ func (s *scorer) byFold(mem *arena, g *group, eq *normal, ridge float64, id int,
 	far := min(steps, 2*n)
 	most := max(steps, nv+far, 2*nv)
 	w := eq.foldLanes(mem, ridge)
-	lo, hi := s.lo, s.hi
-	if boxed {
-		lo, hi = mem.raw(c*lanes), mem.raw(c*lanes)
-		for j := range c {
-			for k, f := range [lanes]int{0, 1, 2, 0} {
-				lo[j*lanes+k], hi[j*lanes+k] = s.blo[f][j], s.bhi[f][j]
-			}
-		}
-	}
 	out := [lanes]track{g.paths[id].ahead(), newTrack(mem, c, most), newTrack(mem, c, most), newTrack(mem, c, most)}
-	clipped := eq.roll(mem, w, [lanes]int{n, n - nv, n - 2*nv, n - nv}, [lanes]int{steps, nv + far, 2 * nv, nv}, lo, hi, &out)
+	clipped := eq.roll(mem, w, [lanes]int{n, n - nv, n - 2*nv, n - nv}, [lanes]int{steps, nv + far, 2 * nv, nv}, s.lo, s.hi, &out)
 	one := mem.raw(c * lanes)
 	eq.oneStepLane(mem, w, 1, one, n-nv)
 	share := float64(clipped[0]+clipped[1]) / float64((steps+nv+far)*c)
@@ -195,7 +169,7 @@ func (s *scorer) byFold(mem *arena, g *group, eq *normal, ridge float64, id int,
 }
 
 // byRidge rolls the guides ids[todo[i]] with ridges r[i] side by side.
-func (s *scorer) byRidge(mem *arena, g *group, eq *normal, r []float64, todo, ids []int, box []bool) {
+func (s *scorer) byRidge(mem *arena, g *group, eq *normal, r []float64, todo, ids []int) {
 	gr, c := eq.g, s.c
 	n, nv := gr.n, gr.n/4
 	steps := s.steps(gr)
@@ -213,31 +187,10 @@ func (s *scorer) byRidge(mem *arena, g *group, eq *normal, r []float64, todo, id
 		}
 	}
 	same := func(v int) [lanes]int { return [lanes]int{v, v, v, v} }
-	var lo, hi [folds][]float64
-	for k := range folds {
-		lo[k], hi[k] = s.lo, s.hi
-		for i, t := range todo {
-			if box == nil || !box[t] {
-				continue
-			}
-			lo[k], hi[k] = mem.raw(c*lanes), mem.raw(c*lanes)
-			copy(lo[k], s.lo)
-			copy(hi[k], s.hi)
-			last := i + 1
-			if last == len(r) {
-				last = lanes // the lanes that repeat it
-			}
-			for j := range c {
-				for q := i; q < last; q++ {
-					lo[k][j*lanes+q], hi[k][j*lanes+q] = s.blo[k][j], s.bhi[k][j]
-				}
-			}
-		}
-	}
-	ca := eq.roll(mem, w[0], same(n), same(steps), lo[0], hi[0], &full)
-	cb := eq.roll(mem, w[1], same(n-nv), same(nv+far), lo[1], hi[1], &p75)
-	eq.roll(mem, w[2], same(n-2*nv), same(2*nv), lo[2], hi[2], &p50)
-	eq.roll(mem, w[0], same(n-nv), same(nv), lo[0], hi[0], &replay)
+	ca := eq.roll(mem, w[0], same(n), same(steps), s.lo, s.hi, &full)
+	cb := eq.roll(mem, w[1], same(n-nv), same(nv+far), s.lo, s.hi, &p75)
+	eq.roll(mem, w[2], same(n-2*nv), same(2*nv), s.lo, s.hi, &p50)
+	eq.roll(mem, w[0], same(n-nv), same(nv), s.lo, s.hi, &replay)
 	one := mem.raw(c * lanes)
 	eq.oneStep(mem, w[1], one, n-nv)
 	for i, t := range todo {
@@ -456,12 +409,12 @@ func (s *scorer) validated(mem *arena, g *group, gr *grid, fam *family, maxP int
 				f := form{poly: true, order: o, stride: 1}
 				if id := ids[i+1+k]; f.features(g.c) > maxP && f.reduce(g.c, maxP) == ch.form &&
 					shrink(ch.form, gr) == ch.form && !s.copied(g, gr, ch.form, leftOutRidge, id) {
-					s.byFold(mem, g, eq, leftOutRidge, id, false)
+					s.byFold(mem, g, eq, leftOutRidge, id)
 				}
 			}
 		}
 		if id := ids[i]; id >= 0 && eq != nil && !eq.dual && shrink(ch.form, gr) == ch.form && !s.copied(g, gr, ch.form, ch.ridge, id) {
-			s.byFold(mem, g, eq, ch.ridge, id, false)
+			s.byFold(mem, g, eq, ch.ridge, id)
 		}
 	})
 	one, ridge := [1]int{}, [1]float64{}
@@ -474,13 +427,13 @@ func (s *scorer) validated(mem *arena, g *group, gr *grid, fam *family, maxP int
 			continue
 		}
 		one[0], ridge[0] = id, later[i].ridge
-		s.models(mem, g, gr, f, ridge[:], one[:], nil)
+		s.models(mem, g, gr, f, ridge[:], one[:])
 	}
 	if winner < 0 {
 		return
 	}
 	one[0], ridge[0] = winner, best.ridge
-	s.models(mem, g, gr, shrink(best.form, gr), ridge[:], one[:], nil)
+	s.models(mem, g, gr, shrink(best.form, gr), ridge[:], one[:])
 }
 
 // reduce lowers the order of a polynomial form until it has at most most
@@ -512,7 +465,7 @@ func (s *scorer) single(mem *arena, g *group) {
 	gr := &g.native
 	c, n := s.c, gr.n
 	if c == 1 {
-		s.models(mem, g, gr, shrink(form{order: 24, stride: 1}, gr), []float64{0.3}, []int{idSolo}, nil)
+		s.models(mem, g, gr, shrink(form{order: 24, stride: 1}, gr), []float64{0.3}, []int{idSolo})
 		return
 	}
 	nv := n / 4

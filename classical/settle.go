@@ -133,13 +133,7 @@ func (s *flow) complete(a *arena, e float64) {
 	moved := a.raw(len(s.parts) * c)
 	s.paths(a, field, unevenSubsteps, s.parts, moved, nil, nil)
 
-	// The normal equations: of the values, in a band; between the values and the
-	// coefficients; and of the coefficients, whose monomials all channels have in common.
-	band, m := 2*c, c*p
-	wide := ceil4(m)
-	gram, step := a.zeros(n*band), a.zeros(n)
-	cross := a.zeros(n * wide)
-	own, change := a.zeros(wide*wide), a.zeros(wide)
+	eq := newBordered(a, n, 2*c, c*p)
 	size := s.increments(a)
 	middle := a.raw(c * c)
 	var places [2 * fineChannels]int
@@ -167,7 +161,7 @@ func (s *flow) complete(a *arena, e float64) {
 		for k := range c {
 			weight := 1 / (size[k] * size[k])
 			e := dot(d, middle[k*c:])
-			axpy(weight*e, monomials, change[k*p:])
+			axpy(weight*e, monomials, eq.second[k*p:])
 			m := 0
 			for j := range c {
 				if u := q.row*c + j; !seen[u] {
@@ -186,10 +180,10 @@ func (s *flow) complete(a *arena, e float64) {
 			}
 			for r, u := range places[:m] {
 				w := weight * v[r]
-				step[u] -= w * e
-				axpy(-w, monomials, cross[u*wide+k*p:])
+				eq.first[u] -= w * e
+				axpy(-w, monomials, eq.cross[u*eq.wide+k*p:])
 				for t, other := range places[:r+1] {
-					gram[u*band+band-1-u+other] += w * v[t]
+					eq.gram[u*eq.band+eq.band-1-u+other] += w * v[t]
 				}
 			}
 		}
@@ -197,7 +191,7 @@ func (s *flow) complete(a *arena, e float64) {
 	ridge := max(settleRidge, settleDoubt*e*e)
 	for i, u := range s.unknown {
 		if !seen[i] {
-			gram[u*band+band-1] += ridge / (size[i%c] * size[i%c])
+			eq.gram[u*eq.band+eq.band-1] += ridge / (size[i%c] * size[i%c])
 		}
 	}
 	pp := ceil4(p)
@@ -207,13 +201,43 @@ func (s *flow) complete(a *arena, e float64) {
 		weight := 1 / (size[k] * size[k])
 		for i := range p {
 			for j := range i + 1 {
-				own[(k*p+i)*wide+k*p+j] = weight * common[i*s.wide+j]
+				eq.own[(k*p+i)*eq.wide+k*p+j] = weight * common[i*s.wide+j]
 			}
-			own[(k*p+i)*wide+k*p+i] += fieldRidge * weight
+			eq.own[(k*p+i)*eq.wide+k*p+i] += fieldRidge * weight
 		}
 	}
 
-	// Cholesky, of the values, of what they leave of the coefficients, and back.
+	eq.solve(a)
+	for i, u := range s.unknown {
+		if !seen[i] {
+			rows[i] += clamp(eq.first[u], -settleMost, settleMost)
+		}
+	}
+}
+
+// bordered are normal equations of two sets of unknowns: n that follow one another, in a
+// band, and m that all of them depend on.
+type bordered struct {
+	n, band, m, wide int
+	gram             []float64 // of the first, each row up to its diagonal: n x band
+	cross            []float64 // of the first with the second: n x wide
+	own              []float64 // of the second, up to the diagonal: wide x wide
+	first, second    []float64 // right-hand sides, then the solution
+}
+
+// newBordered returns equations of zeros. A row of the band has band entries.
+func newBordered(a *arena, n, band, m int) bordered {
+	wide := ceil4(m)
+	return bordered{
+		n: n, band: band, m: m, wide: wide, gram: a.zeros(n * band), cross: a.zeros(n * wide), own: a.zeros(wide * wide),
+		first: a.zeros(n), second: a.zeros(wide),
+	}
+}
+
+// solve replaces both right-hand sides by the solution: Cholesky, of the first unknowns, of
+// what they leave of the second, and back. It overwrites the equations.
+func (e *bordered) solve(a *arena) {
+	n, band, wide, gram, cross, own, step, change := e.n, e.band, e.wide, e.gram, e.cross, e.own, e.first, e.second
 	for i := range n {
 		row, first := gram[i*band:(i+1)*band], max(0, i-band+1)
 		for j := first; j < i; j++ {
@@ -241,18 +265,13 @@ func (s *flow) complete(a *arena, e float64) {
 	for i, u := range taken {
 		own[i] -= u
 	}
-	inverse := a.raw(m)
-	cholesky(own, m, wide, 1e-300, inverse)
-	solveLower(own, m, wide, inverse, change)
+	inverse := a.raw(e.m)
+	cholesky(own, e.m, wide, 1e-300, inverse)
+	solveLower(own, e.m, wide, inverse, change)
 	for i := n - 1; i >= 0; i-- {
 		row, first := gram[i*band:(i+1)*band], max(0, i-band+1)
 		step[i] = (step[i] - dot(change, cross[i*wide:])) / row[band-1]
 		axpy(-step[i], row[first-i+band-1:band-1], step[first:])
-	}
-	for i, u := range s.unknown {
-		if !seen[i] {
-			rows[i] += clamp(step[u], -settleMost, settleMost)
-		}
 	}
 }
 

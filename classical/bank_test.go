@@ -447,7 +447,7 @@ func TestBankGrid(t *testing.T) {
 	for _, k := range []struct {
 		channels, rows int
 		noise          float64
-	}{{1, 500, 0}, {fineChannels, 500, 0}, {fineChannels + 1, 250, 0}, {1, 256, .1}} {
+	}{{1, 500, 0}, {fineChannels, 500, 0}, {fineChannels + 1, 250, 0}, {1, 250, .1}} {
 		var times, values []float64
 		for i := range 1000 {
 			times = append(times, float64(i))
@@ -630,4 +630,46 @@ func TestFastSignalIsNoNoise(t *testing.T) {
 		}
 	}
 	require.True(t, math.IsInf(predictionNoise(new(arena), make([]float64, predictionLeast-1)), 1))
+}
+
+// TestEvenGrid: rows lie on samples of a lattice, whatever is missing, as many as there are
+// observations, up to the limit.
+func TestEvenGrid(t *testing.T) {
+	r := rand.New(rand.NewPCG(6, 6))
+	for _, k := range []struct {
+		rows, limit int
+		missing     float64
+		step, n     int
+	}{{100, 256, 0, 1, 100}, {100, 256, .05, 1, 100}, {200, 256, .5, 2, 100}, {600, 256, .05, 3, 200}, {600, 256, .6, 4, 150}, {7, 256, 0, 0, 8}} {
+		var times, values []float64
+		truth := map[float64]float64{}
+		for i := range k.rows {
+			if i > 0 && i+1 < k.rows && r.Float64() < k.missing {
+				continue
+			}
+			at := 3 + .25*float64(i)
+			times, values = append(times, at), append(values, r.NormFloat64())
+			truth[at] = values[len(values)-1]
+		}
+		var a arena
+		var p prep
+		p.scale(&a, times, values, 1, 0, 1)
+		var g grid
+		p.evenGrid(&a, &g, k.limit)
+		require.Equal(t, k.n, g.n, "%+v", k)
+		require.Equal(t, times[len(times)-1], g.end)
+		if k.step == 0 {
+			require.InDelta(t, times[0], g.time(0), 1e-12)
+			continue
+		}
+		require.InDelta(t, .25*float64(k.step), g.dt, 1e-12, "%+v", k)
+		met := 0
+		for i := range g.n {
+			if v, ok := truth[g.time(i)]; ok {
+				met++
+				require.InDelta(t, v, p.mid[0]+p.half[0]*g.x[i], 1e-12)
+			}
+		}
+		require.Greater(t, float64(met), .9*(1-k.missing)*float64(g.n)-8)
+	}
 }

@@ -462,19 +462,23 @@ func (p *prep) observed(mem *arena, g *grid, natural []spline) {
 	}
 }
 
-// evenGrid fills g with linear interpolations on as many rows as there are observations of the
-// channel that has most, limit at most.
+// evenGrid fills g with linear interpolations at a multiple of the median step, so that
+// samples on a lattice stay what they are: on about as many rows as there are observations of
+// the channel that has most, limit at most.
 func (p *prep) evenGrid(mem *arena, g *grid, limit int) {
-	n := 8
+	n := 2
 	for _, t := range p.tobs {
 		n = max(n, len(t))
 	}
-	n = min(n, limit)
-	dt := 1.
+	rows, dt := 8, 1.
 	if span := p.to - p.from; span > 0 {
-		dt = span / float64(n-1)
+		steps := span / p.dt
+		dt = p.dt * max(1, math.Round(steps/float64(n-1)), math.Ceil(steps/float64(limit-1)-1e-6))
+		if rows = int(span/dt+1e-6) + 1; rows < 8 {
+			rows, dt = 8, span/7
+		}
 	}
-	p.resample(mem, g, nil, false, n, dt)
+	p.resample(mem, g, nil, false, rows, dt)
 }
 
 // part fills g with every stride-th row of src from first on.

@@ -1,9 +1,6 @@
 package classical
 
-import (
-	"math"
-	"slices"
-)
+import "slices"
 
 // NumGuides is the number of candidates of a Bank; GuideNames lists them.
 const NumGuides = 38
@@ -575,8 +572,6 @@ func (g *group) fit(mem *arena, pr *prep, times, values []float64, all, c0, c in
 	}
 	if g.clean {
 		pr.trimTail()
-	}
-	if g.clean {
 		limit := nativeRows
 		if joint {
 			limit = fineRows
@@ -691,56 +686,18 @@ func (g *group) interpolants(mem *arena, pr *prep, theta float64) {
 	}
 }
 
-// Interpolants are weighed by their errors on observations left out to the power of
-// minus errorPower; those that weigh less than leastWeight of the best are left out.
-const (
-	errorPower  = 6
-	leastWeight = .02
-	leastSeen   = 4 // observations that interpolants of a fold need
-)
-
-// weights are those of the interpolants, which add up to one.
-func (s *interpolants) weights() (w [NumInside]float64) {
-	sum, least := 0., slices.Min(s.err[:])
-	for i, e := range s.err {
-		if w[i] = math.Pow(10, errorPower*(least-e)); w[i] < leastWeight {
-			w[i] = 0
-		}
-		sum += w[i]
-	}
-	for i := range w {
-		w[i] /= sum
-	}
-	return w
-}
-
-// mean is the weighed mean of the interpolants at time t; outside of the observations it is
-// that at the nearest.
-func (s *interpolants) mean(w *[NumInside]float64, t float64) float64 {
-	sum, known := 0., s.spline.t
-	if len(known) == 0 {
-		return 0
-	}
-	t = clamp(t, known[0], known[len(known)-1])
-	for i, w := range w {
-		if w > 0 {
-			v, _ := s.at(i, t)
-			sum += w * v
-		}
-	}
-	return clamp(sum, -2, 2)
-}
-
 // denoise replaces the rows of gr by weighed means of the interpolants.
 func (g *group) denoise(gr *grid) {
 	for j := range g.c {
 		s := &g.curves[j]
-		w := s.weights()
 		for i := range gr.n {
-			gr.x[i*g.c+j] = s.mean(&w, gr.time(i))
+			gr.x[i*g.c+j] = s.mean(gr.time(i))
 		}
 	}
 }
+
+// leastSeen is the number of observations that the interpolants of a fold need.
+const leastSeen = 4
 
 // startStates sets the rows that the forecasts of the folds of gr start from: those of
 // interpolants that know nothing of what follows, as does the last one of the context. What
@@ -749,22 +706,21 @@ func (g *group) startStates(mem *arena, pr *prep, gr *grid) {
 	for k := 1; k < folds; k++ {
 		gr.states[k] = mem.zeros(stateRows * g.c)
 	}
-	part := &g.part
+	part, ends := &g.part, gr.foldEnds()
 	part.spline, part.smooth = &g.partSplines[0], &g.partSplines[1]
 	for j := range g.c {
 		all, t, y := &g.curves[j], pr.tobs[j], pr.yobs[j]
-		w := all.weights()
 		for k := 1; k < folds; k++ {
-			first := gr.foldEnd(k) - stateRows
+			first := ends[k] - stateRows
 			n, _ := slices.BinarySearch(t, gr.time(first+stateRows)-.5*gr.dt)
 			blk, off := mem.mark()
 			from := all
 			if n >= leastSeen && n < len(t) {
-				part.only(mem, all, t[:n], y[:n], &w)
+				part.only(mem, all, t[:n], y[:n])
 				from = part
 			}
 			for i := max(0, -first); i < stateRows; i++ {
-				gr.states[k][i*g.c+j] = from.mean(&w, gr.time(first+i))
+				gr.states[k][i*g.c+j] = from.mean(gr.time(first + i))
 			}
 			mem.release(blk, off)
 		}

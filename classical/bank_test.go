@@ -510,21 +510,20 @@ func TestBankDenoises(t *testing.T) {
 // ends where the observations do.
 func TestInterpolantWeights(t *testing.T) {
 	s := interpolants{err: [NumInside]float64{-1, -1, -1 + math.Log10(2)/6, -.5, 0}}
-	w := s.weights()
-	require.InDeltaSlice(t, []float64{.4, .4, .2, 0, 0}, w[:], 1e-12)
+	s.weigh()
+	require.InDeltaSlice(t, []float64{.4, .4, .2, 0, 0}, s.weight[:], 1e-12)
 	times, values := noisyRinging(rand.New(rand.NewPCG(3, 8)), 1, .1, false)
 	b := NewBank()
 	b.Fit(times, values, 1, 200)
 	c := &b.group(0).curves[0]
-	w = c.weights()
 	for _, i := range []int{0, len(times) - 1} {
 		sum := 0.
-		for q, u := range w {
+		for q, u := range c.weight {
 			v, _ := c.at(q, times[i])
 			sum += u * v
 		}
-		require.InDelta(t, sum, c.mean(&w, times[i]), 1e-12)
-		require.Equal(t, c.mean(&w, times[i]), c.mean(&w, times[i]+7*float64(min(2*i-1, 1))))
+		require.InDelta(t, sum, c.mean(times[i]), 1e-12)
+		require.Equal(t, c.mean(times[i]), c.mean(times[i]+7*float64(min(2*i-1, 1))))
 	}
 }
 
@@ -572,7 +571,7 @@ func TestStartStates(t *testing.T) {
 	for _, gr := range []*grid{&g.native, &g.thin, &g.tail, &g.smooth} {
 		require.Nil(t, gr.states[0])
 		for k := 1; k < folds; k++ {
-			end := gr.foldEnd(k)
+			end := gr.foldEnds()[k]
 			require.NotEqual(t, gr.x[(end-1)*2:end*2], gr.before(end, 1), "they are not those of the rows")
 			require.Equal(t, gr.states[k][(stateRows-3)*2:], gr.before(end, 3))
 			require.Len(t, gr.before(end, stateRows), 2*stateRows)

@@ -52,8 +52,8 @@ const stateRows = 32
 
 // before returns the last rows before the end of a fold, for forecasts to start from.
 func (g *grid) before(end, rows int) []float64 {
-	for k, x := range g.states {
-		if x != nil && end == g.foldEnd(k) {
+	for k, n := range g.foldEnds() {
+		if x := g.states[k]; x != nil && end == n {
 			return x[(stateRows-rows)*g.c:]
 		}
 	}
@@ -63,8 +63,8 @@ func (g *grid) before(end, rows int) []float64 {
 // time is that of row i.
 func (g *grid) time(i int) float64 { return g.end - float64(g.n-1-i)*g.dt }
 
-// foldEnd is the number of rows of fold k.
-func (g *grid) foldEnd(k int) int { return g.n - k*(g.n/4) }
+// foldEnds are the numbers of rows that the folds learn from, the first ones.
+func (g *grid) foldEnds() [folds]int { return [folds]int{g.n, g.n - g.n/4, g.n - 2*(g.n/4)} }
 
 // form is the shape of one regression: which features predict the next row.
 type form struct {
@@ -313,7 +313,7 @@ func (a *arena) search(fam *family, g *grid, maxP int, visit func(order int, ch 
 		best.form.poly = false
 	}
 	nv := g.n / 4
-	ends := [folds]int{g.n, g.n - nv, g.n - 2*nv}
+	ends := g.foldEnds()
 	for i, o := range fam.orders {
 		f := form{poly: fam.poly, order: o, stride: 1}
 		ch := choice{f, leftOutRidge, math.Inf(1)}

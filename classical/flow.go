@@ -163,7 +163,7 @@ func flowForm(c int) (form, bool) {
 func (s *flow) build(a *arena, gr *grid, f form, both bool) bool {
 	c, n := gr.c, gr.n
 	*s = flow{gr: gr, form: f, c: c, p: f.features(c), both: both, pairs: s.pairs, parts: s.parts, unknown: s.unknown}
-	ends := foldEnds(n)
+	ends := gr.foldEnds()
 	if ends[folds-1]-2*slopeReach < flowLeast {
 		return false
 	}
@@ -212,9 +212,6 @@ func (s *flow) build(a *arena, gr *grid, f form, both bool) bool {
 	}
 	return true
 }
-
-// foldEnds are the numbers of the first of n rows that the folds learn from.
-func foldEnds(n int) [folds]int { return [folds]int{n, n - n/4, n - 2*(n/4)} }
 
 // libraryScale is the weight of a row of a library of that many.
 func (s *flow) libraryScale(rows int) float64 {

@@ -1,6 +1,9 @@
 package classical
 
-import "math"
+import (
+	"math"
+	"slices"
+)
 
 // The interpolants inside the context, and how well each foretells
 // observations that are left out.
@@ -26,6 +29,7 @@ type interpolants struct {
 	matern         process25          // of process
 	drift, quiet   process25          // of what cycle and tones leave over
 	err            [NumInside]float64 // on observations left out, log10
+	weight         [NumInside]float64 // in the mean, by these
 }
 
 // at returns value and rate of interpolant i at time t, bounded.
@@ -60,6 +64,7 @@ func (s *interpolants) fit(mem *arena, t, y []float64, theta float64, exact bool
 		for i := range s.err {
 			s.err[i] = math.Log10(logFloor)
 		}
+		s.weigh()
 		return
 	}
 	s.matern = s.process.process(mem, t, y)
@@ -73,15 +78,58 @@ func (s *interpolants) fit(mem *arena, t, y []float64, theta float64, exact bool
 		s.quiet = s.tones.fit(mem, t, y)
 	}
 	s.judge(mem, t, y)
+	s.weigh()
+}
+
+// Interpolants are weighed by their errors on observations left out to the power of
+// minus errorPower; those that weigh less than leastWeight of the best are left out.
+const (
+	errorPower  = 6
+	leastWeight = .02
+)
+
+// weigh sets the weights, which add up to one.
+func (s *interpolants) weigh() {
+	sum, least := 0., slices.Min(s.err[:])
+	for i, e := range s.err {
+		w := math.Pow(10, errorPower*(least-e))
+		if w < leastWeight {
+			w = 0
+		}
+		s.weight[i] = w
+		sum += w
+	}
+	for i := range s.weight {
+		s.weight[i] /= sum
+	}
+}
+
+// mean is the weighed mean of the interpolants at time t; outside of the observations it is
+// that at the nearest.
+func (s *interpolants) mean(t float64) float64 {
+	sum, known := 0., s.spline.t
+	if len(known) == 0 {
+		return 0
+	}
+	t = clamp(t, known[0], known[len(known)-1])
+	for i, w := range s.weight {
+		if w > 0 {
+			v, _ := s.at(i, t)
+			sum += w * v
+		}
+	}
+	return clamp(sum, -2, 2)
 }
 
 // only makes s the interpolants of the observations (t,y), a part of those that the
-// interpolants all were fitted to, with the parameters of these. Those of no weight are left out.
-func (s *interpolants) only(mem *arena, all *interpolants, t, y []float64, weight *[NumInside]float64) {
+// interpolants all were fitted to, with the parameters and weights of these. The smoothing
+// spline and the oscillations are left out if they have no weight.
+func (s *interpolants) only(mem *arena, all *interpolants, t, y []float64) {
 	n := len(t)
+	s.weight = all.weight
 	m, f, m2, work := mem.raw(n+1), mem.raw(n+1), mem.raw(n+1), mem.raw(9*n+1)
 	s.spline.interpolate(t, y, m, work)
-	if weight[insideSmooth] > 0 {
+	if s.weight[insideSmooth] > 0 {
 		s.smooth.smooth(t, y, f, m2, work)
 	}
 	mean := 0.
@@ -94,7 +142,7 @@ func (s *interpolants) only(mem *arena, all *interpolants, t, y []float64, weigh
 		s.cycle.posterior(mem, t, y, mean, all.noise, &all.drift)
 	}
 	s.tones.count = 0
-	if all.tones.count > 0 && weight[insideTones] > 0 {
+	if all.tones.count > 0 && s.weight[insideTones] > 0 {
 		again := all.tones.newRefit(mem, t)
 		again.part(y, func(int) bool { return true })
 		s.tones = again.tones

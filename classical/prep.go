@@ -421,7 +421,7 @@ func (p *prep) observed(mem *arena, g *grid, natural []spline) {
 	g.seen = slices.Grow(g.seen[:0], n*c)[:n*c]
 	count := mem.zeros(c)
 	gapStep := max(g.dt, p.dt)
-	whole, some, start := 0, 0, g.end-float64(g.n-1)*g.dt
+	whole, some, start := 0, 0, g.time(0)
 	for i, t := range p.times {
 		if t < start || t > g.end {
 			continue
@@ -498,7 +498,7 @@ func (p *prep) resample(mem *arena, g *grid, natural []spline, cubic bool, m int
 	p.alloc(mem, g, m, dt)
 	gapStep := math.Max(dt, p.dt)
 	for i := 0; i < m; i++ {
-		s := g.end - float64(m-1-i)*dt
+		s := g.time(i)
 		for j := 0; j < p.c; j++ {
 			hole := p.gap(j, s, gapStep)
 			if cubic && !hole {
@@ -602,7 +602,7 @@ func (p *prep) legendre(mem *arena, g *grid, smooth []spline, noise []float64) {
 			n := hi - lo
 			if n < 3 {
 				for i := w * windowPoints; i < (w+1)*windowPoints; i++ {
-					s := g.end - float64(m-1-i)*dt
+					s := g.time(i)
 					v, _ := smooth[j].at(s)
 					if s < t[0] || s > t[len(t)-1] {
 						v = p.linear(j, s)
@@ -639,7 +639,7 @@ func (p *prep) legendre(mem *arena, g *grid, smooth []spline, noise []float64) {
 			}
 			dof += float64(n) - math.Min(legendreTerms, 0.75*float64(n))
 			for i := w * windowPoints; i < (w+1)*windowPoints; i++ {
-				s := g.end - float64(m-1-i)*dt
+				s := g.time(i)
 				legendreAt(&q, 2*(s-left)/width-1)
 				g.x[i*p.c+j] = clamp(dot(q[:], b[:]), -2, 2)
 			}

@@ -64,7 +64,7 @@ func (s *flow) settle(a *arena) bool {
 	defer a.release(blk, off)
 	rows, at := gr.rows, gr.at
 	gr.rows, gr.at = gr.partial, gr.partialAt
-	s.list(foldEnds(gr.n), 0)
+	s.list(gr.foldEnds(), 0)
 	phi, y := a.raw(len(s.pairs)*s.wide), a.raw(len(s.pairs)*s.c+1)
 	kept := a.raw(len(gr.rows))
 	least, idle := math.Inf(1), 0

@@ -237,9 +237,9 @@ func wander(r *rand.Rand, n int, length float64) func() float64 {
 	}
 }
 
-// disturbed returns s as it may be found outside of a simulation, or a periodic signal,
-// transitions or a noisy limit cycle in its place: with a clock that runs unevenly, an amplitude that grows or varies,
-// trends, and noise that moves the system itself, not only what is read of it. All of it is part
+// disturbed returns s as it may be found outside of a simulation, or a periodic signal, a sum
+// of tones, transitions or a noisy limit cycle in its place: with a clock that runs unevenly,
+// an amplitude that grows or varies, trends, and noise that moves the system itself, not only what is read of it. All of it is part
 // of the truth that is asked for. The series is valid until the next call. What tasks have of
 // each are guesses at what users have.
 func (t *tasks) disturbed(r *rand.Rand, s Series) Series {
@@ -271,9 +271,11 @@ func (t *tasks) disturbed(r *rand.Rand, s Series) Series {
 	switch u := r.Float64(); {
 	case u < .22:
 		t.periodic(r, clock)
-	case u < .34:
+	case u < .28:
+		t.tones(r, clock)
+	case u < .4:
 		t.transitions(r, clock)
-	case u < .5:
+	case u < .56:
 		t.cycles(r)
 	default:
 		stretch := float64(n-1) / clock[n-1]
@@ -400,6 +402,28 @@ func (t *tasks) periodic(r *rand.Rand, clock []float64) {
 		shape, gain := r.IntN(5), logUniform(r, .5, 8)
 		for i, row := range t.madeRows {
 			row[c] = bent(shape, gain, wave.at(turn*clock[i], 1)) * (1 + depth*math.Tanh(other.at(slow*clock[i], 1)))
+		}
+	}
+}
+
+// tones fills t.madeRows with sums of sines whose periods have no common multiple, as tides
+// have, some of them close to one another.
+func (t *tasks) tones(r *rand.Rand, clock []float64) {
+	for _, row := range t.madeRows {
+		clear(row)
+	}
+	turn := 0.
+	for k := range 2 + r.IntN(6) {
+		if k == 0 || r.IntN(2) == 0 {
+			turn = 2 * math.Pi * logUniform(r, 2, 50) / clock[len(clock)-1]
+		} else {
+			turn *= math.Exp(logUniform(r, .01, .7) * float64(1-2*r.IntN(2)))
+		}
+		for c := range t.madeRows[0] {
+			size, phase := logUniform(r, .05, 1), 2*math.Pi*r.Float64()
+			for i, row := range t.madeRows {
+				row[c] += size * math.Sin(turn*clock[i]+phase)
+			}
 		}
 	}
 }

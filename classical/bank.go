@@ -60,6 +60,9 @@ const (
 	fineChannels = 8
 )
 
+// Days within weeks, hour by hour, need more.
+const seasonRows = 1024
+
 // The thin grid has every thinStride-th row of the native grid: under noise a
 // wider step tells more about the motion. The tail is the last tailShare of it:
 // what the context began with may be a transient.
@@ -112,7 +115,7 @@ const (
 	idAR6s3
 	idNVAR1v
 	idNVAR2v
-	idNVAR3v
+	idSeasonal
 	idThinARVal
 	idReplay
 	idReplayLong
@@ -143,7 +146,7 @@ var guideNames = [NumGuides]string{
 	idARVal: "ar-validated", idSolo: "ar-single-channel",
 	idAR8s2: "ar8s2", idAR8s2High: "ar8s2-high", idAR6s3: "ar6s3", idAR6s3High: "ar6s3-high", idAR4s5: "ar4s5",
 	idQuad2s3: "quad2s3", idCubic2s3: "cubic2s3", idCubic2: "cubic2", idCubic2High: "cubic2-high", idCubic1: "cubic1",
-	idNVAR1v: "nvar1-native", idNVAR2v: "nvar2-native", idNVAR3v: "nvar3-native",
+	idNVAR1v: "nvar1-native", idNVAR2v: "nvar2-native", idSeasonal: "seasonal",
 	idReplay: "replay", idReplayLong: "replay-long",
 	idModesLow: "modes-low", idModesHigh: "modes-high",
 	idParrot: "parroting", idPeriodic: "periodic",
@@ -175,7 +178,7 @@ var (
 	linearIDs    = [...]int{-1, -1, idAR8v, idAR16v, idAR32v}
 	thinIDs      = [...]int{-1, -1, -1, -1, idThinAR32}
 	tailIDs      = [...]int{-1, -1, -1, -1, -1}
-	quadraticIDs = [...]int{idNVAR1v, idNVAR2v, idNVAR3v}
+	quadraticIDs = [...]int{idNVAR1v, idNVAR2v, -1}
 )
 
 // GuideNames returns the names of the candidates in the order of Eval's
@@ -217,6 +220,7 @@ type group struct {
 	clean          bool
 	native, smooth grid
 	thin, tail     grid // every third row of native, its last rows
+	full, raw      grid // of up to seasonRows, raw as observed under noise
 	gapShare       float64
 	paths          [NumGuides]path
 	feats          []float32 // [c][NumGuides][NumFeatures]
@@ -570,12 +574,13 @@ func (g *group) fit(mem *arena, pr *prep, times, values []float64, all, c0, c in
 		}
 		g.clean = slices.Max(g.noise) < cleanNoise
 	}
+	limit := nativeRows
+	if g.clean && joint {
+		limit = fineRows
+	}
+	long := len(pr.times) > limit && !run.coarse
 	if g.clean {
 		pr.trimTail()
-		limit := nativeRows
-		if joint {
-			limit = fineRows
-		}
 		pr.nativeGrid(mem, &g.native, g.inside[0][:c], true, limit)
 		pr.denseGrid(mem, &g.smooth, g.inside[0][:c])
 		if joint {
@@ -588,19 +593,37 @@ func (g *group) fit(mem *arena, pr *prep, times, values []float64, all, c0, c in
 				}
 			}
 		}
+		if long {
+			pr.nativeGrid(mem, &g.full, g.inside[0][:c], true, seasonRows)
+		}
 	} else {
-		pr.evenGrid(mem, &g.native, nativeRows)
+		pr.evenGrid(mem, &g.native, limit)
 		g.smooth.setScales(mem)
 		run.oscillations(mem, g, pr, &g.smooth)
 		g.interpolants(mem, pr, run.period(mem, &g.smooth)/g.smooth.dt)
 		g.denoise(&g.native)
 		g.denoise(&g.smooth)
+		if long {
+			limit = seasonRows
+			pr.evenGrid(mem, &g.full, limit)
+			g.denoise(&g.full)
+		}
+		pr.evenGrid(mem, &g.raw, limit)
+		g.raw.setScales(mem)
+	}
+	season, grids := &g.native, append(make([]*grid, 0, 5), &g.native, &g.thin, &g.tail, &g.smooth)
+	if long {
+		season, grids = &g.full, append(grids, &g.full)
+	}
+	raw := &g.raw
+	if g.clean {
+		raw = season
 	}
 	n := g.native.n
 	stride := min(thinStride, max((n-1)/7, 1)) // leaves eight rows
 	pr.part(mem, &g.thin, &g.native, (n-1)%stride, stride)
 	pr.part(mem, &g.tail, &g.native, n-max(int(tailShare*float64(n)), min(n, 8)), 1)
-	for _, gr := range [...]*grid{&g.native, &g.thin, &g.tail, &g.smooth} {
+	for _, gr := range grids {
 		if !g.clean {
 			g.startStates(mem, pr, gr)
 		}
@@ -671,6 +694,7 @@ func (g *group) fit(mem *arena, pr *prep, times, values []float64, all, c0, c in
 		run.oscillate(mem, g, &g.smooth, idOscillations, idOscillationsVal, idOscillations2, idOscillationsMost)
 	}
 	run.parrot(mem, g, &g.native, idParrot)
+	run.seasonal(mem, g, season, raw, idSeasonal)
 	theta := run.periodic(mem, g, &g.smooth, idPeriodic) / g.smooth.dt
 	run.finish(mem, g)
 	if g.clean {

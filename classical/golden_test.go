@@ -129,7 +129,7 @@ const goldenGuides = 29
 
 // goldenReplaced are guides that have others in their place now.
 var goldenReplaced = []int{idOscillationsVal, idOscillations, idThinARVal, idAR4s3, idAR8s2, idAR8s2High, idAR6s3, idAR6s3High,
-	idAR4s5, idQuad2s3, idCubic2s3}
+	idAR4s5, idQuad2s3, idCubic2s3, idSeasonal}
 
 // goldenOutput lists what b says about the last channel of s: per guide the
 // forecast at three times and the features; then the interpolants and the

@@ -407,7 +407,7 @@ func (s *scorer) validated(mem *arena, g *group, gr *grid, fam *family, maxP int
 			// Orders with too many features fall back to this one.
 			for k, o := range fam.orders[i+1:] {
 				f := form{poly: true, order: o, stride: 1}
-				if id := ids[i+1+k]; f.features(g.c) > maxP && f.reduce(g.c, maxP) == ch.form &&
+				if id := ids[i+1+k]; id >= 0 && f.features(g.c) > maxP && f.reduce(g.c, maxP) == ch.form &&
 					shrink(ch.form, gr) == ch.form && !s.copied(g, gr, ch.form, leftOutRidge, id) {
 					s.byFold(mem, g, eq, leftOutRidge, id)
 				}

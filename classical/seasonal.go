@@ -1,0 +1,219 @@
+package classical
+
+import (
+	"math"
+
+	"github.com/lassode/lassode/asm"
+)
+
+// The seasonal guide repeats the mean of the past cycles row by row, whatever their form:
+// days within weeks have more harmonics than a Fourier series learns from three of them. What
+// the last row differs by from it decays, at the rate at which differences from the cycle
+// before do. Periods are tried where rows one period apart differ least, as are forgetting, a
+// trend, and under noise rows as they were observed, whose sharp peaks no interpolant has
+// smoothed. What forecasts the last quarter of these best is taken.
+
+const (
+	seasonTries  = 4 // periods
+	seasonCycles = 8 // the latest, whose mean is taken
+	seasonMost   = 2. / 3
+	seasonRho    = .98 // largest correlation of what a row and the next differ by
+	seasonWhole  = .3  // rows from a whole number within which that is tried too
+)
+
+var seasonForgets = [...]float64{.6, 1, 0} // weight of a cycle relative to the next
+
+// season is a period, in rows, and how cycles are averaged.
+type season struct {
+	lag, forget float64
+	trend       bool
+	rows        *grid // that are averaged
+}
+
+// seasonal adds the seasonal guide, that of relaxation if no rows are alike. raw are the rows
+// of gr as they were observed.
+func (s *scorer) seasonal(mem *arena, g *group, gr, raw *grid, id int) {
+	n := gr.n
+	nv := n / 4
+	blk, off := mem.mark()
+	var lags [2 * seasonTries]float64
+	out := newTrack(mem, s.c, nv)
+	best, least := season{}, math.Inf(1)
+	try := func(p season) {
+		p.ahead(mem, gr, n-nv, out, nv)
+		if e, _ := raw.misfit(out, nv, n-nv); e < least {
+			best, least = p, e
+		}
+	}
+	for _, lag := range lags[:seasonLags(mem, gr, n-nv, &lags)] {
+		try(season{lag, seasonForgets[0], true, gr})
+	}
+	if lag := best.lag; lag > 0 {
+		for _, forget := range seasonForgets[1:] {
+			try(season{lag, forget, true, gr})
+		}
+		try(season{lag, best.forget, false, gr})
+		if raw != gr {
+			for _, forget := range seasonForgets {
+				try(season{lag, forget, best.trend, raw})
+			}
+		}
+	}
+	mem.release(blk, off)
+	if best.lag == 0 {
+		s.repeat(g, idRelax, id)
+		return
+	}
+	s.unfitted(mem, g, gr, id, func(end int, dst track, rows int) { best.ahead(mem, gr, end, dst, rows) })
+}
+
+// seasonLags writes the periods to try to dst, in rows, and returns how many: lags at which
+// the first end rows differ least, but for a trend, refined by their multiples.
+func seasonLags(mem *arena, gr *grid, end int, dst *[2 * seasonTries]float64) int {
+	blk, off := mem.mark()
+	defer mem.release(blk, off)
+	most := int(seasonMost * float64(end))
+	d := mem.zeros(most + 2)
+	for j := range gr.c {
+		x := gr.xt[j*gr.n:][:end]
+		head, tail := 0., 0. // sums of the first and the last rows
+		for lag := 1; lag <= most; lag++ {
+			head += x[lag-1]
+			tail += x[end-lag]
+			k := float64(end - lag)
+			mean := (tail - head) / k // all but the first less all but the last
+			d[lag] += (asm.SquaredDistance(x[lag:], x[:end-lag])/k - mean*mean) / (gr.dev[j] * gr.dev[j])
+		}
+	}
+	var lowest [seasonTries]int
+	found := 0
+	for lag := 2; lag < most; lag++ {
+		if !(d[lag] < d[lag-1] && d[lag] <= d[lag+1]) {
+			continue
+		}
+		q := found
+		if found < seasonTries {
+			found++
+		} else if q = seasonTries - 1; d[lag] >= d[lowest[q]] {
+			continue
+		}
+		for ; q > 0 && d[lowest[q-1]] > d[lag]; q-- {
+			lowest[q] = lowest[q-1]
+		}
+		lowest[q] = lag
+	}
+	count := 0
+	for _, lag := range lowest[:found] {
+		best := vertex(d, lag)
+		for m := 2; m <= seasonCycles; m *= 2 { // its multiples tell it better
+			at := int(math.Round(float64(m) * best))
+			if at+1 >= most {
+				break
+			}
+			if d[at-1] < d[at] {
+				at--
+			} else if d[at+1] < d[at] {
+				at++
+			}
+			if !(at+1 < most && d[at] < d[at-1] && d[at] <= d[at+1] && d[at] < 2*d[lag]) {
+				break
+			}
+			best = vertex(d, at) / float64(m)
+		}
+		dst[count] = best
+		count++
+		if whole := math.Round(best); whole != best && math.Abs(whole-best) < seasonWhole {
+			dst[count] = whole
+			count++
+		}
+	}
+	return count
+}
+
+// vertex is where the parabola through d around its local minimum at lag has its own.
+func vertex(d []float64, lag int) float64 {
+	if c := d[lag-1] - 2*d[lag] + d[lag+1]; c > 0 {
+		return float64(lag) + clamp(.5*(d[lag-1]-d[lag+1])/c, -.5, .5)
+	}
+	return float64(lag)
+}
+
+// ahead writes rows after the first end rows of gr to dst.
+func (p season) ahead(mem *arena, gr *grid, end int, dst track, rows int) {
+	blk, off := mem.mark()
+	defer mem.release(blk, off)
+	c, lag := gr.c, int(math.Round(p.lag))
+	rho, slope, miss := mem.raw(c), mem.zeros(c), mem.raw(c)
+	for j := range c {
+		x := p.rows.xt[j*gr.n:][:end]
+		mean := 0. // of what rows a period apart differ by
+		for i := lag; i < end; i++ {
+			mean += x[i] - x[i-lag]
+		}
+		mean /= math.Max(float64(end-lag), 1)
+		square, product, before := 1e-12, 0., 0.
+		for i := lag; i < end; i++ {
+			e := x[i] - x[i-lag] - mean
+			square += e * e
+			product += e * before
+			before = e
+		}
+		rho[j] = clamp(product/square, 0, seasonRho)
+		if p.trend {
+			slope[j] = mean / float64(lag)
+		}
+	}
+	p.mean(gr, end, end-1, slope, miss, 1)
+	for j, v := range gr.before(end, 1)[:c] {
+		miss[j] = v - miss[j]
+	}
+	for t := range rows {
+		p.mean(gr, end, end+t, slope, dst.x[t:], dst.stride)
+		for j := range c {
+			miss[j] *= rho[j]
+			v := &dst.x[j*dst.stride+t]
+			*v = clamp(*v+miss[j], -clipAt, clipAt)
+		}
+	}
+}
+
+// mean writes the mean over cycles for row i to dst, every stride-th, from the first end rows
+// that lie a period or more before, those in gaps only if there are no others.
+func (p season) mean(gr *grid, end, i int, slope, dst []float64, stride int) {
+	first := math.Max(1, math.Ceil(float64(i-end+1)/p.lag))
+	for j := range gr.c {
+		dst[j*stride] = 0
+	}
+	weights := 0.
+	for gaps := false; weights == 0; gaps = true {
+		weight := 1.
+		for m := range seasonCycles {
+			back := (first + float64(m)) * p.lag
+			at := float64(i) - back
+			if m > 0 && at < 0 {
+				break
+			}
+			at = clamp(at, 0, float64(end-1))
+			k := min(int(at), end-2)
+			if gr.gaps && !gaps && !(gr.ok[k] && gr.ok[k+1]) {
+				continue
+			}
+			u := at - float64(k)
+			for j := range gr.c {
+				x := p.rows.xt[j*gr.n:][:end]
+				v := x[k] + u*(x[k+1]-x[k])
+				if u > 0 && k > 0 && k+2 < end { // Catmull and Rom's cubic
+					v += .5 * u * (1 - u) * ((1-u)*(2*x[k]-x[k-1]-x[k+1]) + u*(2*x[k+1]-x[k]-x[k+2]))
+				}
+				dst[j*stride] += weight * (v + slope[j]*back)
+			}
+			weights += weight
+			if weight *= p.forget; weight == 0 {
+				break
+			}
+		}
+	}
+	for j := range gr.c {
+		dst[j*stride] /= weights
+	}
+}

@@ -1,0 +1,95 @@
+package classical
+
+import (
+	"math"
+	"math/rand/v2"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// week is hour h of a signal of which every day has a sharp peak of its own height, as has the
+// week.
+func week(h int) float64 {
+	day, hour := h/24%7, h%24
+	return []float64{1, .8, 1.1, .9, 1.2, .4, .3}[day] * (math.Exp(-math.Abs(float64(hour)-8)) + .6*math.Exp(-.5*math.Abs(float64(hour)-18)))
+}
+
+// rootMeanSquare is that of the error of guide id for rows [from, to) of f.
+func rootMeanSquare(b *Bank, id, from, to int, f func(i int) float64) float64 {
+	var v [NumGuides]float64
+	sum := 0.
+	for i := from; i < to; i++ {
+		b.Eval(v[:], nil, 0, float64(i))
+		sum += (v[id] - f(i)) * (v[id] - f(i))
+	}
+	return math.Sqrt(sum / float64(to-from))
+}
+
+func fitRows(n, ahead int, f func(i int) float64) *Bank {
+	times, values := make([]float64, n), make([]float64, n)
+	for i := range n {
+		times[i], values[i] = float64(i), f(i)
+	}
+	b := NewBank()
+	b.Fit(times, values, 1, float64(n+ahead))
+	return b
+}
+
+// TestSeasonal: weeks are repeated hour by hour, with noise better than the last one tells them,
+// and with the trend that they have.
+func TestSeasonal(t *testing.T) {
+	const n = 5 * 168
+	require.Less(t, rootMeanSquare(fitRows(n, 200, week), idSeasonal, n, n+168, week), .02)
+	for _, slope := range []float64{0, .002, -.005} {
+		r := rand.New(rand.NewPCG(5, 1))
+		truth := func(i int) float64 { return week(i) + slope*float64(i) }
+		b := fitRows(n, 200, func(i int) float64 { return truth(i) + .05*r.NormFloat64() })
+		require.Less(t, rootMeanSquare(b, idSeasonal, n, n+168, truth), .75*.05, "slope %g", slope)
+	}
+}
+
+// TestSeasonalFollowsChange: where the form of the cycle has changed the latest one counts.
+func TestSeasonalFollowsChange(t *testing.T) {
+	const n, period = 200, 20
+	f := func(i int) float64 {
+		if i < n/2 {
+			return week(2 * (i % period))
+		}
+		return week(25 + i%period)
+	}
+	require.Less(t, rootMeanSquare(fitRows(n, 40, f), idSeasonal, n, n+2*period, f), .02)
+}
+
+// TestSeasonalBetweenRows: a period need not be a number of rows.
+func TestSeasonalBetweenRows(t *testing.T) {
+	for _, period := range []float64{9.37, 17.3, 31.6} {
+		f := func(i int) float64 { return math.Exp(2 * math.Cos(2*math.Pi*float64(i)/period)) }
+		require.Less(t, rootMeanSquare(fitRows(150, 100, f), idSeasonal, 150, 250, f), .15, "period %g", period)
+	}
+}
+
+// TestSeasonalOverGaps: what was interpolated in a gap does not count.
+func TestSeasonalOverGaps(t *testing.T) {
+	const n, period = 200, 25
+	f := func(i int) float64 { return week(i % period) }
+	var times, values []float64
+	for i := range n {
+		if i < 122 || i >= 148 {
+			times, values = append(times, float64(i)), append(values, f(i))
+		}
+	}
+	b := NewBank()
+	b.Fit(times, values, 1, 260)
+	require.Less(t, rootMeanSquare(b, idSeasonal, n, n+50, f), .02)
+}
+
+// TestSeasonalOfNone: without a cycle the guide relaxes.
+func TestSeasonalOfNone(t *testing.T) {
+	b := fitRows(60, 30, func(i int) float64 { return math.Exp(-float64(i) / 15) })
+	var v [NumGuides]float64
+	for i := 60; i < 90; i++ {
+		b.Eval(v[:], nil, 0, float64(i))
+		require.Equal(t, v[idRelax], v[idSeasonal])
+	}
+}

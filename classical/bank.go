@@ -187,8 +187,8 @@ func GuideNames() []string { return slices.Clone(guideNames[:]) }
 
 // Bank fits a set of small dynamical models to one observed context and rolls
 // them forward: linear, quadratic and cubic autoregressions, dynamic mode
-// decompositions of delays, replay of the nearest past, a Fourier series of
-// unknown period, mean and last value. It owns all scratch; one goroutine at a
+// decompositions of delays, replay of the nearest past, means of past cycles, a Fourier
+// series of unknown period, mean and last value. It owns all scratch; one goroutine at a
 // time may use it, and after the first fits of a size it allocates nothing.
 // The zero value is ready for use.
 type Bank struct {

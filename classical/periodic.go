@@ -196,31 +196,8 @@ func (p *fourier) search(a *arena, gr *grid, end int, coef []float64) {
 	}
 	try(theta, noise)
 	var lags [periodTrys]int
-	var val [periodTrys]float64
-	found := 0
-	for lag := 3; lag < most; lag++ {
-		v := d[lag]
-		if !(v < d[lag-1] && v <= d[lag+1]) {
-			continue
-		}
-		q := found
-		if found < periodTrys {
-			found++
-		} else if q = periodTrys - 1; v >= val[q] {
-			continue
-		}
-		for ; q > 0 && val[q-1] > v; q-- {
-			lags[q], val[q] = lags[q-1], val[q-1]
-		}
-		lags[q], val[q] = lag, v
-	}
-	for _, lag := range lags[:found] {
-		c2 := d[lag-1] - 2*d[lag] + d[lag+1]
-		t := float64(lag)
-		if c2 > 0 {
-			t += clamp(0.5*(d[lag-1]-d[lag+1])/c2, -0.5, 0.5)
-		}
-		try(2*math.Pi/t, noise)
+	for _, lag := range lags[:minima(d[:most+1], 3, lags[:])] {
+		try(2*math.Pi/vertex(d, lag), noise)
 	}
 	step := 0.25 * 2 * math.Pi / float64(end)
 	for range periodRounds {
@@ -233,6 +210,37 @@ func (p *fourier) search(a *arena, gr *grid, end int, coef []float64) {
 		try(theta, v)
 	}
 	p.theta, p.noise = theta, noise
+}
+
+// minima writes the lags of the least local minima of d from lag from on, the least first, to
+// dst, and returns their number.
+func minima(d []float64, from int, dst []int) int {
+	found := 0
+	for lag := from; lag+1 < len(d); lag++ {
+		v := d[lag]
+		if !(v < d[lag-1] && v <= d[lag+1]) {
+			continue
+		}
+		q := found
+		if found < len(dst) {
+			found++
+		} else if q = len(dst) - 1; v >= d[dst[q]] {
+			continue
+		}
+		for ; q > 0 && d[dst[q-1]] > v; q-- {
+			dst[q] = dst[q-1]
+		}
+		dst[q] = lag
+	}
+	return found
+}
+
+// vertex is where the parabola through d around its local minimum at lag has its own.
+func vertex(d []float64, lag int) float64 {
+	if c := d[lag-1] - 2*d[lag] + d[lag+1]; c > 0 {
+		return float64(lag) + clamp(.5*(d[lag-1]-d[lag+1])/c, -.5, .5)
+	}
+	return float64(lag)
 }
 
 // ahead writes rows after the fitted ones to dst. The gap to the last row

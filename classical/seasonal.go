@@ -68,7 +68,7 @@ func (s *scorer) seasonal(mem *arena, g *group, gr, raw *grid, id int) {
 }
 
 // seasonLags writes the periods to try to dst, in rows, and returns how many: lags at which
-// the first end rows differ least, but for a trend, refined by their multiples.
+// the first end rows differ least, but for a trend.
 func seasonLags(mem *arena, gr *grid, end int, dst *[2 * seasonTries]float64) int {
 	blk, off := mem.mark()
 	defer mem.release(blk, off)
@@ -86,40 +86,10 @@ func seasonLags(mem *arena, gr *grid, end int, dst *[2 * seasonTries]float64) in
 		}
 	}
 	var lowest [seasonTries]int
-	found := 0
-	for lag := 2; lag < most; lag++ {
-		if !(d[lag] < d[lag-1] && d[lag] <= d[lag+1]) {
-			continue
-		}
-		q := found
-		if found < seasonTries {
-			found++
-		} else if q = seasonTries - 1; d[lag] >= d[lowest[q]] {
-			continue
-		}
-		for ; q > 0 && d[lowest[q-1]] > d[lag]; q-- {
-			lowest[q] = lowest[q-1]
-		}
-		lowest[q] = lag
-	}
+	found := minima(d[:most+1], 2, lowest[:])
 	count := 0
 	for _, lag := range lowest[:found] {
 		best := vertex(d, lag)
-		for m := 2; m <= seasonCycles; m *= 2 { // its multiples tell it better
-			at := int(math.Round(float64(m) * best))
-			if at+1 >= most {
-				break
-			}
-			if d[at-1] < d[at] {
-				at--
-			} else if d[at+1] < d[at] {
-				at++
-			}
-			if !(at+1 < most && d[at] < d[at-1] && d[at] <= d[at+1] && d[at] < 2*d[lag]) {
-				break
-			}
-			best = vertex(d, at) / float64(m)
-		}
 		dst[count] = best
 		count++
 		if whole := math.Round(best); whole != best && math.Abs(whole-best) < seasonWhole {
@@ -128,14 +98,6 @@ func seasonLags(mem *arena, gr *grid, end int, dst *[2 * seasonTries]float64) in
 		}
 	}
 	return count
-}
-
-// vertex is where the parabola through d around its local minimum at lag has its own.
-func vertex(d []float64, lag int) float64 {
-	if c := d[lag-1] - 2*d[lag] + d[lag+1]; c > 0 {
-		return float64(lag) + clamp(.5*(d[lag-1]-d[lag+1])/c, -.5, .5)
-	}
-	return float64(lag)
 }
 
 // ahead writes rows after the first end rows of gr to dst.

@@ -61,11 +61,52 @@ func TestSeasonalFollowsChange(t *testing.T) {
 	require.Less(t, rootMeanSquare(fitRows(n, 40, f), idSeasonal, n, n+2*period, f), .02)
 }
 
-// TestSeasonalBetweenRows: a period need not be a number of rows.
+// TestSeasonalAverages: all of up to eight cycles count where they differ by noise alone.
+func TestSeasonalAverages(t *testing.T) {
+	const period, cycles, noise = 24, 9, .2
+	r := rand.New(rand.NewPCG(2, 8))
+	var day [period]float64
+	for i := range day {
+		day[i] = r.NormFloat64()
+	}
+	truth := func(i int) float64 { return day[i%period] }
+	b := fitRows(period*cycles, 2*period, func(i int) float64 { return truth(i) + noise*r.NormFloat64() })
+	require.Less(t, rootMeanSquare(b, idSeasonal, period*cycles, period*(cycles+2), truth), .43*noise)
+}
+
+// TestSeasonalLevel: what the last row differs by from the cycle decays as fast as such
+// differences did before.
+func TestSeasonalLevel(t *testing.T) {
+	const n, period = 120, 6
+	var mem arena
+	for _, memory := range []float64{0, 1} {
+		r := rand.New(rand.NewPCG(7, 7))
+		gr := grid{n: n, c: 1, dt: 1, xt: make([]float64, n)}
+		level := 0.
+		for i := range gr.xt {
+			level = memory*level + r.NormFloat64()
+			gr.xt[i] = math.Sin(2*math.Pi*float64(i)/period) + level
+		}
+		gr.xt[n-1] += 5
+		level += 5
+		gr.x = gr.xt
+		out := newTrack(&mem, 1, 3)
+		season{lag: period, forget: 1, rows: &gr}.ahead(&mem, &gr, n, out, 3)
+		for i, v := range out.x[:3] {
+			if d := v - math.Sin(2*math.Pi*float64(n+i)/period) - level*memory; math.Abs(d) > 1.7 {
+				t.Errorf("memory %g: %d rows ahead the level differs by %g", memory, i+1, d)
+			}
+		}
+	}
+}
+
+// TestSeasonalBetweenRows: a period need not be a number of rows, and ten later its error does
+// not show.
 func TestSeasonalBetweenRows(t *testing.T) {
 	for _, period := range []float64{9.37, 17.3, 31.6} {
 		f := func(i int) float64 { return math.Exp(2 * math.Cos(2*math.Pi*float64(i)/period)) }
-		require.Less(t, rootMeanSquare(fitRows(150, 100, f), idSeasonal, 150, 250, f), .15, "period %g", period)
+		at := 150 + int(10*period)
+		require.Less(t, rootMeanSquare(fitRows(150, 400, f), idSeasonal, at, at+50, f), .2, "period %g", period)
 	}
 }
 

@@ -383,15 +383,16 @@ func bent(shape int, gain, v float64) float64 {
 }
 
 // periodic fills t.madeRows with periodic functions of a clock: of one period, with
-// harmonics, bent, and some that a slower period changes, as weeks do days.
+// harmonics, bent, and some that a slower period changes, as weeks do days, all the time or
+// from one to the next.
 func (t *tasks) periodic(r *rand.Rand, clock []float64) {
 	n := len(clock)
-	turn := 2 * math.Pi * logUniform(r, 3, 40) / clock[n-1]
+	turn := 2 * math.Pi * logUniform(r, 3, 50) / clock[n-1]
 	slow := turn / logUniform(r, 1.5, 8)
 	if r.IntN(2) == 0 {
 		slow = turn / float64(2+r.IntN(6))
 	}
-	modulated := r.IntN(3) == 0
+	modulated, abrupt := r.IntN(3) == 0, r.IntN(2) == 0
 	for c := range t.madeRows[0] {
 		order, fall := 1+r.IntN(len(harmonics{})), .5+1.5*r.Float64()
 		wave, other := newHarmonics(r, order, fall), newHarmonics(r, order, fall)
@@ -401,7 +402,11 @@ func (t *tasks) periodic(r *rand.Rand, clock []float64) {
 		}
 		shape, gain := r.IntN(5), logUniform(r, .5, 8)
 		for i, row := range t.madeRows {
-			row[c] = bent(shape, gain, wave.at(turn*clock[i], 1)) * (1 + depth*math.Tanh(other.at(slow*clock[i], 1)))
+			at := clock[i]
+			if abrupt {
+				at -= math.Mod(at, 2*math.Pi/turn)
+			}
+			row[c] = bent(shape, gain, wave.at(turn*clock[i], 1)) * (1 + depth*math.Tanh(other.at(slow*at, 1)))
 		}
 	}
 }

@@ -63,6 +63,10 @@ const (
 // Days within weeks, hour by hour, need more.
 const seasonRows = 1024
 
+// fineStep is the step, relative to that of a finer grid, from which on this tells what
+// happens between the rows.
+const fineStep = 1.5
+
 // The thin grid has every thinStride-th row of the native grid: under noise a
 // wider step tells more about the motion. The tail is the last tailShare of it:
 // what the context began with may be a transient.
@@ -613,7 +617,8 @@ func (g *group) fit(mem *arena, pr *prep, times, values []float64, all, c0, c in
 	}
 	season, grids := &g.native, append(make([]*grid, 0, 5), &g.native, &g.thin, &g.tail, &g.smooth)
 	if long {
-		season, grids = &g.full, append(grids, &g.full)
+		season = &g.full
+		grids = append(grids[:0], season, &g.native, &g.thin, &g.tail, &g.smooth)
 	}
 	raw := &g.raw
 	if g.clean {
@@ -628,6 +633,9 @@ func (g *group) fit(mem *arena, pr *prep, times, values []float64, all, c0, c in
 			g.startStates(mem, pr, gr)
 		}
 		gr.setScales(mem)
+		if gr.between = nil; gr.dt > fineStep*season.dt && !run.coarse {
+			gr.judgeBetween(mem, season)
+		}
 	}
 	// The thin grid and the tail stay without the library, so that there are guides
 	// that know the context alone, should it be of another system.

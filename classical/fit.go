@@ -34,6 +34,9 @@ type grid struct {
 	// interpolated; empty when these are the former.
 	partial, partialAt []float64
 	seen               []bool
+	// Mean square error of the interpolation between the rows, where there are more of
+	// them: what is validated at the rows alone is as wrong in between. Nil: none.
+	between []float64
 	// The last stateRows rows before the end of each fold but the first as they were known
 	// then, under noise.
 	states [folds][]float64
@@ -287,6 +290,39 @@ func (g *grid) misfit(x track, rows, start int) (sum float64, cnt int) {
 		sum += d / (g.dev[j] * g.dev[j])
 	}
 	return sum, cnt
+}
+
+// value interpolates channel j at row u, 0 <= u <= end-1, between the first end rows: Catmull
+// and Rom's cubic, a line at both ends.
+func (g *grid) value(j, end int, u float64) float64 {
+	x := g.xt[j*g.n:][:end]
+	k := min(int(u), end-2)
+	u -= float64(k)
+	v := x[k] + u*(x[k+1]-x[k])
+	if u > 0 && k > 0 && k+2 < end {
+		v += .5 * u * (1 - u) * ((1-u)*(2*x[k]-x[k-1]-x[k+1]) + u*(2*x[k+1]-x[k]-x[k+2]))
+	}
+	return v
+}
+
+// judgeBetween sets g.between by the rows of a finer grid.
+func (g *grid) judgeBetween(a *arena, fine *grid) {
+	g.between = a.zeros(g.c)
+	start, count := g.time(0), 0
+	for i := range fine.n {
+		u := (fine.time(i) - start) / g.dt
+		if u < 0 {
+			continue
+		}
+		count++
+		for j := range g.c {
+			d := g.value(j, g.n, min(u, float64(g.n-1))) - fine.xt[j*fine.n+i]
+			g.between[j] += d * d
+		}
+	}
+	for j := range g.between {
+		g.between[j] /= float64(count)
+	}
 }
 
 // moments returns mean and standard deviation (floored) of channel j over the

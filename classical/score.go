@@ -249,13 +249,17 @@ func (s *scorer) chosen(mem *arena, g *group, gr *grid, id int, m stepper) {
 	s.score(g, gr, id, &result{p75: out[1], p50: out[2], replay: out[3], clipped: float64(clipped[0]+clipped[1]) / float64((steps+nv+far)*c)})
 }
 
-// rmse turns a sum of squared errors over cnt rows into a root mean square per
-// channel std.
-func (s *scorer) rmse(sum float64, cnt, j int) float64 {
+// rmse turns a sum of squared errors over cnt rows of gr into a root mean square per
+// channel std, of all that happens between these too.
+func (s *scorer) rmse(gr *grid, sum float64, cnt, j int) float64 {
 	if cnt == 0 {
 		return 1
 	}
-	return math.Sqrt(sum/float64(cnt)) / s.std[j]
+	sum /= float64(cnt)
+	if gr.between != nil {
+		sum += gr.between[j]
+	}
+	return math.Sqrt(sum) / s.std[j]
 }
 
 // score fills the base features and the common samples of guide id.
@@ -283,18 +287,18 @@ func (s *scorer) score(g *group, gr *grid, id int, r *result) {
 			}
 			d5, n5 := gr.distance(p50[:nv], j, e50)
 			dl, nl := gr.distance(p50[nv:], j, e75)
-			ea, e5 := s.rmse(da, na, j), s.rmse(d5, n5, j)
-			b[0] = lg(s.rmse(d1, n1, j))
-			b[1] = lg(s.rmse(d2, n2, j))
+			ea, e5 := s.rmse(gr, da, na, j), s.rmse(gr, d5, n5, j)
+			b[0] = lg(s.rmse(gr, d1, n1, j))
+			b[1] = lg(s.rmse(gr, d2, n2, j))
 			b[2] = lg(ea)
 			b[3] = lg(e5)
-			b[4] = lg(s.rmse(dl, nl, j))
+			b[4] = lg(s.rmse(gr, dl, nl, j))
 			joint += ea * ea
 			joint50 += e5 * e5
 			b[7] = b[2]
 			if r.replay.x != nil {
 				dr, nr := gr.distance(r.replay.of(j, nv), j, e75)
-				b[7] = lg(s.rmse(dr, nr, j))
+				b[7] = lg(s.rmse(gr, dr, nr, j))
 			}
 			g.logErr[j*NumGuides+id] = math.Log10(ea + logFloor)
 		}

@@ -160,14 +160,8 @@ func (p season) mean(gr *grid, end, i int, slope, dst []float64, stride int) {
 			if gr.gaps && !gaps && !(gr.ok[k] && gr.ok[k+1]) {
 				continue
 			}
-			u := at - float64(k)
 			for j := range gr.c {
-				x := p.rows.xt[j*gr.n:][:end]
-				v := x[k] + u*(x[k+1]-x[k])
-				if u > 0 && k > 0 && k+2 < end { // Catmull and Rom's cubic
-					v += .5 * u * (1 - u) * ((1-u)*(2*x[k]-x[k-1]-x[k+1]) + u*(2*x[k+1]-x[k]-x[k+2]))
-				}
-				dst[j*stride] += weight * (v + slope[j]*back)
+				dst[j*stride] += weight * (p.rows.value(j, end, at) + slope[j]*back)
 			}
 			weights += weight
 			if weight *= p.forget; weight == 0 {

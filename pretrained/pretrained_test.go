@@ -500,3 +500,60 @@ func TestChaosAtUnevenTimes(t *testing.T) {
 		require.Greater(t, o.good/o.n, least[kind], name)
 	}
 }
+
+// TestWeeks: an hourly load, with days within weeks, a trend and chance, is followed for another
+// week, and better than the week before repeats itself, also where a tenth of the values and
+// two days are missing. Prints the share of R2 over 0.9 and the clipped error.
+func TestWeeks(t *testing.T) {
+	m, err := pretrained.Model()
+	require.NoError(t, err)
+	const week, seen = 7 * 24, 5 * 7 * 24
+	for _, missing := range []bool{false, true} {
+		var o, before outcome
+		for i := range 24 {
+			r := rand.New(rand.NewPCG(uint64(i), 168))
+			var days [7]float64
+			for d := range days {
+				days[d] = 1 + .1*r.NormFloat64()
+				if d > 4 {
+					days[d] -= .4
+				}
+			}
+			morning, evening, height, slope := between(r, 5, 9), between(r, 17, 21), between(r, .3, 1.5), .5*r.NormFloat64()/seen
+			rest := 0.
+			var s lassode.Series
+			var all, truth [][]float64
+			var times []float64
+			var sum, square float64
+			for h := range seen + week {
+				at := float64(h % 24)
+				rest = .8*rest + .03*r.NormFloat64()
+				v := days[h/24%7]*(1+math.Exp(-.3*(at-morning)*(at-morning))+height*math.Exp(-.1*(at-evening)*(at-evening))) + slope*float64(h) + rest
+				sum, square = sum+v, square+v*v
+				all = append(all, []float64{v})
+				switch {
+				case h >= seen:
+					times, truth = append(times, float64(h)), append(truth, []float64{v})
+				case missing && (r.IntN(10) == 0 || h > 400 && h < 448):
+				default:
+					s.Times, s.Values = append(s.Times, float64(h)), append(s.Values, []float64{v})
+				}
+			}
+			n := float64(seen + week)
+			variance := square/n - sum*sum/(n*n)
+			o.add(t, m, s, times, truth, []float64{variance})
+			e := 0.
+			for j, x := range truth {
+				d := all[seen-week+j][0] - x[0]
+				e += d * d / variance / week
+			}
+			before.sum += min(math.Sqrt(e), 2)
+			if before.n++; e < .1 {
+				before.good++
+			}
+		}
+		t.Logf("missing %v: R2 over 0.9 for %v, the week before %.0f %%, %.2f", missing, &o, 100*before.good/before.n, before.sum/before.n)
+		require.Greater(t, o.good/o.n, .8)
+		require.Less(t, o.sum, .9*before.sum)
+	}
+}

@@ -134,3 +134,36 @@ func TestSeasonalOfNone(t *testing.T) {
 		require.Equal(t, v[idRelax], v[idSeasonal])
 	}
 }
+
+// TestBetweenRows: interpolation between the rows of a grid follows a parabola, and what a finer
+// grid has there counts in validation errors.
+func TestBetweenRows(t *testing.T) {
+	var mem arena
+	fine, coarse := grid{n: 21, c: 2, end: 20, dt: 1}, grid{n: 11, c: 2, end: 20, dt: 2}
+	for i := range fine.n {
+		fine.xt = append(fine.xt, float64(i*i))
+	}
+	for i := range fine.n {
+		fine.xt = append(fine.xt, float64(i%2))
+	}
+	for j := range 2 {
+		for i := range coarse.n {
+			coarse.xt = append(coarse.xt, fine.xt[j*fine.n+2*i])
+		}
+	}
+	for _, u := range []float64{0, 1, 1.25, 5.5, 8.9, 10} {
+		require.InDelta(t, 4*u*u, coarse.value(0, coarse.n, u), 1e-12)
+	}
+	require.InDelta(t, 2, coarse.value(0, coarse.n, .5), 1e-12, "a line where the parabola is 1")
+	coarse.judgeBetween(&mem, &fine)
+	require.InDeltaSlice(t, []float64{2. / 21, 10. / 21}, coarse.between, 1e-12)
+
+	const n = 5 * 168
+	b := fitRows(n, 200, week)
+	errs := make([]float32, NumGuides)
+	b.LogError(0, errs)
+	for _, id := range []int{idThinAR32, idThinARVal, idAR32v, idTailARVal} {
+		require.Greater(t, errs[id], float32(math.Log10(.3)), guideNames[id])
+	}
+	require.Less(t, errs[idSeasonal], float32(math.Log10(.1)))
+}

@@ -55,18 +55,28 @@ func placeWindows(cfg Config, first, last, end, width float64) geometry {
 	return cutContext(first, last, end, total, cfg.MaxWindows)
 }
 
-// cutContext places about total windows between first and end, at most most.
+// cutContext places about total windows between first and end, at most most. They reach end
+// unless minSeen windows over the context are too many for that.
 func cutContext(first, last, end, total float64, most int) geometry {
 	seenSpan := last - first
 	seen := min(max(int(math.Round(total*seenSpan/(end-first))), minSeen), most-1)
-	width := seenSpan / float64(seen)
-	ahead := (end - last) / width
-	unseen := most - seen
-	if ahead < float64(unseen) {
-		unseen = max(int(math.Ceil(ahead)), 1)
+	for {
+		width := seenSpan / float64(seen)
+		ahead := (end - last) / width
+		if seen > minSeen && ahead > float64(most-seen)+edgeSlack {
+			seen--
+			continue
+		}
+		unseen := most - seen
+		if ahead < float64(unseen) {
+			unseen = max(int(math.Ceil(ahead)), 1)
+		}
+		return geometry{start: first, width: width, seen: seen, count: seen + unseen}
 	}
-	return geometry{start: first, width: width, seen: seen, count: seen + unseen}
 }
+
+// edgeSlack is the part of a window that rounding may leave beyond the last one.
+const edgeSlack = 1e-9
 
 // minSeen is the least number of windows over a context.
 const minSeen = 4

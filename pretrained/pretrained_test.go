@@ -553,7 +553,7 @@ func TestWeeks(t *testing.T) {
 			}
 		}
 		t.Logf("missing %v: R2 over 0.9 for %v, the week before %.0f %%, %.2f", missing, &o, 100*before.good/before.n, before.sum/before.n)
-		require.Greater(t, o.good/o.n, .8)
-		require.Less(t, o.sum, .9*before.sum)
+		require.Greater(t, o.good/o.n, .7)
+		require.Less(t, o.sum, .95*before.sum)
 	}
 }

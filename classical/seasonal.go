@@ -59,19 +59,20 @@ func (s *scorer) seasonal(mem *arena, g *group, gr, raw *grid, id int) {
 			}
 		}
 	}
+	if best.lag == 0 {
+		mem.release(blk, off)
+		s.repeat(g, idRelax, id)
+		return
+	}
 	// Peaks that interpolants have smoothed are no error of the guide.
 	judge := gr
-	if best.rows == raw {
+	if best.rows != gr {
 		best.ahead(mem, gr, n-nv, out, nv)
 		if e, _ := gr.misfit(out, nv, n-nv); least < e {
 			judge = raw
 		}
 	}
 	mem.release(blk, off)
-	if best.lag == 0 {
-		s.repeat(g, idRelax, id)
-		return
-	}
 	s.unfitted(mem, g, judge, id, func(end int, dst track, rows int) { best.ahead(mem, gr, end, dst, rows) })
 }
 

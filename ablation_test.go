@@ -206,7 +206,7 @@ func (c *contender) evaluate(t *tensor.Tape, all *inputs, guides, tau []float32,
 			trust.Data[i] = 2 * (e - neutralTrust)
 		}
 		enc.gate = t.Sigmoid(t.Add(t.Slice(head, 1, headParts*p, headParts*p+1), trust))
-		enc.scale = t.Clamp(t.Slice(head, 1, headParts*p+1, headParts*p+3), -10, 4)
+		enc.scale = boundedScale(t, t.Slice(head, 1, headParts*p+1, headParts*p+3))
 	}
 	if own == nil {
 		f := c.form

@@ -344,7 +344,7 @@ func (n *network) forward(t *tensor.Tape, in *inputs, enc *encoded, wantReads bo
 		f := side.Data[i*(guideFeatures-guideNodes):]
 		mid := i*guideNodes + guideNodes/2
 		spread := guideSpread(enc.first.Data[i*2*guideSlots:], in.nodes[mid*guideSlots:], nodes.Data[mid], in.nodeTau[mid])
-		f[0] = float32(math.Log10(spread+1e-4)) / 2
+		f[0] = float32(math.Log10(spread+1e-6)) / 2
 		f[1] = in.trust[i]
 		f[2] = 1
 	}
@@ -403,7 +403,17 @@ func (n *network) forward(t *tensor.Tape, in *inputs, enc *encoded, wantReads bo
 		trust.Data[i] = 2 * (e + 1.7)
 	}
 	enc.gate = t.Sigmoid(t.Add(t.Slice(head, 1, 6*p, 6*p+1), trust))
-	enc.scale = t.Clamp(t.Slice(head, 1, 6*p+1, 6*p+3), -10, 4)
+	enc.scale = boundedScale(t, t.Slice(head, 1, 6*p+1, 6*p+3))
+}
+
+// Bounds of the logarithm of the predicted scale of errors. The lower is about what
+// single precision can tell.
+const leastScale, mostScale = -13, 4
+
+// boundedScale maps any number to the logarithm of a scale between leastScale and mostScale.
+// It bends softly to the lower bound: a scale that is far too small must have a slope to rise by.
+func boundedScale(t *tensor.Tape, x *tensor.Tensor) *tensor.Tensor {
+	return t.Clamp(t.AddScalar(t.Softplus(t.AddScalar(x, -leastScale)), leastScale), leastScale, mostScale)
 }
 
 // boundedGrowth maps any number to a growth rate per window within

@@ -703,22 +703,23 @@ func (t *tasks) finish(r *rand.Rand, s Series, windows int) {
 	t.drawTargets(r, geo, s)
 }
 
-// maxRows is the largest number of rows of a training context.
-const maxRows = 1024
+// maxRows is the largest number of rows of a training context, fewRows that of contexts
+// that may have next to none.
+const maxRows, fewRows = 1024, 100
 
 // chooseRows picks the observed rows among [lo, hi) into t.rows: regular at
 // various densities, with losses, irregular, or in bursts.
 func (t *tasks) chooseRows(r *rand.Rand, lo, hi int, whole bool) {
 	t.rows = t.rows[:0]
 	n := hi - lo
-	least := 8.
+	least, most := 8., maxRows
 	switch {
 	case whole:
 		least = 30
-	case r.IntN(10) == 0, t.byChance && r.IntN(3) == 0:
-		least = 3
+	case r.IntN(10) == 0, t.byChance && r.IntN(2) == 0:
+		least, most = 3, fewRows
 	}
-	want := float64(min(n, maxRows))
+	want := float64(min(n, most))
 	if want > least && (least == 3 || r.IntN(3) > 0) {
 		want = logUniform(r, least, want)
 	}
@@ -902,6 +903,7 @@ const (
 	fitShare     = .4   // of smooth L1
 	mixtureShare = .5   // of the loss of the guides' mixture alone
 	scaleShare   = .1   // of the negative log likelihood of the error's scale
+	mostError    = 50   // largest error in that likelihood, over its predicted scale
 	chanceSlope  = 1    // of the mean square error of systems of chance
 	solvedError  = .1   // mean square error, relative to the variance of a curve, that counts half
 	channelShare = .5   // of the single channels in the count of what is not solved
@@ -940,7 +942,8 @@ func (t *tasks) score(tape *tensor.Tape, state, mixture, logScale *tensor.Tensor
 	err := tape.New(tokens, targetsPerWindow)
 	mask := tape.New(tokens, targetsPerWindow)
 	for i, v := range state.Data {
-		err.Data[i] = min(max(v-t.target[i], -50), 50)
+		most := mostError * float32(math.Exp(float64(logScale.Data[i])))
+		err.Data[i] = min(max(v-t.target[i], -most), most)
 		if t.weight[i] > 0 {
 			mask.Data[i] = 1
 		}

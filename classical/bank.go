@@ -561,6 +561,7 @@ func (g *group) fit(mem *arena, pr *prep, times, values []float64, all, c0, c in
 		s := &g.curves[j]
 		s.spline, s.smooth, s.tones.count = &g.inside[insideSpline][j], &g.inside[insideSmooth][j], 0
 	}
+	g.part.spline, g.part.smooth = &g.partSplines[0], &g.partSplines[1]
 	g.noise = mem.zeros(c)
 	run.flow.fresh = false
 	pr.splines(mem, g.inside[0][:c], g.inside[1][:c], g.noise)
@@ -714,7 +715,7 @@ func (g *group) fit(mem *arena, pr *prep, times, values []float64, all, c0, c in
 // about the angle per time of the periodic guide, and judges all.
 func (g *group) interpolants(mem *arena, pr *prep, theta float64) {
 	for j := range g.c {
-		g.curves[j].fit(mem, pr.tobs[j], pr.yobs[j], theta, g.clean && pr.regular)
+		g.curves[j].fit(mem, &g.part, pr.tobs[j], pr.yobs[j], theta, g.clean && pr.regular)
 	}
 }
 
@@ -739,7 +740,6 @@ func (g *group) startStates(mem *arena, pr *prep, gr *grid) {
 		gr.states[k] = mem.zeros(stateRows * g.c)
 	}
 	part, ends := &g.part, gr.foldEnds()
-	part.spline, part.smooth = &g.partSplines[0], &g.partSplines[1]
 	for j := range g.c {
 		all, t, y := &g.curves[j], pr.tobs[j], pr.yobs[j]
 		for k := 1; k < folds; k++ {
@@ -748,7 +748,11 @@ func (g *group) startStates(mem *arena, pr *prep, gr *grid) {
 			blk, off := mem.mark()
 			from := all
 			if n >= leastSeen && n < len(t) {
-				part.only(mem, all, t[:n], y[:n])
+				var tones refit
+				if all.weight[insideTones] > 0 {
+					tones = all.tones.newRefit(mem, t[:n])
+				}
+				part.refit(mem, all, &tones, t[:n], y[:n], func(int) bool { return true })
 				from = part
 			}
 			for i := max(0, -first); i < stateRows; i++ {

@@ -54,8 +54,8 @@ func (s *interpolants) at(i int, t float64) (v, r float64) {
 
 // fit fits those interpolants to the observations (t,y) that the guides do not need, the
 // cycle about the angle per time theta, and judges all. Those that are exact, of a context
-// regular and free of noise, are the spline.
-func (s *interpolants) fit(mem *arena, t, y []float64, theta float64, exact bool) {
+// regular and free of noise, are the spline. part is scratch.
+func (s *interpolants) fit(mem *arena, part *interpolants, t, y []float64, theta float64, exact bool) {
 	s.cycle = cycle{}
 	if len(t) < 4 || exact {
 		s.process = curve{cubic: s.spline}
@@ -77,7 +77,7 @@ func (s *interpolants) fit(mem *arena, t, y []float64, theta float64, exact bool
 	if s.tones.count > 0 {
 		s.quiet = s.tones.fit(mem, t, y)
 	}
-	s.judge(mem, t, y)
+	s.judge(mem, part, t, y)
 	s.weigh()
 }
 
@@ -121,35 +121,43 @@ func (s *interpolants) mean(t float64) float64 {
 	return clamp(sum, -2, 2)
 }
 
-// only makes s the interpolants of the observations (t,y), a part of those that the
-// interpolants all were fitted to, with the parameters and weights of these. The smoothing
-// spline and the oscillations are left out if they have no weight.
-func (s *interpolants) only(mem *arena, all *interpolants, t, y []float64) {
-	n := len(t)
+// refit makes s the interpolants of those observations (t,y) that are kept, a part of those
+// that all were fitted to, with the parameters and weights of these; tones are the
+// oscillations of all at times t. The smoothing spline and the oscillations are left out if
+// they have no weight.
+func (s *interpolants) refit(mem *arena, all *interpolants, tones *refit, t, y []float64, kept func(i int) bool) {
 	s.weight = all.weight
-	m, f, m2, work := mem.raw(n+1), mem.raw(n+1), mem.raw(n+1), mem.raw(9*n+1)
-	s.spline.interpolate(t, y, m, work)
-	if s.weight[insideSmooth] > 0 {
-		s.smooth.smooth(t, y, f, m2, work)
-	}
+	st, sy := mem.raw(len(t))[:0], mem.raw(len(t))[:0]
 	mean := 0.
-	for _, v := range y {
-		mean += v / float64(n)
+	for i, v := range y {
+		if kept(i) {
+			st, sy = append(st, t[i]), append(sy, v)
+			mean += v
+		}
 	}
-	s.process.condition(mem, t, y, mean, all.matern)
+	n := len(st)
+	mean /= float64(n)
+	m, f, m2, work := mem.raw(n+1), mem.raw(n+1), mem.raw(n+1), mem.raw(9*n+1)
+	s.spline.interpolate(st, sy, m, work)
+	if s.weight[insideSmooth] > 0 {
+		s.smooth.smooth(st, sy, f, m2, work)
+	}
+	s.process.condition(mem, st, sy, mean, all.matern)
 	s.cycle = cycle{theta: all.cycle.theta, centre: all.cycle.centre, rest: s.process}
 	if s.cycle.theta != 0 {
-		s.cycle.posterior(mem, t, y, mean, all.noise, &all.drift)
+		s.cycle.posterior(mem, st, sy, mean, all.noise, &all.drift)
 	}
 	s.tones.count = 0
-	if all.tones.count > 0 && s.weight[insideTones] > 0 {
-		again := all.tones.newRefit(mem, t)
-		again.part(y, func(int) bool { return true })
-		s.tones = again.tones
-		for i, v := range again.value {
-			work[i] = y[i] - v
+	if tones.count > 0 && s.weight[insideTones] > 0 {
+		tones.part(y, kept)
+		s.tones = tones.tones
+		rest := work[:0]
+		for i, v := range tones.value {
+			if kept(i) {
+				rest = append(rest, y[i]-v)
+			}
 		}
-		s.tones.rest.condition(mem, t, work[:n], 0, all.quiet)
+		s.tones.rest.condition(mem, st, rest, 0, all.quiet)
 	}
 }
 
@@ -508,8 +516,8 @@ func (s *cycle) posterior(mem *arena, t, y []float64, mean, noise float64, k *pr
 // judge sets the errors: log10 of the root mean square error, relative to the standard
 // deviation, of each interpolant of (t,y) on observations that it was not given, with the
 // parameters of the fits to all, the poles of the oscillations too. The first and the last
-// observation are never left out.
-func (s *interpolants) judge(mem *arena, t, y []float64) {
+// observation are never left out. part is scratch.
+func (s *interpolants) judge(mem *arena, part *interpolants, t, y []float64) {
 	if n := len(t); n > insideRows {
 		t, y = t[n-insideRows:], y[n-insideRows:]
 	}
@@ -523,67 +531,22 @@ func (s *interpolants) judge(mem *arena, t, y []float64) {
 	for _, v := range y {
 		square += (v - mean) * (v - mean)
 	}
+	for i := range s.weight {
+		s.weight[i] = 1 // so that none is left out
+	}
 	var sum [NumInside]float64
 	count := 0.0
-	st, sy := mem.raw(n), mem.raw(n)
-	m, f, m2, work := mem.raw(n+1), mem.raw(n+1), mem.raw(n+1), mem.raw(9*n+1)
-	again := s.tones.newRefit(mem, t)
+	tones := s.tones.newRefit(mem, t)
 	for fold := range insideFolds {
-		kept := func(i int) bool { return i == 0 || i == n-1 || i%insideFolds != fold }
-		k := 0
-		for i := range t {
-			if kept(i) {
-				st[k], sy[k] = t[i], y[i]
-				k++
-			}
-		}
 		b, o := mem.mark()
-		var natural, smooth spline
-		var process curve
-		natural.interpolate(st[:k], sy[:k], m, work)
-		smooth.smooth(st[:k], sy[:k], f, m2, work)
-		process.condition(mem, st[:k], sy[:k], mean, s.matern)
-		part := cycle{theta: s.cycle.theta, centre: s.cycle.centre}
-		if part.theta != 0 {
-			part.posterior(mem, st[:k], sy[:k], mean, s.noise, &s.drift)
-		}
-		if again.count > 0 {
-			again.part(y, kept)
-			left := work[:0]
-			for i := range t {
-				if kept(i) {
-					left = append(left, y[i]-again.value[i])
-				}
-			}
-			again.rest.condition(mem, st[:k], left, 0, s.quiet)
-		}
-		piece, knot, rest, last := 0, 0, 0, 0 // the times rise
+		part.refit(mem, s, &tones, t, y, func(i int) bool { return i == 0 || i == n-1 || i%insideFolds != fold })
 		for i := 1; i < n-1; i++ {
 			if i%insideFolds != fold {
 				continue
 			}
-			v := [NumInside]float64{}
-			piece = advance(st[:k], piece, t[i])
-			v[insideSpline], _ = natural.on(piece, t[i])
-			v[insideSmooth], _ = smooth.on(piece, t[i])
-			knot = advance(process.t, knot, t[i])
-			v[insideProcess], _ = process.on(knot, t[i])
-			v[insideCycle] = v[insideProcess]
-			if part.theta != 0 {
-				rest = advance(part.rest.t, rest, t[i])
-				more, _ := part.rest.on(rest, t[i])
-				v[insideCycle], _ = part.series(t[i])
-				v[insideCycle] += more
-			}
-			v[insideTones] = v[insideCycle]
-			if again.count > 0 {
-				last = advance(again.rest.t, last, t[i])
-				more, _ := again.rest.on(last, t[i])
-				v[insideTones] = again.value[i] + more
-			}
-			for q, p := range v {
-				d := clamp(p, -4, 4) - y[i]
-				sum[q] += d * d
+			for q := range sum {
+				v, _ := part.at(q, t[i])
+				sum[q] += (v - y[i]) * (v - y[i])
 			}
 			count++
 		}

@@ -310,6 +310,47 @@ func TestGradients(t *testing.T) {
 	}
 }
 
+// TestScaleLearns: a predicted scale stays within its bounds, is as said between them, and can
+// rise from the lower one; no single error counts more than mostError.
+func TestScaleLearns(t *testing.T) {
+	tp := tensor.NewTape(nil, true)
+	x := tp.Variable(5)
+	copy(x.Data, []float32{-1e30, leastScale - 3, leastScale + 8, 0, 1e30})
+	y := boundedScale(tp, x)
+	tp.Backward(tp.SumAll(y))
+	require.EqualValues(t, leastScale, y.Data[0])
+	require.InDelta(t, leastScale, y.Data[1], .05)
+	require.InDelta(t, leastScale+8, y.Data[2], 1e-3)
+	require.InDelta(t, 0, y.Data[3], 1e-5)
+	require.EqualValues(t, mostScale, y.Data[4])
+	require.InDelta(t, math.Exp(-3)/(1+math.Exp(-3)), x.Grad[1], 1e-3, "a slope below the bound")
+	require.InDelta(t, 1, x.Grad[3], 1e-4)
+
+	gradient := func(miss float32) []float32 {
+		tp := tensor.NewTape(nil, true)
+		task := tasks{
+			in:     inputs{channels: 1, windows: 1, rows: 1, seen: []int32{1}},
+			target: make([]float32, targetsPerWindow), weight: make([]float32, targetsPerWindow), unit: []float32{1}, hopeless: []bool{false},
+		}
+		for i := range task.weight {
+			task.weight[i] = 1
+		}
+		state, mixture, scale := tp.Variable(1, targetsPerWindow), tp.Variable(1, targetsPerWindow), tp.Variable(1, targetsPerWindow)
+		for i := range scale.Data {
+			scale.Data[i] = -4
+		}
+		state.Data[0] = miss
+		task.score(tp, state, mixture, scale, 1)
+		return scale.Grad
+	}
+	s := float32(math.Exp(-4))
+	one, far, farther := gradient(2*s), gradient(mostError*s), gradient(1e4*s)
+	require.InDelta(t, scaleShare/targetsPerWindow*(1-2), one[0], 1e-6)
+	require.InDelta(t, scaleShare/targetsPerWindow, one[1], 1e-6)
+	require.InDelta(t, scaleShare/targetsPerWindow*(1-mostError), far[0], 1e-4)
+	require.InDelta(t, far[0], farther[0], 1e-4)
+}
+
 func softmax64(x []float64) []float64 {
 	out := make([]float64, len(x))
 	sum := 0.

@@ -567,8 +567,7 @@ func (g *group) fit(mem *arena, pr *prep, times, values []float64, all, c0, c in
 	pr.splines(mem, g.inside[0][:c], g.inside[1][:c], g.noise)
 	g.clean = slices.Max(g.noise) < cleanNoise
 	if !g.clean {
-		pr.legendre(mem, &g.smooth, g.inside[1][:c], g.noise)
-		g.clean = slices.Max(g.noise) < cleanNoise
+		pr.smoothGrid(mem, &g.smooth, g.inside[1][:c])
 	}
 	joint := c <= fineChannels && !run.coarse
 	if joint && !g.clean && slices.Max(g.noise) < jointlyNoisy {

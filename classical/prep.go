@@ -551,102 +551,33 @@ func (p *prep) denseGrid(mem *arena, g *grid, natural []spline) {
 	p.resample(mem, g, natural, true, m, dt)
 }
 
-// Windowed Legendre smoothing.
-const (
-	legendreTerms = 7
-	windowPoints  = 8
-)
+// Rows of smoothGrid: about one for each observation.
+const smoothLeast, smoothMost = 24, 96
 
-var legendreRidge = [legendreTerms]float64{1e-4, 1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2}
-
-// legendreAt writes the Legendre polynomials at u in [-1,1].
-func legendreAt(p *[legendreTerms]float64, u float64) {
-	p[0], p[1] = 1, u
-	for k := 2; k < legendreTerms; k++ {
-		p[k] = (float64(2*k-1)*u*p[k-1] - float64(k-1)*p[k-2]) / float64(k)
-	}
-}
-
-// legendre cuts the span into windows of about ten observations, fits each by
-// Legendre polynomials with a ridge that grows with the degree, and fills g
-// with eight points per window. It keeps the smaller of its own and the given
-// noise estimates in noise. Windows without enough observations take the
-// smoothing spline and are marked as gaps.
-func (p *prep) legendre(mem *arena, g *grid, smooth []spline, noise []float64) {
+// smoothGrid fills g with values of the smoothing splines, on which a period is looked for
+// before anything is denoised.
+func (p *prep) smoothGrid(mem *arena, g *grid, smooth []spline) {
 	most := 0
 	for _, t := range p.tobs {
 		most = max(most, len(t))
 	}
-	windows := int(clamp(math.Round(float64(most)/10), 3, 12))
-	m := windows * windowPoints
+	m := min(max(most, smoothLeast), smoothMost)
 	dt := 1.0
 	if p.to > p.from {
 		dt = (p.to - p.from) / float64(m)
 	}
 	p.alloc(mem, g, m, dt)
-	width := dt * windowPoints
-	for j := 0; j < p.c; j++ {
-		t, y := p.tobs[j], p.yobs[j]
-		if len(t) == 0 {
-			continue
-		}
-		var rss, dof float64
-		lo := 0
-		for w := 0; w < windows; w++ {
-			right := g.end - float64(windows-1-w)*width
-			left := right - width
-			hi := lo
-			for hi < len(t) && (t[hi] <= right || w == windows-1) {
-				hi++
+	for i := range g.n {
+		s := g.time(i)
+		for j := range p.c {
+			v := p.linear(j, s)
+			if t := p.tobs[j]; len(t) > 0 && s >= t[0] && s <= t[len(t)-1] {
+				v, _ = smooth[j].at(s)
 			}
-			n := hi - lo
-			if n < 3 {
-				for i := w * windowPoints; i < (w+1)*windowPoints; i++ {
-					s := g.time(i)
-					v, _ := smooth[j].at(s)
-					if s < t[0] || s > t[len(t)-1] {
-						v = p.linear(j, s)
-					}
-					g.x[i*p.c+j] = clamp(v, -2, 2)
-					if p.gap(j, s, math.Max(dt, p.dt)) {
-						g.ok[i] = false
-						g.gaps = true
-					}
-				}
-				lo = hi
-				continue
+			g.x[i*p.c+j] = clamp(v, -2, 2)
+			if p.gap(j, s, math.Max(dt, p.dt)) {
+				g.ok[i], g.gaps = false, true
 			}
-			var a [legendreTerms * legendreTerms]float64
-			var b, inv, q [legendreTerms]float64
-			for i := lo; i < hi; i++ {
-				legendreAt(&q, 2*(t[i]-left)/width-1)
-				for r, v := range q {
-					for s := 0; s <= r; s++ {
-						a[r*legendreTerms+s] += v * q[s]
-					}
-					b[r] += v * y[i]
-				}
-			}
-			for r, v := range legendreRidge {
-				a[r*legendreTerms+r] += v
-			}
-			cholesky(a[:], legendreTerms, legendreTerms, 1e-8, inv[:])
-			solveLower(a[:], legendreTerms, legendreTerms, inv[:], b[:])
-			for i := lo; i < hi; i++ {
-				legendreAt(&q, 2*(t[i]-left)/width-1)
-				d := y[i] - dot(q[:], b[:])
-				rss += d * d
-			}
-			dof += float64(n) - math.Min(legendreTerms, 0.75*float64(n))
-			for i := w * windowPoints; i < (w+1)*windowPoints; i++ {
-				s := g.time(i)
-				legendreAt(&q, 2*(s-left)/width-1)
-				g.x[i*p.c+j] = clamp(dot(q[:], b[:]), -2, 2)
-			}
-			lo = hi
-		}
-		if dof > 0 {
-			noise[j] = math.Min(noise[j], math.Sqrt(rss/dof))
 		}
 	}
 	p.keepRows(g)

@@ -547,7 +547,8 @@ func (t *tasks) drawContext(r *rand.Rand, s Series, channels int, whole bool) bo
 	c.columns = t.columns[:channels]
 	c.reversed = r.Float64() < .1 && !whole
 
-	c.all = r.Float64() < .12
+	simulated := !whole && channels == s.Channels() && r.Float64() < simulatedShare
+	c.all = r.Float64() < .12 && !simulated
 	end := c.hi
 	if !c.all {
 		share := .1 + .8*r.Float64()
@@ -562,17 +563,19 @@ func (t *tasks) drawContext(r *rand.Rand, s Series, channels int, whole bool) bo
 			}
 		}
 	}
-	t.chooseRows(r, c.lo, end, whole)
+	t.chooseRows(r, c.lo, end, whole, simulated)
 	if len(t.rows) < 3 {
 		return false
 	}
-	t.loseGaps(r, c.all, func(i int) float64 { at, _ := c.row(s, i); return at })
+	if !simulated {
+		t.loseGaps(r, c.all, func(i int) float64 { at, _ := c.row(s, i); return at })
+	}
 
 	// Single values that are missing: a share of each channel.
 	missing := resize(t.missing, channels)
 	t.missing = missing
 	clear(missing)
-	if channels > 1 && r.IntN(4) == 0 {
+	if channels > 1 && !simulated && r.IntN(4) == 0 {
 		share := .6 * r.Float64()
 		for i := range missing {
 			missing[i] = share
@@ -602,7 +605,7 @@ func (t *tasks) drawContext(r *rand.Rand, s Series, channels int, whole bool) bo
 	if len(t.times) < 3 {
 		return false
 	}
-	if !t.corrupt(r, channels, whole) {
+	if !t.corrupt(r, channels, whole, simulated) {
 		return false
 	}
 	if !s.KeepOutliers {
@@ -623,9 +626,10 @@ func (t *tasks) drawContext(r *rand.Rand, s Series, channels int, whole bool) bo
 // steps, and single wrong values. It returns false when a channel has nothing to learn
 // from; of whole systems one that changes is enough, since a set point may be among them.
 // What tasks have of each are guesses at what users have.
-func (t *tasks) corrupt(r *rand.Rand, channels int, whole bool) bool {
+func (t *tasks) corrupt(r *rand.Rand, channels int, whole, clean bool) bool {
 	noise := 0.
 	switch u := r.Float64(); {
+	case clean:
 	case u < .03: // hardly anything to see: the model must stay calm
 		noise = logUniform(r, .12, 2)
 	case u < .4:
@@ -636,10 +640,10 @@ func (t *tasks) corrupt(r *rand.Rand, channels int, whole bool) bool {
 	multiplicative := r.IntN(5) == 0
 	moves := false
 	step, wrong, far := 0., 0., 0.
-	if r.IntN(12) == 0 {
+	if !clean && r.IntN(12) == 0 {
 		step = logUniform(r, 1e-5, .2)
 	}
-	if r.IntN(12) == 0 {
+	if !clean && r.IntN(12) == 0 {
 		wrong, far = logUniform(r, .002, .06), logUniform(r, .2, 20)
 	}
 	for c := range channels {
@@ -707,13 +711,19 @@ func (t *tasks) finish(r *rand.Rand, s Series, windows int) {
 // that may have next to none.
 const maxRows, fewRows = 1024, 100
 
+// simulatedShare is the share of tasks, where all channels of a trajectory are wanted, whose
+// context is as a simulator gives it: all of them, regular and exact.
+const simulatedShare = .15
+
 // chooseRows picks the observed rows among [lo, hi) into t.rows: regular at
-// various densities, with losses, irregular, or in bursts.
-func (t *tasks) chooseRows(r *rand.Rand, lo, hi int, whole bool) {
+// various densities, as all are that are simulated, with losses, irregular, or in bursts.
+func (t *tasks) chooseRows(r *rand.Rand, lo, hi int, whole, simulated bool) {
 	t.rows = t.rows[:0]
 	n := hi - lo
 	least, most := 8., maxRows
 	switch {
+	case simulated:
+		least = 64
 	case whole:
 		least = 30
 	case r.IntN(10) == 0, t.byChance && r.IntN(2) == 0:
@@ -727,7 +737,12 @@ func (t *tasks) chooseRows(r *rand.Rand, lo, hi int, whole bool) {
 	if t.crop.all {
 		irregular = .6
 	}
+	stride := max(1, int(math.Round(float64(n)/want)))
 	switch u := r.Float64(); {
+	case simulated:
+		for i := lo; i < hi; i += stride {
+			t.rows = append(t.rows, i)
+		}
 	case u < irregular:
 		keep := want / float64(n)
 		for i := lo; i < hi; i++ {
@@ -752,7 +767,6 @@ func (t *tasks) chooseRows(r *rand.Rand, lo, hi int, whole bool) {
 			}
 		}
 	default:
-		stride := max(1, int(math.Round(float64(n)/want)))
 		keep := 1.
 		if u < irregular+.3 {
 			keep = .4 + .5*r.Float64()

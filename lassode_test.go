@@ -1330,6 +1330,42 @@ func TestDisturbedTasks(t *testing.T) {
 	require.Equal(t, short, tk.disturbed(rand.New(rand.NewPCG(1, 1)), short))
 }
 
+// TestSimulatedTasks: some contexts have equal steps, 64 rows or more where there are so many, and
+// all values as they are, if all channels are wanted; fewer do otherwise.
+func TestSimulatedTasks(t *testing.T) {
+	var whole Series
+	for i := range 601 {
+		at := float64(i) / 30
+		whole.Times = append(whole.Times, at)
+		whole.Values = append(whole.Values, []float64{math.Sin(at), math.Sin(2 * at), math.Cos(at)})
+	}
+	simulated := func(channels int) int {
+		var tk tasks
+		count := 0
+		for i := range 600 {
+			if !tk.drawContext(rand.New(rand.NewPCG(4, uint64(i))), whole, channels, false) || len(tk.times) < 2 {
+				continue
+			}
+			exact := len(tk.times) >= 64 || tk.times[1]-tk.times[0] < .04
+			for j, at := range tk.times {
+				row := whole.Values[int(math.Round(math.Abs(at)*30))]
+				for k, c := range tk.crop.columns {
+					exact = exact && tk.values[j*channels+k] == row[c]
+				}
+				exact = exact && (j == 0 || math.Abs(at-tk.times[j-1]-tk.times[1]+tk.times[0]) < 1e-9)
+			}
+			if exact {
+				count++
+			}
+		}
+		return count
+	}
+	some, all := simulated(2), simulated(3)
+	require.Greater(t, all, some+50)
+	require.Greater(t, some, 10)
+	require.Less(t, all, 300)
+}
+
 // TestTones: they are sums of sines, other ones in each channel.
 func TestTones(t *testing.T) {
 	tk := tasks{madeRows: make([][]float64, 300)}

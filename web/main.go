@@ -48,8 +48,11 @@ const shownModes = 3
 // levels are the edges of the 95 % and the 80 % band.
 var levels = []float64{0.025, 0.1, 0.9, 0.975}
 
-// held is the loaded series.
-var held lassode.Series
+// held is the loaded series, heldClock that of its file.
+var (
+	held      lassode.Series
+	heldClock csv.Clock
+)
 
 func main() {
 	model, err := pretrained.Model()
@@ -117,7 +120,7 @@ type series struct {
 }
 
 func load(name, text string) (any, error) {
-	s, err := csv.ReadSeries(strings.NewReader(text), name)
+	s, clock, err := csv.ReadSeries(strings.NewReader(text), name)
 	switch {
 	case err != nil:
 		return nil, err
@@ -128,7 +131,7 @@ func load(name, text string) (any, error) {
 	case len(s.Times) < 2:
 		return nil, fmt.Errorf("%s has one row, want at least two", name)
 	}
-	held = s
+	held, heldClock = s, clock
 	out := series{Names: s.Names, Times: s.Times, Values: make([]numbers, len(s.Names))}
 	for c := range s.Names {
 		for _, row := range s.Values {
@@ -269,12 +272,15 @@ func save(model *lassode.Model, rows int, ahead float64) (any, error) {
 	if err != nil {
 		return nil, err
 	}
+	if !heldClock.Holds(times[len(times)-1]) {
+		return nil, errors.New("the forecast goes beyond the year 9999")
+	}
 	fc, err := model.Forecast(seen, times)
 	if err != nil {
 		return nil, err
 	}
 	var text strings.Builder
-	if err := csv.WriteForecast(&text, held.Names, fc, levels, true); err != nil {
+	if err := csv.WriteForecast(&text, held.Names, heldClock, fc, levels, true); err != nil {
 		return nil, err
 	}
 	return struct {

@@ -586,7 +586,7 @@ func compareNative(t *testing.T, file, text string) {
 		}
 		require.Less(t, time.Since(start), patience, "no download")
 	}
-	s, err := csv.ReadSeries(strings.NewReader(text), "text")
+	s, _, err := csv.ReadSeries(strings.NewReader(text), "text")
 	require.NoError(t, err)
 	const rows = 60
 	m, err := pretrained.Model()

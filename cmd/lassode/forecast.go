@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/lassode/lassode"
 	"github.com/lassode/lassode/internal/csv"
@@ -25,7 +26,10 @@ func forecastCommand() *command {
 		detail: `
 CSV: a header t,name1,name2,... then a row per observation, times increasing,
 at any spacing. An empty cell or nan is not observed. The answer has, for each
-channel, the mean and the quantiles as columns name, name_q0.1, ...
+channel, the mean and the quantiles as columns name, name_q0.1, ... Times are numbers of
+any unit, or dates such as 2024-02-29T06:30:00Z, "2024-02-29 06:30" or 2024-02-29; then
+-at, -until and -query have dates too, -step may be a duration such as 90s or 1h30m,
+and rates are those per second. Dates without an offset are taken as if all days had 24 hours.
 
 JSON Lines: one task a line, in any mix of sizes,
   {"id":"a","t":[0,1,2],"x":[[1.5,null],[1.2,0.3],[0.9,0.4]],"query":[3,4]}
@@ -53,6 +57,7 @@ Observations that break a constraint by more than -tolerance are an error.`,
 		examples: `
 lassode forecast -in pump.csv -until 120 -out ahead.csv -plot ahead.svg
 lassode forecast -in pump.csv -at 10.5,11,20:30:0.5
+lassode forecast -in load.csv -until 2024-03-07 -step 15m
 lassode forecast -in pump.csv -steps 50 -quantiles 0.05,0.5,0.95 -rates
 lassode forecast -in tanks.csv -lower 0 -upper tank1=80 -total tank1+tank2=100
 lassode forecast -in plan.csv -fill -out answer.csv
@@ -70,6 +75,77 @@ type horizon struct {
 	step  float64
 	query *csv.Query
 	fill  bool // the rows that lack a channel
+
+	// What the clock of the series has to say first.
+	dates    []csv.Moment // of -at
+	end      *csv.Moment  // of -until
+	duration bool         // -step has a unit
+	clock    csv.Clock
+}
+
+// setUntil takes the value of -until.
+func (h *horizon) setUntil(m *csv.Moment) error {
+	if v, number := m.Number(); number && (math.IsInf(v, 0) || math.IsNaN(v)) {
+		return usagef("-until is %v, want a finite time", v)
+	}
+	h.end = m
+	return nil
+}
+
+// on returns h for a series with this clock.
+func (h horizon) on(clock csv.Clock) (horizon, error) {
+	h.clock = clock
+	if h.at != nil && clock.Dated() {
+		return h, fmt.Errorf("-at has numbers, the times of the series are such as %s", clock.Origin())
+	}
+	for _, m := range h.dates {
+		t, err := clock.On(m)
+		if err != nil {
+			return h, fmt.Errorf("-at: %w", err)
+		}
+		h.at = append(h.at, t)
+	}
+	if h.end != nil {
+		var err error
+		if h.until, err = clock.On(*h.end); err != nil {
+			return h, fmt.Errorf("-until: %w", err)
+		}
+	}
+	if h.duration && !clock.Dated() {
+		return h, errors.New("-step is a duration, the times of the series are numbers without a unit")
+	}
+	if h.query != nil {
+		if err := h.query.On(clock); err != nil {
+			return h, fmt.Errorf("-query: %w", err)
+		}
+	}
+	return h, nil
+}
+
+// momentFlag is a flag whose value is a time.
+type momentFlag struct{ moment csv.Moment }
+
+func (f *momentFlag) String() string { return f.moment.String() }
+
+func (f *momentFlag) Set(text string) (err error) {
+	f.moment, err = csv.ParseMoment(strings.TrimSpace(text))
+	if errors.Is(err, strconv.ErrSyntax) {
+		return fmt.Errorf("%q is neither a number nor a date such as 2024-02-29 06:30:00", text)
+	}
+	return err
+}
+
+// parseStep reads a length of time: a number, or a duration in seconds.
+func parseStep(text string) (step float64, duration bool, err error) {
+	if d, failed := time.ParseDuration(text); failed == nil && text != "0" {
+		step, duration = d.Seconds(), true
+	} else if step, err = strconv.ParseFloat(text, 64); err != nil {
+		return 0, false, usagef("-step is %q, want a number, or a duration such as 90s or 1h30m", text)
+	}
+	if !(step > 0) || math.IsInf(step, 0) {
+		return 0, false, usagef("-step is %v, want a positive number", text)
+	}
+	return step, duration, nil
 }
 
 func runForecast(ctx context.Context, env *environment, c *command, args []string) error {
@@ -77,9 +153,10 @@ func runForecast(ctx context.Context, env *environment, c *command, args []strin
 	in := fs.String("in", "", "`file` to forecast: CSV or JSON Lines, .gz accepted, - for standard input")
 	out := fs.String("out", "-", "`file` for the answer; an older file stays until the new one is complete")
 	at := fs.String("at", "", "comma-separated `times`; a:b:s stands for a, a+s, ... up to b")
-	until := fs.Float64("until", 0, "forecast at every step up to this `time`")
+	var until momentFlag
+	fs.Var(&until, "until", "forecast at every step up to this `time`")
 	steps := fs.Int("steps", 0, "forecast this `number` of steps")
-	step := fs.Float64("step", 0, "`length` of a step for -until and -steps (default the median step of the channel that is observed most densely)")
+	step := fs.String("step", "", "`length` of a step for -until and -steps (default the median step of the channel that is observed most densely)")
 	queryFile := fs.String("query", "", "CSV `file` with the times in its first column; further columns are true values for -plot")
 	fill := fs.Bool("fill", false, "forecast at the rows in which a channel is not observed")
 	plotFile := fs.String("plot", "", "draw the forecast of a CSV series into this .svg or .png `file`")
@@ -117,13 +194,13 @@ func runForecast(ctx context.Context, env *environment, c *command, args []strin
 	}
 	h := horizon{until: math.NaN(), fill: *fill}
 	if given(fs, "at") {
-		if h.at, err = parseTimes(*at); err != nil {
+		if h.at, h.dates, err = parseTimes(*at); err != nil {
 			return usagef("-at: %v", err)
 		}
 	}
 	if given(fs, "until") {
-		if h.until = *until; math.IsInf(h.until, 0) || math.IsNaN(h.until) {
-			return usagef("-until is %v, want a finite time", *until)
+		if err := h.setUntil(&until.moment); err != nil {
+			return err
 		}
 	}
 	if given(fs, "steps") {
@@ -132,8 +209,8 @@ func runForecast(ctx context.Context, env *environment, c *command, args []strin
 		}
 	}
 	if given(fs, "step") {
-		if h.step = *step; !(h.step > 0) || math.IsInf(h.step, 0) {
-			return usagef("-step is %v, want a positive number", *step)
+		if h.step, h.duration, err = parseStep(*step); err != nil {
+			return err
 		}
 	}
 	levels, err := parseLevels(*quantiles)
@@ -201,6 +278,9 @@ func runForecast(ctx context.Context, env *environment, c *command, args []strin
 	defer result.Abort()
 
 	if format == "jsonl" {
+		if h, err = h.on(csv.Clock{}); err != nil {
+			return err
+		}
 		lines, failed, err := forecastLines(ctx, model, source, result, *workers, h, &limits, *keep, levels, *rates)
 		if err != nil {
 			return fmt.Errorf("%s: after %s: %w", source.name, plural(lines, "line"), err)
@@ -217,11 +297,18 @@ func runForecast(ctx context.Context, env *environment, c *command, args []strin
 		return nil
 	}
 
-	series, err := await(ctx, func() (lassode.Series, error) { return csv.ReadSeries(source, source.name) })
+	var clock csv.Clock
+	series, err := await(ctx, func() (s lassode.Series, err error) {
+		s, clock, err = csv.ReadSeries(source, source.name)
+		return s, err
+	})
 	if err != nil {
 		return err
 	}
 	series.KeepOutliers = *keep
+	if h, err = h.on(clock); err != nil {
+		return err
+	}
 	times, err := h.times(series)
 	if err != nil {
 		return err
@@ -236,11 +323,11 @@ func runForecast(ctx context.Context, env *environment, c *command, args []strin
 		}
 		return describe(source.name, err)
 	}
-	if err := csv.WriteForecast(result, channelNames(series), fc, levels, *rates); err != nil {
+	if err := csv.WriteForecast(result, channelNames(series), clock, fc, levels, *rates); err != nil {
 		return err
 	}
 	if *plotFile != "" {
-		fig, err := forecastFigure(model, source.name, series, times, h.query)
+		fig, err := forecastFigure(model, source.name, series, clock, times, h.query)
 		if err != nil {
 			return err
 		}
@@ -251,7 +338,7 @@ func runForecast(ctx context.Context, env *environment, c *command, args []strin
 	if err := result.Commit(); err != nil {
 		return err
 	}
-	reportOutliers(env, series, fc)
+	reportOutliers(env, series, clock, fc)
 	if h.query != nil {
 		reportTruth(env, series, fc, h.query)
 	}
@@ -336,6 +423,20 @@ func describe(name string, err error) error {
 
 // times turns the asked horizon into query times for one series.
 func (h horizon) times(s lassode.Series) ([]float64, error) {
+	times, err := h.anyTimes(s)
+	if err != nil {
+		return nil, err
+	}
+	for _, t := range times {
+		if !h.clock.Holds(t) {
+			return nil, fmt.Errorf("%v seconds after %s is beyond the years 0 to 9999", t, h.clock.Origin())
+		}
+	}
+	return times, nil
+}
+
+// anyTimes is times without regard to what dates can be written.
+func (h horizon) anyTimes(s lassode.Series) ([]float64, error) {
 	if h.query != nil {
 		return h.query.Times, nil
 	}
@@ -362,14 +463,14 @@ func (h horizon) times(s lassode.Series) ([]float64, error) {
 	}
 	if !math.IsNaN(h.until) {
 		if h.until <= last {
-			return nil, fmt.Errorf("-until %v is not after the last observation at %v; use -at for earlier times", h.until, last)
+			return nil, fmt.Errorf("-until %s is not after the last observation at %s; use -at for earlier times", h.clock.Text(h.until), h.clock.Text(last))
 		}
 		if step == 0 {
 			step = (h.until - last) / 100
 		}
 		count := math.Ceil((h.until-last)/step - 1e-9)
 		if !(count <= lassode.MaxQueries) {
-			return nil, fmt.Errorf("-until %v is more than %d steps of %v ahead; give a longer -step", h.until, lassode.MaxQueries, step)
+			return nil, fmt.Errorf("-until %s is more than %d steps of %v ahead; give a longer -step", h.clock.Text(h.until), lassode.MaxQueries, step)
 		}
 		times := stepTimes(last, step, max(int(count), 1)) // it may be next to no step ahead
 		times[len(times)-1] = h.until
@@ -434,16 +535,20 @@ func usualStep(s lassode.Series) float64 {
 	return least
 }
 
-// parseTimes reads "1,2.5,10:20:0.5".
-func parseTimes(list string) ([]float64, error) {
-	var times []float64
+// parseTimes reads "1,2.5,10:20:0.5", or dates.
+func parseTimes(list string) (times []float64, dates []csv.Moment, err error) {
 	for word := range strings.SplitSeq(list, ",") {
+		m, err := csv.ParseMoment(strings.TrimSpace(word))
+		if _, number := m.Number(); err == nil && !number {
+			dates = append(dates, m)
+			continue
+		}
 		parts := strings.Split(strings.TrimSpace(word), ":")
 		v := make([]float64, len(parts))
 		for i, p := range parts {
 			f, err := strconv.ParseFloat(strings.TrimSpace(p), 64)
 			if err != nil || math.IsNaN(f) || math.IsInf(f, 0) {
-				return nil, fmt.Errorf("%q is not a time", p)
+				return nil, nil, fmt.Errorf("%q is not a time", p)
 			}
 			v[i] = f
 		}
@@ -453,19 +558,22 @@ func parseTimes(list string) ([]float64, error) {
 		case len(v) == 3 && v[2] > 0 && v[1] >= v[0]:
 			n := math.Floor((v[1]-v[0])/v[2] + 1e-9)
 			if !(n < lassode.MaxQueries) {
-				return nil, fmt.Errorf("%q are more than %d times", word, lassode.MaxQueries)
+				return nil, nil, fmt.Errorf("%q are more than %d times", word, lassode.MaxQueries)
 			}
 			for i := range int(n) + 1 {
 				times = append(times, v[0]+float64(i)*v[2])
 			}
 		default:
-			return nil, fmt.Errorf("%q is not a range, want first:last:step with a positive step", word)
+			return nil, nil, fmt.Errorf("%q is not a range, want first:last:step with a positive step", word)
 		}
 		if len(times) > lassode.MaxQueries {
-			return nil, fmt.Errorf("more than %d times", lassode.MaxQueries)
+			return nil, nil, fmt.Errorf("more than %d times", lassode.MaxQueries)
 		}
 	}
-	return times, nil
+	if times != nil && dates != nil {
+		return nil, nil, errors.New("numbers and dates do not mix")
+	}
+	return times, dates, nil
 }
 
 // parseLevels reads rising quantile levels.
@@ -512,7 +620,7 @@ const figurePoints = 500
 
 // forecastFigure draws the observations and a fine curve over everything that
 // was observed or asked.
-func forecastFigure(model *lassode.Model, title string, s lassode.Series, at []float64, q *csv.Query) (*figure, error) {
+func forecastFigure(model *lassode.Model, title string, s lassode.Series, clock csv.Clock, at []float64, q *csv.Query) (*figure, error) {
 	first, last := s.Times[0], s.Times[len(s.Times)-1]
 	lo, hi := min(first, slices.Min(at)), max(last, slices.Max(at))
 	curve, err := curveOf(model, s, lo, hi)
@@ -534,7 +642,30 @@ func forecastFigure(model *lassode.Model, title string, s lassode.Series, at []f
 		fig.panels = append(fig.panels, p)
 	}
 	fig.arrange()
+	if clock.Dated() {
+		unit, name := unitOf(hi - lo)
+		fig.divideTimes(unit)
+		fig.xLabel = name + " from " + clock.Origin()
+	}
 	return fig, nil
+}
+
+// unitOf returns a unit of which a span of time, in seconds, has some.
+func unitOf(span float64) (seconds float64, name string) {
+	const (
+		minute = 60
+		hour   = 60 * minute
+		day    = 24 * hour
+	)
+	switch {
+	case span > 3*day:
+		return day, "days"
+	case span > 3*hour:
+		return hour, "hours"
+	case span > 3*minute:
+		return minute, "minutes"
+	}
+	return 1, "seconds"
 }
 
 // curve is a forecast at regular times with its 80 % band.
@@ -593,7 +724,7 @@ func sortedIndex(times []float64) []int {
 
 // reportOutliers names the observations that the forecast was made without, the first
 // few of each channel.
-func reportOutliers(env *environment, s lassode.Series, fc *lassode.Forecast) {
+func reportOutliers(env *environment, s lassode.Series, clock csv.Clock, fc *lassode.Forecast) {
 	const most = 5
 	for c, name := range channelNames(s) {
 		var list []string
@@ -603,7 +734,7 @@ func reportOutliers(env *environment, s lassode.Series, fc *lassode.Forecast) {
 				continue
 			}
 			if n++; n <= most {
-				list = append(list, fmt.Sprintf("%v at %v", o.Value, o.Time))
+				list = append(list, fmt.Sprintf("%v at %s", o.Value, clock.Text(o.Time)))
 			}
 		}
 		if n > most {

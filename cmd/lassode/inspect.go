@@ -46,7 +46,8 @@ func runInspect(ctx context.Context, env *environment, c *command, args []string
 	fs := c.flags(env)
 	in := fs.String("in", "", "CSV `file` of a series")
 	modelFile := fs.String("model", "", "weights `file` for -in (default: the built-in weights)")
-	until := fs.Float64("until", 0, "with -in: end of the last window (default half the observed span ahead)")
+	var until momentFlag
+	fs.Var(&until, "until", "with -in: end of the last window (default half the observed span ahead)")
 	tensors := fs.Bool("tensors", false, "list the tensors of a weights file")
 	verify := fs.Bool("verify", false, "of a collection: read everything and compare the hashes")
 	asJSON := fs.Bool("json", false, "write JSON")
@@ -63,8 +64,8 @@ func runInspect(ctx context.Context, env *environment, c *command, args []string
 		}
 		h := horizon{until: math.NaN()}
 		if given(fs, "until") {
-			if h.until = *until; math.IsInf(h.until, 0) || math.IsNaN(h.until) {
-				return usagef("-until is %v, want a finite time", *until)
+			if err := h.setUntil(&until.moment); err != nil {
+				return err
 			}
 		}
 		return inspectSeries(ctx, env, *in, *modelFile, h, *asJSON)
@@ -242,6 +243,7 @@ const shownModes = 2
 
 func inspectSeries(ctx context.Context, env *environment, path, modelFile string, h horizon, asJSON bool) error {
 	name := path
+	var clock csv.Clock
 	s, err := await(ctx, func() (s lassode.Series, err error) {
 		in, err := openInput(env, path)
 		if err != nil {
@@ -249,13 +251,17 @@ func inspectSeries(ctx context.Context, env *environment, path, modelFile string
 		}
 		defer in.Close()
 		name = in.name
-		return csv.ReadSeries(in, name)
+		s, clock, err = csv.ReadSeries(in, name)
+		return s, err
 	})
 	if err != nil {
 		return err
 	}
 	model, err := loadModel(env, modelFile)
 	if err != nil {
+		return err
+	}
+	if h, err = h.on(clock); err != nil {
 		return err
 	}
 	times, err := h.times(s)
@@ -283,7 +289,10 @@ func inspectSeries(ctx context.Context, env *environment, path, modelFile string
 		return printJSON(env.stdout, list)
 	}
 	w := env.stdout
-	fmt.Fprintf(w, "%s: %s, %s from %v to %v\n", name, plural(len(s.Times), "row"), plural(len(names), "channel"), s.Times[0], s.Times[len(s.Times)-1])
+	fmt.Fprintf(w, "%s: %s, %s from %s to %s\n", name, plural(len(s.Times), "row"), plural(len(names), "channel"), clock.Text(s.Times[0]), clock.Text(s.Times[len(s.Times)-1]))
+	if clock.Dated() {
+		fmt.Fprintln(w, "windows and periods in seconds from the first row")
+	}
 	columns := "modes: amplitude, growth, period"
 	if len(fc.Segments) > 0 && len(fc.Segments[0].Hub) > 0 {
 		columns += " | hub tokens read"

@@ -11,9 +11,11 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -208,6 +210,84 @@ func TestForecastCSV(t *testing.T) {
 	for i := range again.Times {
 		require.Equal(t, s.Truth.Values[i][0], again.Truth.Values[i][0])
 		require.Equal(t, s.Truth.Values[i][4], again.Truth.Values[i][2])
+	}
+}
+
+// TestForecastDates: a series with dates is answered as that with seconds since its first row is,
+// at dates.
+func TestForecastDates(t *testing.T) {
+	dir := t.TempDir()
+	var numbers, dated strings.Builder
+	numbers.WriteString("t,load\n")
+	dated.WriteString("timestamp,load\n")
+	start := time.Date(2024, 2, 25, 0, 0, 0, 0, time.UTC)
+	for i := range 96 {
+		v := math.Sin(2*math.Pi*float64(i)/24) + .1*math.Cos(float64(i))
+		fmt.Fprintf(&numbers, "%d,%v\n", 3600*i, v)
+		fmt.Fprintf(&dated, "%s,%v\n", start.Add(time.Duration(i)*time.Hour).Format("2006-01-02 15:04"), v)
+	}
+	write := func(name, text string) string {
+		path := filepath.Join(dir, name)
+		require.NoError(t, os.WriteFile(path, []byte(text), 0o644))
+		return path
+	}
+	plain, in := write("n.csv", numbers.String()), write("d.csv", dated.String())
+	query := write("q.csv", "t,load\n2024-02-29 12:00,0.5\n2024-02-29 13:30:15,0.5\n")
+	picture := filepath.Join(dir, "p.svg")
+	for _, c := range []struct{ numbers, dates []string }{
+		{[]string{"-steps", "3"}, []string{"-steps", "3"}},
+		{[]string{"-until", "352800", "-step", "900"}, []string{"-until", "2024-02-29 02:00", "-step", "15m"}},
+		{[]string{"-at", "-3600,350000.5"}, []string{"-at", "2024-02-24 23:00, 2024-02-29 01:13:20.5"}},
+		{[]string{"-at", "388800,394215", "-rates"}, []string{"-query", query, "-rates", "-plot", picture}},
+	} {
+		code, want, errs := lassodeRun(t, "", append([]string{"forecast", "-in", plain}, c.numbers...)...)
+		require.Equal(t, exitOK, code, errs)
+		code, got, errs := lassodeRun(t, "", append([]string{"forecast", "-in", in}, c.dates...)...)
+		require.Equal(t, exitOK, code, errs)
+		wanted, answers := strings.Split(strings.TrimSpace(want), "\n"), strings.Split(strings.TrimSpace(got), "\n")
+		require.Len(t, answers, len(wanted))
+		require.Equal(t, wanted[0], answers[0])
+		for i, line := range answers[1:] {
+			at, values, _ := strings.Cut(line, ",")
+			second, same, _ := strings.Cut(wanted[i+1], ",")
+			require.Equal(t, same, values)
+			seconds, err := strconv.ParseFloat(second, 64)
+			require.NoError(t, err)
+			form := "2006-01-02 15:04"
+			if math.Mod(seconds, 60) != 0 {
+				form = "2006-01-02 15:04:05.999"
+			}
+			require.Equal(t, start.Add(time.Duration(seconds*1e9)).Format(form), at)
+		}
+	}
+	b, err := os.ReadFile(picture)
+	require.NoError(t, err)
+	require.Contains(t, string(b), "days from 2024-02-25 00:00")
+	code, out, errs := lassodeRun(t, "", "inspect", "-in", in, "-until", "2024-02-29 02:00")
+	require.Equal(t, exitOK, code, errs)
+	require.Contains(t, out, "from 2024-02-25 00:00 to 2024-02-28 23:00\nwindows and periods in seconds")
+	for _, c := range []struct {
+		args []string
+		want string
+	}{
+		{[]string{"-in", in, "-until", "7"}, `-until: "7" is no date`},
+		{[]string{"-in", in, "-until", "2024-02-26"}, "-until 2024-02-26 00:00 is not after the last observation at 2024-02-28 23:00"},
+		{[]string{"-in", in, "-until", "soon"}, `"soon" is neither a number nor a date`},
+		{[]string{"-in", in, "-until", "2024-02-30"}, "neither a number nor a date"},
+		{[]string{"-in", in, "-until", "2024-03-01T00:00:00Z"}, "has an offset from UTC, 2024-02-25 00:00 has none"},
+		{[]string{"-in", in, "-at", "1,2"}, "-at has numbers, the times of the series are such as 2024-02-25 00:00"},
+		{[]string{"-in", in, "-at", "2024-02-25,2"}, "numbers and dates do not mix"},
+		{[]string{"-in", in, "-steps", "2", "-step", "2e11"}, "is beyond the years 0 to 9999"},
+		{[]string{"-in", in, "-steps", "2", "-step", "soon"}, "want a number, or a duration"},
+		{[]string{"-in", in, "-steps", "2", "-step", "-1s"}, "want a positive number"},
+		{[]string{"-in", plain, "-steps", "2", "-step", "90s"}, "-step is a duration, the times of the series are numbers"},
+		{[]string{"-in", plain, "-until", "2024-02-26"}, `-until: "2024-02-26" is a date, the times of the series are numbers`},
+		{[]string{"-in", plain, "-at", "2024-02-26"}, `-at: "2024-02-26" is a date`},
+		{[]string{"-in", plain, "-query", query}, "-query: "},
+	} {
+		code, _, errs := lassodeRun(t, "", append([]string{"forecast"}, c.args...)...)
+		require.NotEqual(t, exitOK, code, c.args)
+		require.Contains(t, errs, c.want)
 	}
 }
 
@@ -435,7 +515,7 @@ func TestOutput(t *testing.T) {
 }
 
 func TestHorizonTimes(t *testing.T) {
-	s, err := csv.ReadSeries(strings.NewReader("t,x\n0,1\n1,1\n2,1\n3,1\n10,1\n"), "f")
+	s, _, err := csv.ReadSeries(strings.NewReader("t,x\n0,1\n1,1\n2,1\n3,1\n10,1\n"), "f")
 	require.NoError(t, err)
 	nan := math.NaN()
 	for _, c := range []struct {
@@ -460,13 +540,14 @@ func TestHorizonTimes(t *testing.T) {
 	}
 	_, err = horizon{until: nan, fill: true}.times(s)
 	require.ErrorContains(t, err, "nothing to do")
-	s, err = csv.ReadSeries(strings.NewReader("t,x,u\n0,1,2\n1,,2\n2,1,\n3,1,1\n10,,1\n"), "f")
+	s, _, err = csv.ReadSeries(strings.NewReader("t,x,u\n0,1,2\n1,,2\n2,1,\n3,1,1\n10,,1\n"), "f")
 	require.NoError(t, err)
 	got, err := horizon{until: nan, fill: true}.times(s)
 	require.NoError(t, err)
 	require.Equal(t, []float64{1, 2, 10}, got)
-	list, err := parseTimes("1, 2:3:0.25,-5")
+	list, dates, err := parseTimes("1, 2:3:0.25,-5")
 	require.NoError(t, err)
+	require.Empty(t, dates)
 	require.Equal(t, []float64{1, 2, 2.25, 2.5, 2.75, 3, -5}, list)
 }
 

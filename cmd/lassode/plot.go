@@ -90,6 +90,19 @@ func (f *figure) arrange() {
 	}
 }
 
+// divideTimes changes the unit of time.
+func (f *figure) divideTimes(unit float64) {
+	for i := range f.panels {
+		p := &f.panels[i]
+		for _, times := range [][]float64{p.observed.t, p.mean.t, p.truth.t} {
+			for j := range times {
+				times[j] /= unit
+			}
+		}
+		p.seenFrom, p.seenTo = p.seenFrom/unit, p.seenTo/unit
+	}
+}
+
 // pictureFormatOf is svg or png by the name of the file.
 func pictureFormatOf(path string) (string, error) {
 	switch strings.ToLower(filepath.Ext(path)) {

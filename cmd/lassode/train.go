@@ -594,7 +594,7 @@ func loadSeriesFile(ctx context.Context, env *environment, path string, limit in
 	}
 	defer in.Close()
 	if in.format() == "csv" {
-		s, err := csv.ReadSeries(in, in.name)
+		s, _, err := csv.ReadSeries(in, in.name)
 		if err != nil {
 			return nil, nil, err
 		}

@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -24,20 +25,20 @@ const maxRecord = 1 << 20
 const maxCells = 1 << 26
 
 // ReadSeries reads a series: a header `t,name1,name2,...`, then a row per
-// time, times increasing. An empty cell or nan is not observed. name stands for
-// the file in errors.
-func ReadSeries(r io.Reader, name string) (lassode.Series, error) {
+// time, times increasing: numbers, or dates, which become seconds since the first. An
+// empty cell or nan is not observed. name stands for the file in errors.
+func ReadSeries(r io.Reader, name string) (lassode.Series, Clock, error) {
 	var s lassode.Series
-	err := readTable(r, name, 1, func(header []string) error {
+	clock, err := readTable(r, name, 1, func(header []string) error {
 		s.Names = header[1:]
 		return nil
-	}, func(row []float64, at func(col int) string) error {
+	}, func(clock Clock, row []float64, at func(col int) string) error {
 		if n := len(s.Times); n > 0 && row[0] <= s.Times[n-1] {
 			what := "before"
 			if row[0] == s.Times[n-1] {
 				what = "the same as"
 			}
-			return fmt.Errorf("%s: time %v is %s that of the row above (%v), want increasing times", at(0), row[0], what, s.Times[n-1])
+			return fmt.Errorf("%s: time %s is %s that of the row above (%s), want increasing times", at(0), clock.Text(row[0]), what, clock.Text(s.Times[n-1]))
 		}
 		if len(s.Times) == lassode.MaxRows {
 			return fmt.Errorf("%s: more than %d rows", at(0), lassode.MaxRows)
@@ -47,25 +48,42 @@ func ReadSeries(r io.Reader, name string) (lassode.Series, error) {
 		return nil
 	})
 	if err != nil {
-		return lassode.Series{}, err
+		return lassode.Series{}, Clock{}, err
 	}
-	return s, nil
+	return s, clock, nil
 }
 
 // Query holds query times, and the true values where the file knows them.
 type Query struct {
 	Times []float64      // in the order of the file, with repetitions
 	Truth lassode.Series // Names are the columns beside t; rows as Times
+	clock Clock
+}
+
+// On moves the times to the clock of a series.
+func (q *Query) On(c Clock) error {
+	shift, err := c.On(q.clock.origin)
+	if err != nil {
+		return err
+	}
+	if c.dated {
+		for i := range q.Times {
+			q.Times[i] += shift
+		}
+		q.clock = c
+	}
+	return nil
 }
 
 // ReadQuery reads query times from the first column, in any order. Further
 // columns are true values, for the picture and the error.
 func ReadQuery(r io.Reader, name string) (*Query, error) {
 	q := &Query{}
-	err := readTable(r, name, 0, func(header []string) error {
+	var err error
+	q.clock, err = readTable(r, name, 0, func(header []string) error {
 		q.Truth.Names = header[1:]
 		return nil
-	}, func(row []float64, at func(col int) string) error {
+	}, func(_ Clock, row []float64, at func(col int) string) error {
 		if len(q.Times) == lassode.MaxQueries {
 			return fmt.Errorf("%s: more than %d query times", at(0), lassode.MaxQueries)
 		}
@@ -82,17 +100,17 @@ func ReadQuery(r io.Reader, name string) (*Query, error) {
 
 // readTable reads a CSV file with a time column and at least minChannels
 // others. row is reused between calls; at names the place of a cell.
-func readTable(r io.Reader, name string, minChannels int, onHeader func(header []string) error, onRow func(row []float64, at func(col int) string) error) error {
+func readTable(r io.Reader, name string, minChannels int, onHeader func(header []string) error, onRow func(clock Clock, row []float64, at func(col int) string) error) (clock Clock, err error) {
 	cr := csv.NewReader(&rowLimiter{r: r})
 	cr.FieldsPerRecord = -1
 	cr.ReuseRecord = true
 
 	record, err := cr.Read()
 	if errors.Is(err, io.EOF) {
-		return fmt.Errorf("%s is empty, want a header t,name1,... and a row per time", name)
+		return clock, fmt.Errorf("%s is empty, want a header t,name1,... and a row per time", name)
 	}
 	if err != nil {
-		return csvError(name, err)
+		return clock, csvError(name, err)
 	}
 	header := make([]string, len(record))
 	for i, h := range record {
@@ -102,10 +120,10 @@ func readTable(r io.Reader, name string, minChannels int, onHeader func(header [
 		header[i] = strings.TrimSpace(h)
 	}
 	if err := checkHeader(name, header, minChannels); err != nil {
-		return err
+		return clock, err
 	}
 	if err := onHeader(header); err != nil {
-		return err
+		return clock, err
 	}
 
 	row := make([]float64, len(header))
@@ -116,7 +134,7 @@ func readTable(r io.Reader, name string, minChannels int, onHeader func(header [
 			break
 		}
 		if err != nil {
-			return csvError(name, err)
+			return clock, csvError(name, err)
 		}
 		at := func(col int) string {
 			line, _ := cr.FieldPos(min(col, len(record)-1))
@@ -124,11 +142,11 @@ func readTable(r io.Reader, name string, minChannels int, onHeader func(header [
 		}
 		if len(record) != len(header) {
 			line, _ := cr.FieldPos(0)
-			return fmt.Errorf("%s line %d has %s, the header has %d", name, line, cells(len(record)), len(header))
+			return clock, fmt.Errorf("%s line %d has %s, the header has %d", name, line, cells(len(record)), len(header))
 		}
 		rows++
 		if rows*len(header) > maxCells {
-			return fmt.Errorf("%s: more than %d cells", at(0), maxCells)
+			return clock, fmt.Errorf("%s: more than %d cells", at(0), maxCells)
 		}
 		for c, cell := range record {
 			cell = strings.TrimSpace(cell)
@@ -136,29 +154,43 @@ func readTable(r io.Reader, name string, minChannels int, onHeader func(header [
 				row[c] = math.NaN()
 				continue
 			}
-			v, err := strconv.ParseFloat(cell, 64)
+			var v float64
+			var err error
+			if c > 0 {
+				v, err = strconv.ParseFloat(cell, 64)
+			} else {
+				var m Moment
+				if m, err = ParseMoment(cell); err == nil {
+					if rows == 1 {
+						clock = newClock(m)
+					}
+					if v, err = clock.On(m); err != nil {
+						return clock, fmt.Errorf("%s: %w", at(0), err)
+					}
+				}
+			}
 			switch {
 			case errors.Is(err, strconv.ErrRange):
-				return fmt.Errorf("%s: %s does not fit a 64-bit float", at(c), quote(cell))
+				return clock, fmt.Errorf("%s: %s does not fit a 64-bit float", at(c), quote(cell))
 			case err != nil && c == 0:
-				return fmt.Errorf("%s: %s is not a number, want a time", at(c), quote(cell))
+				return clock, fmt.Errorf("%s: %s is not a number, want a time, or a date such as 2024-02-29 06:30:00", at(c), quote(cell))
 			case err != nil:
-				return fmt.Errorf("%s: %s is not a number; leave the cell empty where nothing was observed", at(c), quote(cell))
+				return clock, fmt.Errorf("%s: %s is not a number; leave the cell empty where nothing was observed", at(c), quote(cell))
 			case math.IsInf(v, 0) || math.IsNaN(v):
-				return fmt.Errorf("%s: %s is not finite", at(c), quote(cell))
+				return clock, fmt.Errorf("%s: %s is not finite", at(c), quote(cell))
 			case c == 0 && math.Abs(v) > lassode.MaxTime:
-				return fmt.Errorf("%s: %s is beyond what times may be, at most %g in magnitude", at(c), quote(cell), lassode.MaxTime)
+				return clock, fmt.Errorf("%s: %s is beyond what times may be, at most %g in magnitude", at(c), quote(cell), lassode.MaxTime)
 			}
 			row[c] = v
 		}
-		if err := onRow(row, at); err != nil {
-			return err
+		if err := onRow(clock, row, at); err != nil {
+			return clock, err
 		}
 	}
 	if rows == 0 {
-		return fmt.Errorf("%s has a header and no rows", name)
+		return clock, fmt.Errorf("%s has a header and no rows", name)
 	}
-	return nil
+	return clock, nil
 }
 
 func checkHeader(name string, header []string, minChannels int) error {
@@ -175,7 +207,7 @@ func checkHeader(name string, header []string, minChannels int) error {
 		return fmt.Errorf("%s line 1: separate the columns with commas", name)
 	}
 	if !isTimeName(header[0]) {
-		return fmt.Errorf("%s line 1: the first column is %s, want t (or time, or t with a unit as in %q)", name, quote(header[0]), "t [s]")
+		return fmt.Errorf("%s line 1: the first column is %s, want t (or time, timestamp, date, datetime, or t with a unit as in %q)", name, quote(header[0]), "t [s]")
 	}
 	if len(header)-1 < minChannels {
 		return fmt.Errorf("%s line 1 names only the time, want at least one channel: t,name1,...", name)
@@ -196,13 +228,13 @@ func checkHeader(name string, header []string, minChannels int) error {
 	return nil
 }
 
-// isTimeName accepts t, time and both followed by a unit.
+// isTimeName accepts t, time and names of dates, also followed by a unit.
 func isTimeName(h string) bool {
 	h = strings.ToLower(h)
 	if i := strings.IndexAny(h, "[(/_ "); i > 0 {
 		h = strings.TrimSpace(h[:i])
 	}
-	return h == "t" || h == "time"
+	return slices.Contains([]string{"t", "time", "timestamp", "date", "datetime"}, h)
 }
 
 // csvError rewrites the errors of encoding/csv.
@@ -275,8 +307,9 @@ func LevelName(p float64) string { return strconv.FormatFloat(p, 'g', -1, 64) }
 
 // WriteForecast writes a header t,name,name_q0.1,... and a row per time. For
 // each channel: the mean, its rate of change if asked, then the quantiles of
-// the levels. names has one entry per channel.
-func WriteForecast(w io.Writer, names []string, fc *lassode.Forecast, levels []float64, rates bool) error {
+// the levels. names has one entry per channel; clock is that of the series, which has to hold
+// all times.
+func WriteForecast(w io.Writer, names []string, clock Clock, fc *lassode.Forecast, levels []float64, rates bool) error {
 	cw := csv.NewWriter(w)
 	header := []string{"t"}
 	for _, n := range names {
@@ -308,7 +341,7 @@ func WriteForecast(w io.Writer, names []string, fc *lassode.Forecast, levels []f
 	}
 	var line []byte
 	for i, t := range fc.Times {
-		line = AppendNumber(line[:0], t)
+		line = clock.Append(line[:0], t)
 		for c := range names {
 			line = appendCell(line, fc.Mean[i][c])
 			if rates {

@@ -12,7 +12,7 @@ import (
 )
 
 func TestReadSeries(t *testing.T) {
-	s, err := ReadSeries(strings.NewReader("\ufefft [s], pressure ,\"flow, in\"\r\n0,1.5,\n0.5,nan,-2e3\n\n2,NaN, 7 \n"), "f.csv")
+	s, _, err := ReadSeries(strings.NewReader("\ufefft [s], pressure ,\"flow, in\"\r\n0,1.5,\n0.5,nan,-2e3\n\n2,NaN, 7 \n"), "f.csv")
 	require.NoError(t, err)
 	require.Equal(t, []float64{0, 0.5, 2}, s.Times)
 	require.Equal(t, []string{"pressure", "flow, in"}, s.Names)
@@ -58,7 +58,7 @@ func TestReadSeriesErrors(t *testing.T) {
 		"10,000 same name": {wide + "\n", "10000 channels, want at most 1024"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			_, err := ReadSeries(strings.NewReader(c.text), "f.csv")
+			_, _, err := ReadSeries(strings.NewReader(c.text), "f.csv")
 			require.ErrorContains(t, err, c.want)
 			require.ErrorContains(t, err, "f.csv")
 		})
@@ -88,17 +88,17 @@ func (endless) Read(p []byte) (int, error) {
 }
 
 func TestRowLimit(t *testing.T) {
-	_, err := ReadSeries(endless{}, "f.csv")
+	_, _, err := ReadSeries(endless{}, "f.csv")
 	require.ErrorContains(t, err, "f.csv: the row that begins on line 1 is longer than 1 MiB")
 	rows := strings.Repeat("1,2\n", 1<<19)
 	for _, text := range []string{
 		"t,a\n0,1\n1,\"" + rows, // a mark that nothing closes
 		"t,a\n0,1\n" + strings.Repeat(",", 1<<20+1),
 	} {
-		_, err = ReadSeries(strings.NewReader(text), "f.csv")
+		_, _, err = ReadSeries(strings.NewReader(text), "f.csv")
 		require.ErrorContains(t, err, "f.csv: the row that begins on line 3 is longer than 1 MiB")
 	}
-	_, err = ReadSeries(strings.NewReader("t,\"a\n\"\"b\"\"\"\n"+rows), "f.csv")
+	_, _, err = ReadSeries(strings.NewReader("t,\"a\n\"\"b\"\"\"\n"+rows), "f.csv")
 	require.ErrorContains(t, err, "line 4") // whose time is that of line 3
 }
 
@@ -109,8 +109,10 @@ func FuzzCSV(f *testing.F) {
 	f.Add([]byte("t,a\n0,1,2\n"))
 	f.Add([]byte("0,1\n"))
 	f.Add([]byte("t,a\n\"0\n"))
+	f.Add([]byte("date,a\n2024-02-29,1\n2024-03-01 12:00,2\n"))
+	f.Add([]byte("t,a\n2024-02-29T00:00:00.1-07:30,1\n9999-12-31T23:59:59.999999999Z,2\n"))
 	f.Fuzz(func(t *testing.T, text []byte) {
-		s, err := ReadSeries(bytes.NewReader(text), "f.csv")
+		s, clock, err := ReadSeries(bytes.NewReader(text), "f.csv")
 		if err != nil {
 			require.Contains(t, err.Error(), "f.csv")
 			return
@@ -119,10 +121,14 @@ func FuzzCSV(f *testing.F) {
 		// What is written in the same form reads back the same.
 		var b bytes.Buffer
 		fc := &lassode.Forecast{Times: s.Times, Mean: s.Values}
-		require.NoError(t, WriteForecast(&b, s.Names, fc, nil, false))
-		back, err := ReadSeries(&b, "back.csv")
+		require.NoError(t, WriteForecast(&b, s.Names, clock, fc, nil, false))
+		back, _, err := ReadSeries(&b, "back.csv")
 		require.NoError(t, err)
-		require.Equal(t, s.Times, back.Times)
+		if clock.Dated() { // far from the first, dates are written to the microsecond
+			require.InDeltaSlice(t, s.Times, back.Times, 1e-6)
+		} else {
+			require.Equal(t, s.Times, back.Times)
+		}
 		for i, row := range s.Values {
 			for c, v := range row {
 				require.Equal(t, math.Float64bits(v+0), math.Float64bits(back.Values[i][c]+0))

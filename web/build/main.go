@@ -183,7 +183,7 @@ func examples(dir string) error {
 			return err
 		}
 		defer f.Close()
-		if err := csv.WriteForecast(f, names, fc, nil, false); err != nil {
+		if err := csv.WriteForecast(f, names, csv.Clock{}, fc, nil, false); err != nil {
 			return err
 		}
 		if err := f.Close(); err != nil {

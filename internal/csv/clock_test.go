@@ -24,6 +24,9 @@ func TestDates(t *testing.T) {
 			"t,a\n2024-07-01 12:00+02:00,1\n2024-07-01 11:30+01:00,2\n2024-07-01T13:00:30+02:00,3\n", []float64{0, 1800, 3630},
 			map[float64]string{7200: "2024-07-01 14:00+02:00", 1: "2024-07-01 12:00:01+02:00"},
 		},
+		"no offset from UTC, as a number": {
+			"t,a\n2024-07-01T12:00:00+00:00,1\n", []float64{0}, map[float64]string{1: "2024-07-01T12:00:01+00:00"},
+		},
 		"no offset": {
 			"datetime [local],a\n2023-12-31 23:00,1\n2024-01-01 00:00,2\n", []float64{0, 3600},
 			map[float64]string{7200: "2024-01-01 01:00", 7230.000001: "2024-01-01 01:00:30.000001"},
@@ -55,6 +58,7 @@ func TestDates(t *testing.T) {
 				require.NoError(t, err)
 				require.InDelta(t, at, again, 1e-9+1e-16*math.Abs(at))
 			}
+			require.False(t, clock.Holds(3.16e11)) // more than 10,000 years
 			require.False(t, clock.Holds(4e11))
 			require.False(t, clock.Holds(math.NaN()))
 			var b bytes.Buffer

@@ -91,7 +91,6 @@ func (b *Bank) UseLibrary(l *Library, weight float64, mid, half []float64, timeU
 // spread evenly over the runs, and stores them with g. whole says that g holds
 // all channels of the context.
 func (u *libraryUse) blocks(mem *arena, g *grid, mid, half []float64, whole bool) {
-	g.library, g.libraryWeight = g.library[:0], 0
 	if u.Library == nil || !whole || u.channels != g.c {
 		return
 	}

@@ -100,3 +100,47 @@ func TestLibraryRefusesEmptyRuns(t *testing.T) {
 	b.UseLibrary(lib, 1, []float64{0}, []float64{1}, 1, -1)
 	b.Fit([]float64{1, 2, 3}, []float64{1, 2, 3}, 1, 5) // an empty library is none
 }
+
+// TestLibraryLeavesNoTrace: what a bank makes of a context with a library does not depend on
+// what it was used for before.
+func TestLibraryLeavesNoTrace(t *testing.T) {
+	r := rand.New(rand.NewPCG(1, 9))
+	// A hardening spring, whose equation the rows show: what is learnt first.
+	spring := func(rows int) (times, values []float64) {
+		f := func(_ float64, x, dx []float64) { dx[0], dx[1] = x[1], -.1*x[1]-x[0]-x[0]*x[0]*x[0] }
+		return rk4(f, []float64{r.NormFloat64(), r.NormFloat64()}, .2*float64(rows), rows, 2)
+	}
+	lib := NewLibrary(2)
+	for range 8 {
+		times, values := spring(60)
+		require.True(t, lib.Add(times, values))
+	}
+	mid, half := []float64{.3, -.2}, []float64{2, 3}
+	used := NewBank()
+	for k := range 8 {
+		seen := 20 + 7*k
+		times, values := spring(seen)
+		noise := .002 * float64(k%3)
+		for i := range values {
+			values[i] = (values[i]-mid[i%2])/half[i%2] + noise*r.NormFloat64()
+		}
+		skip := k - 1
+		answer := func(b *Bank) (out []float64) {
+			b.UseLibrary(lib, 1, mid, half, 1, skip)
+			b.Fit(times, values, 2, 2*times[seen-1])
+			value, rate, feats := make([]float64, NumGuides), make([]float64, NumGuides), make([]float32, NumGuides*NumFeatures)
+			for c := range 2 {
+				for _, share := range []float64{1.1, 1.9} {
+					b.Eval(value, rate, c, share*times[seen-1])
+					out = append(append(out, value...), rate...)
+				}
+				b.Features(feats, c)
+				for _, v := range feats {
+					out = append(out, float64(v))
+				}
+			}
+			return out
+		}
+		require.Equal(t, answer(NewBank()), answer(used), "context %d", k)
+	}
+}

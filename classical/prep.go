@@ -376,6 +376,7 @@ func (p *prep) alloc(mem *arena, g *grid, n int, dt float64) {
 	}
 	g.gaps = false
 	g.states = [folds][]float64{}
+	g.library, g.libraryWeight = g.library[:0], 0
 }
 
 // nativeGrid fills g with the samples themselves when they are regular and

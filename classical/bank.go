@@ -586,6 +586,7 @@ func (g *group) fit(mem *arena, pr *prep, times, values []float64, all, c0, c in
 	if g.clean {
 		pr.trimTail()
 		pr.nativeGrid(mem, &g.native, g.inside[0][:c], true, limit)
+		library.blocks(mem, &g.native, g.mid, g.half, all == c)
 		pr.denseGrid(mem, &g.smooth, g.inside[0][:c])
 		if joint {
 			g.native.setScales(mem)
@@ -602,6 +603,7 @@ func (g *group) fit(mem *arena, pr *prep, times, values []float64, all, c0, c in
 		}
 	} else {
 		pr.evenGrid(mem, &g.native, limit)
+		library.blocks(mem, &g.native, g.mid, g.half, all == c)
 		g.smooth.setScales(mem)
 		run.oscillations(mem, g, pr, &g.smooth)
 		g.interpolants(mem, pr, run.period(mem, &g.smooth)/g.smooth.dt)
@@ -639,7 +641,6 @@ func (g *group) fit(mem *arena, pr *prep, times, values []float64, all, c0, c in
 	}
 	// The thin grid and the tail stay without the library, so that there are guides
 	// that know the context alone, should it be of another system.
-	library.blocks(mem, &g.native, g.mid, g.half, all == c)
 	library.blocks(mem, &g.smooth, g.mid, g.half, all == c)
 	bad := 0
 	for _, ok := range g.smooth.ok {

@@ -956,7 +956,7 @@ func (s *scorer) flows(mem *arena, g *group, gr *grid, polynomial, rational int)
 	blk, off := mem.mark()
 	defer mem.release(blk, off)
 	eq := &s.flow
-	if (!eq.fresh || len(gr.library) > 0) && !eq.build(mem, gr, f, count > 1) {
+	if !eq.fresh && !eq.build(mem, gr, f, count > 1) {
 		return false
 	}
 	for i, id := range ids[:count] {

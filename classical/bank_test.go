@@ -672,3 +672,38 @@ func TestEvenGrid(t *testing.T) {
 		require.Greater(t, float64(met), .9*(1-k.missing)*float64(g.n)-8)
 	}
 }
+
+// TestTrust: from few rows guides go a part of the way from the last value, from a library all
+// of it.
+func TestTrust(t *testing.T) {
+	lib := NewLibrary(1)
+	var at, ramp []float64
+	for i := range 40 {
+		at, ramp = append(at, float64(i)), append(ramp, math.Sin(.3*float64(i)))
+	}
+	require.True(t, lib.Add(at, ramp))
+	for rows, want := range map[int]float64{2: 0, 3: .5, 4: .75, 8: 1 - 1./64, 9: 1, 30: 1} {
+		b := NewBank()
+		times, values := at[:rows], ramp[:rows]
+		b.Fit(times, values, 1, 40)
+		g := &b.groups[0]
+		require.Equal(t, want, g.trust)
+		last, near, far, rate, whole := make([]float64, NumGuides), make([]float64, NumGuides), make([]float64, NumGuides), make([]float64, NumGuides), make([]float64, NumGuides)
+		end := times[rows-1]
+		b.Eval(last, nil, 0, end)
+		b.Eval(near, nil, 0, end+1e-9)
+		b.Eval(far, rate, 0, end+.7)
+		g.trust = 1
+		b.Eval(whole, last, 0, end+.7)
+		slopes := slices.Clone(last)
+		b.Eval(last, nil, 0, end)
+		for i := range whole {
+			require.InDelta(t, last[i], near[i], 1e-7)
+			require.InDelta(t, last[i]+want*(whole[i]-last[i]), far[i], 1e-12)
+			require.InDelta(t, want*slopes[i], rate[i], 1e-12)
+		}
+		b.UseLibrary(lib, 1, []float64{0}, []float64{1}, 1, -1)
+		b.Fit(times, values, 1, 40)
+		require.Equal(t, 1., g.trust)
+	}
+}

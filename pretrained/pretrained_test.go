@@ -91,7 +91,7 @@ func TestWeights(t *testing.T) {
 	require.InDelta(t, .8, inBand/all, .15)
 }
 
-// TestUnforeseeable: what no model can forecast must get a mean within 12 % of that
+// TestUnforeseeable: what no model can forecast must get a mean within 10 % of that
 // of persistence or of the context, whichever fits, and bands that are not far too
 // narrow. Better is the goal; the log says where each kind stands.
 func TestUnforeseeable(t *testing.T) {
@@ -121,6 +121,10 @@ func TestUnforeseeable(t *testing.T) {
 			}
 		}},
 		"few points": {4, .5, func(r *rand.Rand) func() float64 {
+			x := 0.
+			return func() float64 { x += r.NormFloat64(); return x }
+		}},
+		"two points": {2, .5, func(r *rand.Rand) func() float64 {
 			x := 0.
 			return func() float64 { x += r.NormFloat64(); return x }
 		}},
@@ -164,7 +168,7 @@ func TestUnforeseeable(t *testing.T) {
 				mean += math.Sqrt(e[2]) / float64(draws)
 			}
 			t.Logf("error %.3f, of persistence %.3f, of the mean %.3f; the 80 %% band is ±%.2f wide and holds %.0f %%", model, last, mean, wide/all, 100*inside/all)
-			require.Less(t, model, 1.12*min(last, mean))
+			require.Less(t, model, 1.1*min(last, mean))
 			require.Greater(t, inside/all, kind.least)
 		})
 	}

@@ -140,12 +140,22 @@ type Mode struct {
 
 // Calibration holds the quantiles of the error divided by the predicted scale,
 // measured on validation systems: Levels rise from 0 to 1 exclusive, and the
-// tables are for times inside and outside the observed span.
+// tables are for times inside and outside the observed span. Near widens the scale that the
+// network predicts outside: by 1 + Near next to that span, less and less up to a tenth of it
+// away.
 type Calibration struct {
 	Levels []float64  `json:"levels"`
+	Near   float64    `json:"near,omitempty"`
 	Inside ErrorTable `json:"inside"`
 	Ahead  ErrorTable `json:"ahead"`
 }
+
+// nearSpan is how far the nearest times reach, in spans of the context, and mostNear the
+// largest Near.
+const nearSpan, mostNear = .1, 10
+
+// nearness is 1 next to the context and 0 from nearSpan on, where distance is in its spans.
+func nearness(distance float64) float64 { return max(0, 1-distance/nearSpan) }
 
 // ErrorTable is the distribution of errors over their predicted scale where that
 // scale, in units of half the observed range of the channel, has the logarithm
@@ -213,6 +223,9 @@ func (c *Calibration) validate() error {
 		if !(v > 0 && v < 1) || i > 0 && !(v > c.Levels[i-1]) {
 			return inputError("calibration.levels", "rising numbers between 0 and 1", "%v", v)
 		}
+	}
+	if !(c.Near >= 0 && c.Near <= mostNear) {
+		return inputError("calibration.near", fmt.Sprintf("0 to %d", mostNear), "%v", c.Near)
 	}
 	for i, t := range []*ErrorTable{&c.Inside, &c.Ahead} {
 		name := [...]string{"inside", "ahead"}[i]

@@ -1332,6 +1332,72 @@ func TestDisturbedTasks(t *testing.T) {
 	require.Equal(t, short, tk.disturbed(rand.New(rand.NewPCG(1, 1)), short))
 }
 
+// TestWidenNear: scales that are half of what they should be next to the context are widened.
+func TestWidenNear(t *testing.T) {
+	r := rand.New(rand.NewPCG(7, 3))
+	draw := func(n int, near bool) (all []scaledError) {
+		for range n {
+			e := scaledError{logScale: 6*r.Float64() - 6, err: math.Abs(r.NormFloat64())}
+			if near {
+				e.near = r.Float64()
+				e.err *= 1 + e.near
+			}
+			all = append(all, e)
+		}
+		return all
+	}
+	all := append(draw(40000, false), draw(8000, true)...)
+	near := widenNear(all)
+	require.InDelta(t, 1, near, .15)
+	for _, e := range all[40000:] {
+		require.Less(t, e.logScale, math.Log(2.3))
+		require.GreaterOrEqual(t, e.logScale, -6.)
+	}
+	table, ok := errorTable(all)
+	require.True(t, ok)
+	c := Calibration{Levels: levels, Near: near, Inside: table, Ahead: table}
+	high := c.atLevel(&table, .9)
+	in := 0.
+	for _, e := range all[40000:] {
+		if e.err < high.at(math.Exp(e.logScale)) {
+			in++
+		}
+	}
+	require.InDelta(t, .8, in/8000, .02)
+	require.InDelta(t, 0, widenNear(draw(20000, false)), 1e-3, "nothing is near")
+	require.Zero(t, widenNear(nil))
+	fine := append(draw(20000, false), draw(8000, true)...)
+	for i := range fine {
+		fine[i].err /= 1 + fine[i].near
+	}
+	require.InDelta(t, 0, widenNear(fine), .1)
+	require.NoError(t, c.validate())
+	for _, bad := range []float64{-1, 11, math.NaN()} {
+		c.Near = bad
+		require.ErrorContains(t, c.validate(), "calibration.near")
+	}
+}
+
+// TestNearScale: a calibration widens the scale next to the context, and only there.
+func TestNearScale(t *testing.T) {
+	s := sine(40, 2)
+	end, span := s.Times[39], s.Times[39]-s.Times[0]
+	at := []float64{s.Times[0] - .02*span, s.Times[0] + .4*span, end, end + 1e-9*span, end + .05*span, end + .1*span, end + .5*span}
+	m := smallModel(t)
+	plain, err := m.Forecast(s, at)
+	require.NoError(t, err)
+	wide := smallModel(t)
+	wide.calibration.Near = 2
+	got, err := wide.Forecast(s, at)
+	require.NoError(t, err)
+	require.Equal(t, plain.Mean, got.Mean)
+	for i, by := range []float64{2.6, 1, 1, 3, 2, 1, 1} {
+		for c := range 2 {
+			require.InDelta(t, by, got.Scale[i][c]/plain.Scale[i][c], 1e-6, "time %d", i)
+		}
+	}
+}
+
 // TestSimulatedTasks: some contexts have equal steps, 64 rows or more where there are so many, and
 // all values as they are, if all channels are wanted; fewer do otherwise.
 func TestSimulatedTasks(t *testing.T) {
@@ -1418,7 +1484,7 @@ func TestErrorTable(t *testing.T) {
 		if l < -3 {
 			width = .1
 		}
-		return scaledError{l, math.Abs(width * r.NormFloat64())}
+		return scaledError{logScale: l, err: math.Abs(width * r.NormFloat64())}
 	}
 	var all []scaledError
 	for range 40000 {

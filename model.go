@@ -601,7 +601,11 @@ func (e *engine) evaluate(f *Forecast, c, k int, rows []int) {
 		rate += gate*float64(e.ownRate[i]) + right - left
 		f.Mean[row][column] = finite(mid + half*value)
 		f.Rate[row][column] = finite(e.sign * rate * half / geo.width)
-		f.Scale[row][column] = finite(half * max(math.Exp((1-tau)*scaleLeft+tau*scaleRight), floor))
+		spread := math.Exp((1-tau)*scaleLeft + tau*scaleRight)
+		if k >= geo.seen {
+			spread *= 1 + e.m.calibration.Near*nearness((float64(k-geo.seen)+tau)/float64(geo.seen))
+		}
+		f.Scale[row][column] = finite(half * max(spread, floor))
 	}
 }
 

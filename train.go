@@ -470,8 +470,50 @@ const (
 	calibrationLeast = 1000
 )
 
-// scaledError is an error over its predicted scale, and the logarithm of that.
-type scaledError struct{ logScale, err float64 }
+// scaledError is an error over its predicted scale, the logarithm of that, and how near to the
+// context it is.
+type scaledError struct{ logScale, err, near float64 }
+
+// widened is e where scales are widened by near.
+func (e scaledError) widened(near float64) scaledError {
+	by := 1 + near*e.near
+	return scaledError{e.logScale + math.Log(by), e.err / by, e.near}
+}
+
+// widenNear returns the Near of a calibration that lets the bands of 80 %, as the errors that
+// are not near have them, hold as much of those that are, and widens the scales of these.
+func widenNear(all []scaledError) float64 {
+	table, ok := errorTable(slices.DeleteFunc(slices.Clone(all), func(e scaledError) bool { return e.near > 0 }))
+	if !ok {
+		return 0
+	}
+	c := Calibration{Levels: levels}
+	high := c.atLevel(&table, .9)
+	holds := func(near float64) bool {
+		in, count := 0., 0.
+		for _, e := range all {
+			if e.near > 0 {
+				if e = e.widened(near); e.err <= high.at(math.Exp(e.logScale)) {
+					in++
+				}
+				count++
+			}
+		}
+		return in >= .8*count
+	}
+	low, up := 0., float64(mostNear)
+	for range 20 {
+		if mid := (low + up) / 2; holds(mid) {
+			up = mid
+		} else {
+			low = mid
+		}
+	}
+	for i, e := range all {
+		all[i] = e.widened(low)
+	}
+	return low
+}
 
 // errorTable sorts errors by predicted scale into parts of equal number and
 // measures the quantiles of each. The distribution is made symmetric: the sign of
@@ -526,10 +568,13 @@ func (m *Model) calibrate(src Source, task taskOptions, opt TrainOptions) error 
 				continue
 			}
 			l := float64(logScale.Data[j])
-			e := scaledError{l, math.Abs(float64(y-t.target[j])) / math.Exp(l)}
-			if token%t.in.windows < int(t.in.seen[token/t.in.windows]) {
+			e := scaledError{logScale: l, err: math.Abs(float64(y-t.target[j])) / math.Exp(l)}
+			seen := int(t.in.seen[token/t.in.windows])
+			if k := token%t.in.windows - seen; k < 0 {
 				inside[i] = append(inside[i], e)
 			} else {
+				tau := float64(t.tau[token*sitesPerWindow+sitesPerWindow-targetsPerWindow+j%targetsPerWindow])
+				e.near = nearness((float64(k) + tau) / float64(seen))
 				ahead[i] = append(ahead[i], e)
 			}
 		}
@@ -543,7 +588,9 @@ func (m *Model) calibrate(src Source, task taskOptions, opt TrainOptions) error 
 	if table, ok := errorTable(slices.Concat(inside[:]...)); ok {
 		m.calibration.Inside = table
 	}
-	if table, ok := errorTable(slices.Concat(ahead[:]...)); ok {
+	future := slices.Concat(ahead[:]...)
+	m.calibration.Near = widenNear(future)
+	if table, ok := errorTable(future); ok {
 		m.calibration.Ahead = table
 	}
 	return nil

@@ -158,7 +158,7 @@ func inspectWeights(env *environment, path string, tensors, asJSON bool) error {
 		fmt.Fprintf(w, "  %-14s %s\n", strings.Trim(key, `"`), value)
 	}
 	cal := &info.Calibration
-	fmt.Fprintf(w, "\ncalibration: quantiles of the error over the predicted scale, where that is smallest and largest\n  %-10s %8s %8s %10s %8s\n", "level", "inside", "", "ahead", "")
+	fmt.Fprintf(w, "\ncalibration: scales times %.2f next to the context; quantiles of the error over these, where they are smallest and largest\n  %-10s %8s %8s %10s %8s\n", 1+cal.Near, "level", "inside", "", "ahead", "")
 	for i, level := range cal.Levels {
 		for _, show := range []float64{0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95} {
 			if math.Abs(level-show) < 1e-9 {

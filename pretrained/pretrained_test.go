@@ -91,6 +91,54 @@ func TestWeights(t *testing.T) {
 	require.InDelta(t, .8, inBand/all, .15)
 }
 
+// TestNextRows: next to the context, where a stream is asked most often, the 80 % bands hold
+// about what they should.
+func TestNextRows(t *testing.T) {
+	m, err := pretrained.Model()
+	require.NoError(t, err)
+	perKind := 12
+	if testing.Short() {
+		perKind = 3
+	}
+	set := ode.HeldOutTrajectories(6, perKind)
+	for _, noise := range []float64{0, .005, .05} {
+		inside, all := 0., 0.
+		for i, tr := range set {
+			r := rand.New(rand.NewPCG(uint64(i), 5))
+			seen := len(tr.Series.Times) / 2
+			s := lassode.Series{Times: tr.Series.Times[:seen]}
+			channels := tr.Series.Channels()
+			low, high := slices.Clone(tr.Series.Values[0]), slices.Clone(tr.Series.Values[0])
+			for _, row := range tr.Series.Values[:seen] {
+				for c, v := range row {
+					low[c], high[c] = min(low[c], v), max(high[c], v)
+				}
+			}
+			for _, row := range tr.Series.Values[:seen] {
+				read := slices.Clone(row)
+				for c := range read {
+					read[c] += noise * (high[c] - low[c]) / 2 * r.NormFloat64()
+				}
+				s.Values = append(s.Values, read)
+			}
+			next := seen + seen/20
+			fc, err := m.Forecast(s, tr.Series.Times[seen:next])
+			require.NoError(t, err)
+			from, to := fc.Quantile(.1), fc.Quantile(.9)
+			for j, row := range tr.Series.Values[seen:next] {
+				for c := range channels {
+					all++
+					if from[j][c] <= row[c] && row[c] <= to[j][c] {
+						inside++
+					}
+				}
+			}
+		}
+		t.Logf("%v noise: the 80 %% bands of the next twentieth of the observed span hold %.0f %%", noise, 100*inside/all)
+		require.InDelta(t, .8, inside/all, .2)
+	}
+}
+
 // TestUnforeseeable: what no model can forecast must get a mean within 10 % of that
 // of persistence or of the context, whichever fits, and bands that are not far too
 // narrow. Better is the goal; the log says where each kind stands.

@@ -1347,11 +1347,13 @@ func TestWidenNear(t *testing.T) {
 		return all
 	}
 	all := append(draw(40000, false), draw(8000, true)...)
+	before := slices.Clone(all)
 	near := widenNear(all)
 	require.InDelta(t, 1, near, .15)
-	for _, e := range all[40000:] {
-		require.Less(t, e.logScale, math.Log(2.3))
-		require.GreaterOrEqual(t, e.logScale, -6.)
+	for i, e := range all {
+		by := 1 + near*e.near
+		require.InDelta(t, before[i].logScale+math.Log(by), e.logScale, 1e-9)
+		require.InDelta(t, before[i].err, e.err*by, 1e-9)
 	}
 	table, ok := errorTable(all)
 	require.True(t, ok)

@@ -263,6 +263,7 @@ func TestForecastDates(t *testing.T) {
 	b, err := os.ReadFile(picture)
 	require.NoError(t, err)
 	require.Contains(t, string(b), "days from 2024-02-25 00:00")
+	require.NotContains(t, string(b), "e+05", "seconds at the ticks")
 	code, out, errs := lassodeRun(t, "", "inspect", "-in", in, "-until", "2024-02-29 02:00")
 	require.Equal(t, exitOK, code, errs)
 	require.Contains(t, out, "from 2024-02-25 00:00 to 2024-02-28 23:00\nwindows and periods in seconds")

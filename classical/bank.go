@@ -404,8 +404,8 @@ func (b *Bank) at(c int) (*group, int) {
 // after the last context time, to value, and its time derivative to rate when
 // rate is not nil (each NumGuides long). Roll-outs are joined by cubic Hermite
 // pieces: continuous with a continuous rate, equal to the last (smoothed)
-// value at the context end, constant beyond the horizon of Fit. From contexts of few rows they
-// go a part of the way only, see [trustOf].
+// value at the context end, constant beyond the horizon of Fit. From contexts of two to eight
+// rows they go a part of the way from that value only, 1 - 2^(2-rows), unless a library is used.
 func (b *Bank) Eval(value, rate []float64, c int, t float64) {
 	g, j := b.at(c)
 	value = value[:NumGuides]

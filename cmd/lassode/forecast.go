@@ -152,7 +152,7 @@ func runForecast(ctx context.Context, env *environment, c *command, args []strin
 	fs := c.flags(env)
 	in := fs.String("in", "", "`file` to forecast: CSV or JSON Lines, .gz accepted, - for standard input")
 	out := fs.String("out", "-", "`file` for the answer; an older file stays until the new one is complete")
-	at := fs.String("at", "", "comma-separated `times`; a:b:s stands for a, a+s, ... up to b")
+	at := fs.String("at", "", "comma-separated `times`; a:b:s stands for the numbers a, a+s, ... up to b")
 	var until momentFlag
 	fs.Var(&until, "until", "forecast at every step up to this `time`")
 	steps := fs.Int("steps", 0, "forecast this `number` of steps")

@@ -17,12 +17,12 @@ type Moment struct {
 	zoned  bool // whether the offset from UTC was written
 }
 
-// dateLayouts are the forms of dates that are read, the finer of each pair of separators first.
-// Seconds may have a fraction, and all but the last an offset from UTC, Z or +01:00.
+// dateLayouts are the forms of dates that are read. Seconds may have a fraction, and all but the
+// last form an offset from UTC, Z or +01:00.
 var dateLayouts = [...]string{"2006-01-02T15:04:05", "2006-01-02 15:04:05", "2006-01-02T15:04", "2006-01-02 15:04", "2006-01-02"}
 
 const (
-	minutesLayout = 2 // the first without seconds
+	minutesLayout = 2 // the first without seconds; those with them come as far before
 	dayLayout     = 4
 )
 
@@ -57,8 +57,8 @@ func (m Moment) String() string { return m.text }
 // Clock says what the times of a series mean: numbers, as in its zero value, or seconds since
 // the first of its dates.
 type Clock struct {
-	origin Moment // layout -1 or zero Moment without text: numbers
-	dated  bool
+	origin Moment // the first time of the file
+	dated  bool   // whether that is a date
 }
 
 // newClock returns the clock of a file whose first time is m.

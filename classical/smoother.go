@@ -144,19 +144,7 @@ func (s *curve) at(t float64) (float64, float64) {
 	case t >= s.t[n-1]:
 		return s.x[3*n-3] + s.x[3*n-2]*(t-s.t[n-1]), s.x[3*n-2]
 	}
-	return s.inner(pieceAt(s.t, t), t)
-}
-
-// on is at for a time in piece lo of the knots, or outside next to it.
-func (s *curve) on(lo int, t float64) (float64, float64) {
-	if s.cubic != nil || len(s.t) < 2 || t <= s.t[0] || t >= s.t[len(s.t)-1] {
-		return s.at(t)
-	}
-	return s.inner(lo, t)
-}
-
-// inner is at for a time in piece lo.
-func (s *curve) inner(lo int, t float64) (float64, float64) {
+	lo := pieceAt(s.t, t)
 	hi := lo + 1
 	h := s.t[hi] - s.t[lo]
 	u := (t - s.t[lo]) / h

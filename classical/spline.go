@@ -23,34 +23,8 @@ func (s *spline) at(t float64) (float64, float64) {
 	case 1:
 		return s.y[0], 0
 	}
-	return s.on(pieceAt(s.t, t), t)
-}
-
-// pieceAt returns the piece between two of the knots, two at least, that holds t: the number
-// of the knot before it.
-func pieceAt(knots []float64, t float64) int {
-	lo, hi := 0, len(knots)-1
-	for hi-lo > 1 {
-		if k := (lo + hi) >> 1; knots[k] <= t {
-			lo = k
-		} else {
-			hi = k
-		}
-	}
-	return lo
-}
-
-// advance is pieceAt from piece lo on, which must not lie beyond t.
-func advance(knots []float64, lo int, t float64) int {
-	for lo+2 < len(knots) && knots[lo+1] <= t {
-		lo++
-	}
-	return lo
-}
-
-// on is at for a time in piece lo, or outside next to it; two knots at least.
-func (s *spline) on(lo int, t float64) (float64, float64) {
-	n, hi := len(s.t), lo+1
+	lo := pieceAt(s.t, t)
+	hi := lo + 1
 	h := s.t[hi] - s.t[lo]
 	slope := (s.y[hi] - s.y[lo]) / h
 	switch {
@@ -66,6 +40,20 @@ func (s *spline) on(lo int, t float64) (float64, float64) {
 	v := a*s.y[lo] + b*s.y[hi] + ((a*a*a-a)*s.m[lo]+(b*b*b-b)*s.m[hi])*h*h/6
 	r := slope + ((3*b*b-1)*s.m[hi]-(3*a*a-1)*s.m[lo])*h/6
 	return v, r
+}
+
+// pieceAt returns the piece between two of the knots, two at least, that holds t: the number
+// of the knot before it.
+func pieceAt(knots []float64, t float64) int {
+	lo, hi := 0, len(knots)-1
+	for hi-lo > 1 {
+		if k := (lo + hi) >> 1; knots[k] <= t {
+			lo = k
+		} else {
+			hi = k
+		}
+	}
+	return lo
 }
 
 // endCurvature is the second derivative at t0 of the cubic through four

@@ -13,31 +13,32 @@ type Moment struct {
 	text   string
 	number float64 // without a date
 	date   time.Time
-	layout int  // of dateLayouts; -1: a number
+	layout int  // of dateLayouts; 0: a number
 	zoned  bool // whether the offset from UTC was written
 }
 
 // dateLayouts are the forms of dates that are read. Seconds may have a fraction, and all but the
-// last form an offset from UTC, Z or +01:00.
-var dateLayouts = [...]string{"2006-01-02T15:04:05", "2006-01-02 15:04:05", "2006-01-02T15:04", "2006-01-02 15:04", "2006-01-02"}
+// last form an offset from UTC, Z or +01:00. The first stands for numbers.
+var dateLayouts = [...]string{"", "2006-01-02T15:04:05", "2006-01-02 15:04:05", "2006-01-02T15:04", "2006-01-02 15:04", "2006-01-02"}
 
 const (
-	minutesLayout = 2 // the first without seconds; those with them come as far before
-	dayLayout     = 4
+	minutesLayout = 3 // the first without seconds
+	toSeconds     = 2 // how far before a layout without seconds that with them is
+	dayLayout     = 5
 )
 
 // ParseMoment reads a number or a date. The number may be anything that float64 holds, infinite
 // and NaN too.
 func ParseMoment(text string) (Moment, error) {
-	m := Moment{text: text, layout: -1}
+	m := Moment{text: text}
 	if len(text) >= len(dateLayouts[dayLayout]) && text[4] == '-' && text[7] == '-' {
 		m.zoned = strings.HasSuffix(text, "Z") || len(text) > 16 && strings.ContainsAny(text[11:], "+-")
-		for i, layout := range dateLayouts {
+		for i, layout := range dateLayouts[1:] {
 			if m.zoned {
 				layout += "Z07:00"
 			}
 			if date, err := time.Parse(layout, text); err == nil {
-				m.date, m.layout = date, i
+				m.date, m.layout = date, i+1
 				return m, nil
 			}
 		}
@@ -49,23 +50,17 @@ func ParseMoment(text string) (Moment, error) {
 }
 
 // Number returns the number, and whether it is one.
-func (m Moment) Number() (float64, bool) { return m.number, m.layout < 0 }
+func (m Moment) Number() (float64, bool) { return m.number, m.layout == 0 }
 
 // String returns the time as it was written.
 func (m Moment) String() string { return m.text }
 
 // Clock says what the times of a series mean: numbers, as in its zero value, or seconds since
 // the first of its dates.
-type Clock struct {
-	origin Moment // the first time of the file
-	dated  bool   // whether that is a date
-}
-
-// newClock returns the clock of a file whose first time is m.
-func newClock(m Moment) Clock { return Clock{origin: m, dated: m.layout >= 0} }
+type Clock struct{ origin Moment } // the first time of the file
 
 // Dated reports whether times are seconds since a date.
-func (c Clock) Dated() bool { return c.dated }
+func (c Clock) Dated() bool { return c.origin.layout > 0 }
 
 // Origin is the date of time 0, as it was written.
 func (c Clock) Origin() string { return c.origin.text }
@@ -73,10 +68,10 @@ func (c Clock) Origin() string { return c.origin.text }
 // On returns the time of m. Numbers and dates do not mix, nor dates with and without an offset
 // from UTC.
 func (c Clock) On(m Moment) (float64, error) {
-	switch dated := m.layout >= 0; {
-	case dated && !c.dated:
+	switch dated := m.layout > 0; {
+	case dated && !c.Dated():
 		return 0, fmt.Errorf("%s is a date, the times of the series are numbers", quote(m.text))
-	case !dated && c.dated:
+	case !dated && c.Dated():
 		return 0, fmt.Errorf("%s is no date, the times of the series are such as %s", quote(m.text), c.origin.text)
 	case !dated:
 		return m.number, nil
@@ -110,7 +105,7 @@ func (c Clock) date(t float64) (time.Time, bool) {
 
 // Holds reports whether t can be written: dates have the years 0 to 9999.
 func (c Clock) Holds(t float64) bool {
-	if !c.dated {
+	if !c.Dated() {
 		return true
 	}
 	_, ok := c.date(t)
@@ -120,7 +115,7 @@ func (c Clock) Holds(t float64) bool {
 // Append appends t to b as the file has its times: the shortest number that reads back as the
 // same, or the date in the form of the first, finer where it must be. The clock has to hold it.
 func (c Clock) Append(b []byte, t float64) []byte {
-	if !c.dated {
+	if !c.Dated() {
 		return AppendNumber(b, t)
 	}
 	date, _ := c.date(t)
@@ -132,7 +127,7 @@ func (c Clock) Append(b []byte, t float64) []byte {
 		layout--
 	}
 	if layout >= minutesLayout && (date.Second() != 0 || date.Nanosecond() != 0) {
-		layout -= minutesLayout
+		layout -= toSeconds
 	}
 	form := dateLayouts[layout]
 	if layout < minutesLayout {

@@ -66,7 +66,7 @@ func (q *Query) On(c Clock) error {
 	if err != nil {
 		return err
 	}
-	if c.dated {
+	if c.Dated() {
 		for i := range q.Times {
 			q.Times[i] += shift
 		}
@@ -162,7 +162,7 @@ func readTable(r io.Reader, name string, minChannels int, onHeader func(header [
 				var m Moment
 				if m, err = ParseMoment(cell); err == nil {
 					if rows == 1 {
-						clock = newClock(m)
+						clock = Clock{m}
 					}
 					if v, err = clock.On(m); err != nil {
 						return clock, fmt.Errorf("%s: %w", at(0), err)

@@ -98,7 +98,7 @@ func TestNextRows(t *testing.T) {
 	require.NoError(t, err)
 	perKind := 12
 	if testing.Short() {
-		perKind = 3
+		perKind = 2
 	}
 	set := ode.HeldOutTrajectories(6, perKind)
 	for _, noise := range []float64{0, .005, .05} {

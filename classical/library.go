@@ -22,8 +22,15 @@ type run struct {
 	start, end float64
 }
 
-// maxLibraryRows bounds the library rows that enter one regression.
-const maxLibraryRows = 768
+// The library rows that enter one regression: 768 of up to sixteen runs, and a stretch of
+// 48, long enough for the longest lags, of each of up to 64. What a fleet of 64 teaches
+// beyond one of 16 is where its other runs have been.
+const (
+	fleetRows   = 768
+	leastBlock  = 48
+	leastBlocks = 6
+	mostBlocks  = 64
+)
 
 // NewLibrary returns an empty library of trajectories with channels channels.
 func NewLibrary(channels int) *Library { return &Library{channels: channels} }
@@ -98,9 +105,8 @@ func (u *libraryUse) blocks(mem *arena, g *grid, mid, half []float64, whole bool
 	if !(step > 0) {
 		return
 	}
-	// Few long blocks or many short ones, all long enough for the longest lags.
-	blocks := min(max(len(u.runs), 6), 16)
-	blockRows := maxLibraryRows / blocks
+	blocks := min(max(len(u.runs), leastBlocks), mostBlocks)
+	blockRows := max(fleetRows/blocks, leastBlock)
 	for i := range blocks {
 		k := i % len(u.runs)
 		if len(u.runs) > blocks {

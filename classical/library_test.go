@@ -144,3 +144,22 @@ func TestLibraryLeavesNoTrace(t *testing.T) {
 		require.Equal(t, answer(NewBank()), answer(used), "context %d", k)
 	}
 }
+
+// TestLibraryOfManyRuns: up to sixteen runs share 768 rows, and of more, up to 64, each has 48.
+func TestLibraryOfManyRuns(t *testing.T) {
+	times, values := swing(1.5, -.5, 40)
+	for _, c := range []struct{ runs, blocks, rows int }{{1, 6, 128}, {8, 8, 96}, {16, 16, 48}, {40, 40, 48}, {100, 64, 48}} {
+		lib := NewLibrary(2)
+		for i := range c.runs {
+			times, values := swing(.1*float64(i), -.5, 400)
+			require.True(t, lib.Add(times, values))
+		}
+		b := NewBank()
+		b.UseLibrary(lib, 1, []float64{0, 0}, []float64{1, 1}, 1, -1)
+		b.Fit(times, values, 2, times[len(times)-1]+2)
+		g := &b.groups[0].smooth
+		require.Len(t, g.library, c.blocks, "%d runs", c.runs)
+		require.Len(t, g.library[0], 2*c.rows, "%d runs", c.runs)
+		require.NotEqual(t, g.library[0], g.library[c.blocks-1])
+	}
+}

@@ -22,14 +22,13 @@ type run struct {
 	start, end float64
 }
 
-// The library rows that enter one regression: 768 of up to sixteen runs, and a stretch of
-// 48, long enough for the longest lags, of each of up to 64. What a fleet of 64 teaches
+// Blocks of a library that enter one regression, and their rows: few long ones of a few
+// runs, one of each of many, long enough for the longest lags. What a fleet of 64 teaches
 // beyond one of 16 is where its other runs have been.
 const (
-	fleetRows   = 768
-	leastBlock  = 48
-	leastBlocks = 6
-	mostBlocks  = 64
+	leastBlocks, mostBlocks = 6, 64
+	leastBlockRows          = 48
+	libraryRows             = 768 // of all blocks, where these are not more of the least length
 )
 
 // NewLibrary returns an empty library of trajectories with channels channels.
@@ -106,7 +105,7 @@ func (u *libraryUse) blocks(mem *arena, g *grid, mid, half []float64, whole bool
 		return
 	}
 	blocks := min(max(len(u.runs), leastBlocks), mostBlocks)
-	blockRows := max(fleetRows/blocks, leastBlock)
+	blockRows := max(libraryRows/blocks, leastBlockRows)
 	for i := range blocks {
 		k := i % len(u.runs)
 		if len(u.runs) > blocks {

@@ -161,8 +161,7 @@ func (o *outcome) String() string {
 // input the 160 rows after that. Prints the share of R2 over 0.9 on these, and the clipped error,
 // with the plan and without.
 func TestPlannedInputs(t *testing.T) {
-	m, err := pretrained.Model()
-	require.NoError(t, err)
+	m := builtIn(t)
 	if testing.Short() {
 		t.Skip("some hundred trajectories")
 	}

@@ -15,7 +15,6 @@ import (
 
 	"github.com/lassode/lassode"
 	"github.com/lassode/lassode/ode"
-	"github.com/lassode/lassode/pretrained"
 )
 
 var update = flag.Bool("update", false, "write testdata/platform.json anew, on amd64")
@@ -111,8 +110,7 @@ func (g *goldenTask) forecast(t *testing.T, m *lassode.Model) *lassode.Forecast 
 //	go test ./pretrained -run TestPlatforms -update
 func TestPlatforms(t *testing.T) {
 	const file = "testdata/platform.json"
-	m, err := pretrained.Model()
-	require.NoError(t, err)
+	m := builtIn(t)
 	weights, err := os.ReadFile("weights.safetensors")
 	require.NoError(t, err)
 	sum := sha256.Sum256(weights)

@@ -16,12 +16,18 @@ import (
 	"github.com/lassode/lassode/pretrained"
 )
 
+// builtIn returns the embedded model.
+func builtIn(t testing.TB) *lassode.Model {
+	m, err := pretrained.Model()
+	require.NoError(t, err)
+	return m
+}
+
 // TestWeights demands of the embedded weights what the README says of them, on
 // a small sample of systems that were not trained on: clipped error well below
 // persistence and mean, and below the validated classical choice.
 func TestWeights(t *testing.T) {
-	m, err := pretrained.Model()
-	require.NoError(t, err)
+	m := builtIn(t)
 	file, err := os.Stat("weights.safetensors")
 	require.NoError(t, err)
 	require.Less(t, file.Size(), int64(12<<20))
@@ -94,8 +100,7 @@ func TestWeights(t *testing.T) {
 // TestNextRows: next to the context, where a stream is asked most often, the 80 % bands hold
 // about what they should.
 func TestNextRows(t *testing.T) {
-	m, err := pretrained.Model()
-	require.NoError(t, err)
+	m := builtIn(t)
 	perKind := 12
 	if testing.Short() {
 		perKind = 2
@@ -142,8 +147,7 @@ func TestNextRows(t *testing.T) {
 // TestFewRows: from two to six rows of smooth systems forecasts are no worse than the last
 // value, and from five on much better.
 func TestFewRows(t *testing.T) {
-	m, err := pretrained.Model()
-	require.NoError(t, err)
+	m := builtIn(t)
 	perKind, counts := 10, []int{2, 3, 4, 5, 6}
 	if testing.Short() {
 		perKind, counts = 2, []int{2, 5}
@@ -192,8 +196,7 @@ func TestFewRows(t *testing.T) {
 // of persistence or of the context, whichever fits, and bands that are not far too
 // narrow. Better is the goal; the log says where each kind stands.
 func TestUnforeseeable(t *testing.T) {
-	m, err := pretrained.Model()
-	require.NoError(t, err)
+	m := builtIn(t)
 	draws := 400
 	if testing.Short() {
 		draws = 100
@@ -269,8 +272,7 @@ func TestUnforeseeable(t *testing.T) {
 // TestWrongValues: with 2 % of the values wrong by about the range of their channel a
 // forecast is nearly as good as where it is known which they are, and good values stay.
 func TestWrongValues(t *testing.T) {
-	m, err := pretrained.Model()
-	require.NoError(t, err)
+	m := builtIn(t)
 	perKind, most := 20, 1.1
 	if testing.Short() {
 		perKind, most = 3, 1.2 // of 30 trajectories a few decide
@@ -360,8 +362,7 @@ func TestWrongValues(t *testing.T) {
 // at its end, while the others are. Prints the share of R2 over 0.9 and the clipped error there,
 // beside those of a Gaussian process of the channel.
 func TestSilentChannel(t *testing.T) {
-	m, err := pretrained.Model()
-	require.NoError(t, err)
+	m := builtIn(t)
 	if testing.Short() {
 		t.Skip("142 trajectories thrice")
 	}
@@ -447,8 +448,7 @@ func TestSilentChannel(t *testing.T) {
 // TestGrowthIsCutOff: the limit that README names. Growth is followed up to some ten half
 // ranges of what was observed; far beyond, the truth is above the band.
 func TestGrowthIsCutOff(t *testing.T) {
-	m, err := pretrained.Model()
-	require.NoError(t, err)
+	m := builtIn(t)
 	var s lassode.Series
 	for i := range 100 {
 		at := .046 * float64(i)
@@ -500,8 +500,7 @@ func Example() {
 // knowing that no share is negative and that all add to one must not make the error
 // larger, but for a per cent, nor the bands much too narrow.
 func TestConstraintsOnEpidemics(t *testing.T) {
-	m, err := pretrained.Model()
-	require.NoError(t, err)
+	m := builtIn(t)
 	draws := 60
 	if testing.Short() {
 		draws = 8
@@ -558,8 +557,7 @@ func TestChaosAtUnevenTimes(t *testing.T) {
 	if testing.Short() {
 		t.Skip("400 forecasts from 512 rows")
 	}
-	m, err := pretrained.Model()
-	require.NoError(t, err)
+	m := builtIn(t)
 	set := ode.ChaoticHeldOut(9, 100)
 	names := []string{"all rows", "a tenth of the values missing", "half of the rows missing", "half of the values missing"}
 	least := []float64{.78, .68, .48, .35}
@@ -601,8 +599,7 @@ func TestChaosAtUnevenTimes(t *testing.T) {
 // week, and better than the week before repeats itself, also where a tenth of the values and
 // two days are missing. Prints the share of R2 over 0.9 and the clipped error.
 func TestWeeks(t *testing.T) {
-	m, err := pretrained.Model()
-	require.NoError(t, err)
+	m := builtIn(t)
 	const week, seen = 7 * 24, 5 * 7 * 24
 	for _, missing := range []bool{false, true} {
 		var o, before outcome

@@ -707,3 +707,53 @@ func TestTrust(t *testing.T) {
 		require.Equal(t, 1., g.trust)
 	}
 }
+
+// One channel of these systems tells less than its slope beside it.
+func TestSlopesOfASingleChannel(t *testing.T) {
+	const n, seen = 400, 160
+	for _, s := range testSystems() {
+		if s.name != "ENSO recharge" && s.name != "May-Leonard" {
+			continue
+		}
+		times, x := rk4(s.f, s.x0, s.span, n, 1)
+		values := scaled(x, n, 1, seen)
+		// rmse is that of the guide that validates best, fitted to the channel alone or with slopes.
+		b := NewBank()
+		rmse := func(group int) float64 {
+			b.slots[0] = slot{group, 0}
+			at, sum := make([]float64, NumGuides), 0.
+			for i := seen; i < n; i++ {
+				b.Eval(at, nil, 0, times[i])
+				d := at[b.groups[group].best(0)] - values[i]
+				sum += d * d
+			}
+			return math.Sqrt(sum / (n - seen))
+		}
+		b.Fit(times[:seen], values[:seen], 1, times[n-1])
+		require.Equal(t, slot{1, 0}, b.slots[0], s.name)
+		require.Less(t, rmse(1), .5*rmse(0), s.name)
+
+		// Rows in which nothing was observed are no rows.
+		at, holes := times[:seen], values[:seen]
+		at, holes = slices.Insert(slices.Clone(at), 50, .5*(at[49]+at[50])), slices.Insert(slices.Clone(holes), 50, math.NaN())
+		b.Fit(at, holes, 1, times[n-1])
+		require.Equal(t, slot{1, 0}, b.slots[0], s.name)
+	}
+}
+
+func TestSlopeOf(t *testing.T) {
+	at := []float64{0, .1, .15, .4, .5, .7, .8, 1, 1.1}
+	x := make([]float64, 2*len(at))
+	for degree := range len(at) {
+		for i, u := range at {
+			x[2*i] = math.Pow(u-.3, float64(degree))
+		}
+		for i, u := range at {
+			want := 0.
+			if degree > 0 {
+				want = float64(degree) * math.Pow(u-.3, float64(degree-1))
+			}
+			require.InDelta(t, want, slopeOf(at, x, i), 1e-10, "degree %d at %v", degree, u)
+		}
+	}
+}

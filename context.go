@@ -26,8 +26,11 @@ func (e *engine) answers(p part, t float64) bool {
 // Of a series, the latest part is what forecasts are made from. What lies before a gap longer
 // than all that comes after it would ask for windows and steps of the grids that are too wide
 // for the latter; and a rest at the start, such as a recording that began long before the event,
-// tells nothing of how the system moves, while it counts in every fit. Of many more rows than
-// the signal needs, few are a better measure of how it moves, under noise as means of stretches.
+// tells nothing of how the system moves, while it counts in every fit. A jump that is no part of
+// how it moves, such as a new set-point, a shift of phase or level or a failing sensor, spoils every fit
+// across it: what follows it is better alone, if it forecasts its own last rows better. Of many
+// more rows than the signal needs, few are a better measure of how it moves, under noise as means
+// of stretches.
 const (
 	oldLeast  = 24   // rows that have to come after a gap
 	oldShare  = .25  // less than so many of their rows before it are left out; more are moved near,
@@ -36,6 +39,12 @@ const (
 	restLeast = 12   // rows that have to come after them
 	restRange = 1e-9 // of the range of a channel: what is no motion
 	partLeast = 4    // observations of each channel that a part has
+	jumpRows  = 12   // rows that have to come after a jump
+	jumpMost  = 3    // more jumps of a channel than these are how it moves
+	jumpShare = .125 // of all rows, or
+	jumpPart  = .333 // of those after it if these are fewer, are forecast,
+	jumpLeast = 3    // but not fewer than these,
+	jumpGain  = .5   // with less than so many times the square error that all rows before them lead to
 	thinRows  = 512  // more rows than these are thinned,
 	thinTo    = 200  // but to no less than these,
 	thinWidth = 3    // nor to less in a width of window that suits the signal
@@ -149,6 +158,11 @@ func (e *engine) latest() part {
 	if rest := e.rest(p.old); rest-p.old >= restRows && n-rest >= restLeast && e.observed(rest) {
 		p = part{first: rest, old: rest}
 	}
+	if p.shift == 0 && !e.inner && len(e.silences) == 0 {
+		if row := e.jump(); row > p.first && e.resumes(p.first, row) {
+			p = part{first: row, old: row}
+		}
+	}
 	if times, values := e.rows(p); len(times) > thinRows {
 		f := min(float64(len(times))/thinTo, signalWidth(times, values, len(e.live))/(thinWidth*e.medianStep(times)))
 		if f >= 2 {
@@ -157,6 +171,53 @@ func (e *engine) latest() part {
 	}
 	e.recent = p
 	return p
+}
+
+// jump returns the row behind the last jump of any channel, 0 if none has a few.
+func (e *engine) jump() int {
+	row := 0
+	for c := range e.live {
+		i, count := e.outliers.lastJump(e.times, e.values, len(e.live), c)
+		if count > jumpMost {
+			return 0
+		}
+		row = max(row, i)
+	}
+	if len(e.times)-row < jumpRows || !e.observed(row) {
+		return 0
+	}
+	return row
+}
+
+// resumes reports whether the rows from row on forecast the last ones better alone than together
+// with those before, from first on.
+func (e *engine) resumes(first, row int) bool {
+	w, n := len(e.live), len(e.times)
+	hidden := max(jumpLeast, int(min(jumpShare*float64(n), jumpPart*float64(n-row))))
+	if !e.observed(n - hidden) {
+		return false
+	}
+	side := e.aside()
+	var f Forecast
+	var misses [2]float64
+	for k, from := range [...]int{first, row} {
+		side.take(e, from, n-hidden)
+		if err := side.reply(e.times[n-hidden:], &f, false); err != nil {
+			panic(err) // without constraints there is no cause
+		}
+		if k == 0 {
+			e.work = append(e.work[:0], side.sys.half...)
+		}
+		for i, mean := range f.Mean {
+			for c, column := range e.live {
+				if v := e.values[(n-hidden+i)*w+c]; v == v {
+					d := (mean[column] - v) / e.work[c]
+					misses[k] += d * d
+				}
+			}
+		}
+	}
+	return misses[1] < jumpGain*misses[0]
 }
 
 // observed reports whether every channel has enough observations from row from on.

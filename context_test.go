@@ -492,3 +492,62 @@ func TestContextsOfAllKinds(t *testing.T) {
 		requireSame(t, fc, &live)
 	}
 }
+
+// TestJump: what follows a jump is forecast alone where it forecasts its own last rows better, as
+// forwards so backwards; where a system jumps all the time, or has but a few rows after the jump,
+// nothing is left out.
+func TestJump(t *testing.T) {
+	m := smallModel(t)
+	e := m.newEngine()
+	of := func(n int, f func(k int) float64) Series {
+		s := Series{Times: regular(0, 1, n)}
+		for k := range n {
+			s.Values = append(s.Values, []float64{f(k)})
+		}
+		return s
+	}
+	jumped := func(k int) float64 {
+		x := .3 * float64(k)
+		if k >= 90 {
+			x += 2
+		}
+		return math.Sin(x)
+	}
+	for name, c := range map[string]struct {
+		s             Series
+		jump          int
+		first, before int // of the parts, forwards and backwards
+	}{
+		"phase":    {of(150, jumped), 91, 91, 62},
+		"none":     {of(150, func(k int) float64 { return math.Sin(.3 * float64(k)) }), 0, 0, 0},
+		"few rows": {of(100, jumped), 0, 0, 0},
+		"relay":    {of(150, func(k int) float64 { return float64(k / 5 % 2) }), 0, 0, 0},
+		"two, one a channel": {func() Series {
+			s := of(150, jumped)
+			for k := range s.Values {
+				s.Values[k] = append(s.Values[k], math.Cos(.3*float64(k))+3*float64(k/120))
+			}
+			return s
+		}(), 121, 121, 62},
+	} {
+		require.NoError(t, e.load(c.s, nil), name)
+		require.Equal(t, c.jump, e.jump(), name)
+		require.Equal(t, part{first: c.first, old: c.first}, e.latest(), name)
+		e.orient(-1)
+		require.Equal(t, part{first: c.before, old: c.before}, e.latest(), name)
+	}
+
+	// Where what was before helps to forecast the last rows it stays.
+	r := rand.New(rand.NewPCG(1, 2))
+	slow := of(150, func(k int) float64 {
+		x := math.Sin(.05*float64(k)) + .05*r.NormFloat64()
+		if k == 120 || k == 121 {
+			x += 1.5
+		}
+		return x
+	})
+	require.NoError(t, e.load(slow, nil))
+	require.Equal(t, 123, e.jump())
+	require.False(t, e.resumes(0, 123))
+	require.Equal(t, part{}, e.latest())
+}

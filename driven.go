@@ -508,12 +508,10 @@ func (e *engine) withoutInputs(s *silence, at []float64, rows []int) *unaided {
 			return nil
 		}
 	}
-	if e.side == nil {
-		e.side = e.m.newEngine()
-	}
+	side := e.aside()
 	ask := func(hi int, times []float64, f *Forecast) {
-		e.side.take(e, first, hi)
-		if err := e.side.reply(times, f, false); err != nil {
+		side.take(e, first, hi)
+		if err := side.reply(times, f, false); err != nil {
 			panic(err) // without constraints there is no cause
 		}
 	}
@@ -536,7 +534,7 @@ func (e *engine) withoutInputs(s *silence, at []float64, rows []int) *unaided {
 	for c := range w {
 		var d []float64
 		for _, t := range asked {
-			d = append(d, e.side.drift(c, t))
+			d = append(d, side.drift(c, t))
 		}
 		u.drift = append(u.drift, d)
 	}

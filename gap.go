@@ -89,9 +89,7 @@ type flank struct {
 
 // across fills rows of f, which lie in the gap behind row g.
 func (e *engine) across(f *Forecast, at []float64, rows []int, g int) {
-	if e.side == nil {
-		e.side = e.m.newEngine()
-	}
+	side := e.aside()
 	from, to := e.times[g], e.times[g+1]
 	long := to - from
 	n := len(rows)
@@ -116,11 +114,11 @@ func (e *engine) across(f *Forecast, at []float64, rows []int, g int) {
 			checks++
 		}
 		if s == 0 {
-			e.side.take(e, 0, g+1)
+			side.take(e, 0, g+1)
 		} else {
-			e.side.take(e, g+1, len(e.times))
+			side.take(e, g+1, len(e.times))
 		}
-		if err := e.side.reply(l.at, &l.f, false); err != nil {
+		if err := side.reply(l.at, &l.f, false); err != nil {
 			panic(err) // without constraints there is no cause
 		}
 		var missed, claimed, count float64
@@ -138,7 +136,7 @@ func (e *engine) across(f *Forecast, at []float64, rows []int, g int) {
 		l.variance = math.Sqrt(missed*claimed)/max(count, 1) + gapFloor
 		for c := range e.live {
 			for _, t := range l.at[:n] {
-				drift[c][s] = append(drift[c][s], e.side.drift(c, t))
+				drift[c][s] = append(drift[c][s], side.drift(c, t))
 			}
 		}
 	}
@@ -178,6 +176,15 @@ func (e *engine) mix(f *Forecast, row, c int, list []estimate) {
 	if e.rule != nil {
 		f.kept.drift[row][column] = drift
 	}
+}
+
+// aside returns the engine for a part of the series of e.
+func (e *engine) aside() *engine {
+	if e.side == nil {
+		e.side = e.m.newEngine()
+		e.side.inner = true
+	}
+	return e.side
 }
 
 // take makes e an engine for rows [lo, hi) of a series.

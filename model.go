@@ -140,7 +140,8 @@ type engine struct {
 	removed               []Outlier // observations of the series that are not in values, by channel and time
 	gaps                  []int     // the rows that begin them
 	silences              []silence // of single channels
-	side                  *engine   // for the sides of gaps and silences; nil before the first
+	side                  *engine   // for parts of the series, such as the sides of gaps; nil before the first
+	inner                 bool      // a side of another engine, which takes its part as it is
 	alone                 unaided   // the last forecast from before a silence
 	runs                  []int     // scratch
 	work                  []float64

@@ -180,6 +180,44 @@ func (o *outliers) pulses(times []float64) bool {
 	return true
 }
 
+// What the cubic through the neighbours misses by jumpTypical times what is typical of a channel,
+// and by jumpSize half ranges, is a jump, with all such within jumpReach observations.
+const (
+	jumpTypical = 8
+	jumpSize    = .25
+	jumpReach   = 4
+)
+
+// lastJump returns the row behind the last jump of channel c, 0 for none, and how many it has.
+func (o *outliers) lastJump(times, values []float64, channels, c int) (row, count int) {
+	if !o.load(times, values, channels, c) {
+		return 0, 0
+	}
+	o.link()
+	o.work = o.work[:0]
+	for i := range o.at {
+		if d, ok := o.residual(i); ok {
+			o.work = append(o.work, d.r/d.noise)
+		}
+	}
+	if len(o.work) == 0 {
+		return 0, 0
+	}
+	typical, last := middle(o.work, .5), -jumpReach-1
+	for i := range o.at {
+		if d, ok := o.residual(i); ok && d.r > jumpSize && d.r > jumpTypical*typical*d.noise {
+			if i-last > jumpReach {
+				count++
+			}
+			last = i
+		}
+	}
+	if count == 0 {
+		return 0, 0
+	}
+	return o.at[last+1], count // the last observations have no residual
+}
+
 // coarse returns the least step between the values of a channel that has few, in half
 // ranges; 0 for one where more than half of the values are distinct.
 func (o *outliers) coarse() float64 {

@@ -650,3 +650,57 @@ func TestWeeks(t *testing.T) {
 		require.Less(t, o.sum, .95*before.sum)
 	}
 }
+
+// TestJumps: after a new set-point, a shift of phase or of level the rows behind it are forecast as
+// if they were all there is. Persistence errs by 1 or more in those that move.
+func TestJumps(t *testing.T) {
+	m := builtIn(t)
+	for name, of := range map[string]func(k float64) float64{
+		"phase": func(k float64) float64 {
+			if k >= 65 {
+				k += 4
+			}
+			return math.Sin(2 * math.Pi * k / 13)
+		},
+		"level": func(k float64) float64 {
+			x := math.Sin(2 * math.Pi * k / 11)
+			if k >= 60 {
+				x += 2
+			}
+			return x
+		},
+		"set-points": func(k float64) float64 {
+			switch {
+			case k < 20:
+				return 5
+			case k < 45:
+				return 9
+			case k < 70:
+				return 3
+			}
+			return 6.5 - 2*math.Exp(-.3*(k-70))
+		},
+	} {
+		for _, noise := range []float64{0, .01} {
+			r := rand.New(rand.NewPCG(3, 4))
+			var s lassode.Series
+			var at []float64
+			for k := range 150 {
+				if k >= 100 {
+					at = append(at, float64(k))
+					continue
+				}
+				s.Times = append(s.Times, float64(k))
+				s.Values = append(s.Values, []float64{of(float64(k)) + noise*r.NormFloat64()})
+			}
+			fc, err := m.Forecast(s, at)
+			require.NoError(t, err)
+			sum := 0.
+			for i, row := range fc.Mean {
+				d := row[0] - of(at[i])
+				sum += d * d / float64(len(at))
+			}
+			require.Less(t, math.Sqrt(sum), .1, "%s, noise %v", name, noise)
+		}
+	}
+}

@@ -229,10 +229,16 @@ func (m *Model) FineTune(ctx context.Context, series []Series, opt FineTuneOptio
 	// First the runs as a library for the guides: no weight changes, and often
 	// the larger gain. Each run can judge the library of all others.
 	all := newChecks(series, train, held, true)
-	before := m.validationErrors(all, opt.Workers)
+	before, err := m.validationErrors(ctx, all, opt.Workers)
+	if err != nil {
+		return nil, report, err
+	}
 	report.Before = mean(before)
 	report.After, report.Kept = report.Before, "original"
-	best, least, weight := m.adopt(newFleet(slices.Concat(train, held)), all, before, opt.Workers)
+	best, least, weight, err := m.adopt(ctx, newFleet(slices.Concat(train, held)), all, before, opt.Workers)
+	if err != nil {
+		return nil, report, err
+	}
 	report.LibraryWeight = weight
 	if best != m {
 		report.After, report.Kept = mean(least), "tuned"
@@ -244,8 +250,14 @@ func (m *Model) FineTune(ctx context.Context, series []Series, opt FineTuneOptio
 	// Then the weights.
 	fleet := best.fleet
 	apart := newChecks(series, train, held, false)
-	original := m.validationErrors(apart, opt.Workers)
-	before, least = best.validationErrors(apart, opt.Workers), nil
+	original, err := m.validationErrors(ctx, apart, opt.Workers)
+	if err != nil {
+		return nil, report, err
+	}
+	if before, err = best.validationErrors(ctx, apart, opt.Workers); err != nil {
+		return nil, report, err
+	}
+	least = nil
 	tuned := m.copy()
 	groups := tuned.net.fineTuneGroups(opt.Scope, opt.LearningRate)
 	tr := newTrainer(tuned.net, sliceSource(train), taskOptions{hi: len(train), whole: true, fleet: fleet, done: ctx.Done()},
@@ -274,11 +286,17 @@ func (m *Model) FineTune(ctx context.Context, series []Series, opt FineTuneOptio
 		candidate.provenance.Note = tunedNote
 		copy(candidate.net.params.Data(), tr.average.Data())
 		candidate.fleet = fleet
-		e := candidate.validationErrors(apart, opt.Workers)
+		e, err := candidate.validationErrors(ctx, apart, opt.Workers)
+		if err != nil {
+			return nil, report, err
+		}
 		if apart.better(original, e) && apart.better(before, e) && (least == nil || mean(e) < mean(least)) {
 			report.Before, report.After, report.Kept, report.Steps = mean(original), mean(e), "tuned", tr.step
 			best, least = candidate, e
 		}
+	}
+	if err := ctx.Err(); err != nil {
+		return nil, report, err
 	}
 	return best, report, nil
 }
@@ -306,21 +324,24 @@ func (s Series) teaches() bool {
 
 // adopt returns m with library for its guides, at that of libraryWeights which
 // forecasts its own runs best, each without itself, and the errors of list; or m
-// itself where none is clearly better than before.
-func (m *Model) adopt(library *fleet, list checks, before []float64, workers int) (best *Model, least []float64, weight float64) {
+// itself where none is clearly better than before. When ctx ends, the error is that of ctx.
+func (m *Model) adopt(ctx context.Context, library *fleet, list checks, before []float64, workers int) (best *Model, least []float64, weight float64, err error) {
 	best = m
 	if library == nil {
-		return best, nil, 0
+		return best, nil, 0, ctx.Err()
 	}
 	for _, w := range libraryWeights {
 		candidate := &Model{net: m.net, calibration: m.calibration, provenance: m.provenance, fleet: library.weighted(w)}
 		candidate.provenance.Note = tunedNote
-		e := candidate.validationErrors(list, workers)
+		e, err := candidate.validationErrors(ctx, list, workers)
+		if err != nil {
+			return nil, nil, 0, err
+		}
 		if list.better(before, e) && (least == nil || mean(e) < mean(least)) {
 			best, least, weight = candidate, e, w
 		}
 	}
-	return best, least, weight
+	return best, least, weight, nil
 }
 
 // singleShare is the part of a single series that is trained on.
@@ -471,23 +492,27 @@ func mean(list []float64) float64 {
 }
 
 // validationErrors makes the forecasts of list: of each the root mean square error
-// over the standard deviation of the series, clipped at 2, mean over channels.
-func (m *Model) validationErrors(list checks, workers int) []float64 {
+// over the standard deviation of the series, clipped at 2, mean over channels. When ctx ends,
+// no other forecast begins and the error is that of ctx.
+func (m *Model) validationErrors(ctx context.Context, list checks, workers int) ([]float64, error) {
 	errs := make([]float64, len(list))
 	if workers == 0 {
 		workers = runtime.GOMAXPROCS(0)
 	}
 	tensor.Parallel(len(errs), workers, func(i int) {
+		if ctx.Err() != nil {
+			return
+		}
 		c := list[i]
 		s := c.series
 		errs[i] = 2
-		context := s
-		context.Times, context.Values, context.Constraints = s.Times[c.lo:c.cut], s.Values[c.lo:c.cut], nil
+		seen := s
+		seen.Times, seen.Values, seen.Constraints = s.Times[c.lo:c.cut], s.Values[c.lo:c.cut], nil
 		var f Forecast
 		e := m.takeEngine()
 		defer m.engines.Put(e)
 		e.sys.own = c.own
-		if err := e.forecast(context, s.Times[c.cut:], &f, false); err != nil {
+		if err := e.forecast(seen, s.Times[c.cut:], &f, false); err != nil {
 			return // a context without observations
 		}
 		sum, channels := 0., 0
@@ -520,7 +545,7 @@ func (m *Model) validationErrors(list checks, workers int) []float64 {
 			errs[i] = sum / float64(channels)
 		}
 	})
-	return errs
+	return errs, ctx.Err()
 }
 
 // copy returns a model with its own weights.
@@ -569,7 +594,15 @@ func (m *Model) Adapt(series []Series) (*Model, error) {
 	}
 	train, held := splitSeries(series, FineTuneOptions{ValidationShare: heldShare})
 	list := newChecks(series, train, held, true)
-	out, _, _ := m.copy().adopt(newFleet(slices.Concat(train, held)), list, m.validationErrors(list, 0), 0)
+	ctx := context.Background()
+	before, err := m.validationErrors(ctx, list, 0)
+	if err != nil {
+		return nil, err
+	}
+	out, _, _, err := m.copy().adopt(ctx, newFleet(slices.Concat(train, held)), list, before, 0)
+	if err != nil {
+		return nil, err
+	}
 	out.provenance.Note = "adapted hub"
 	return out, nil
 }

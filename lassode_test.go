@@ -951,6 +951,47 @@ func TestFineTuneNeverHurts(t *testing.T) {
 	require.ErrorContains(t, err, "tail")
 }
 
+// errorsOf are the errors of m at the checks of list.
+func errorsOf(t *testing.T, m *Model, list checks) []float64 {
+	t.Helper()
+	errs, err := m.validationErrors(context.Background(), list, 1)
+	require.NoError(t, err)
+	return errs
+}
+
+// waning is a context that ends when it has been asked so many times whether it has.
+type waning struct {
+	context.Context
+	left int
+}
+
+func (w *waning) Err() error {
+	if w.left--; w.left < 0 {
+		return context.Canceled
+	}
+	return nil
+}
+
+// TestFineTuneStops: whenever its context ends, there is an error and no model, and no
+// further forecast.
+func TestFineTuneStops(t *testing.T) {
+	m := smallModel(t)
+	series := []Series{sine(60, 1), sine(50, 1)}
+	for _, scope := range []string{"hub", "all"} {
+		asked := &waning{context.Background(), 1 << 20}
+		_, report, err := m.FineTune(asked, series, FineTuneOptions{Steps: 1, Scope: scope, Workers: 1})
+		require.NoError(t, err)
+		calls := 1<<20 - asked.left
+		require.Greater(t, calls, 5*len(newChecks(series, series[:1], series[1:], true)), "each forecast: %+v", report)
+		for left := 0; left < calls; left += 1 + calls/7 {
+			ctx := &waning{context.Background(), left}
+			tuned, _, err := m.FineTune(ctx, series, FineTuneOptions{Steps: 1, Scope: scope, Workers: 1})
+			require.ErrorIs(t, err, context.Canceled, "%s: %d of %d", scope, left, calls)
+			require.Nil(t, tuned)
+		}
+	}
+}
+
 // A gain counts when it is more than chance: of a few checks a large one, of
 // several series a steady one.
 func TestChecksBetter(t *testing.T) {
@@ -1071,20 +1112,21 @@ func TestLibraryOfRuns(t *testing.T) {
 	for _, s := range runs[:6] {
 		fresh = append(fresh, check{s, -1, 0, 18}, check{s, -1, 0, 30})
 	}
-	old, now := mean(m.validationErrors(fresh, 1)), mean(tuned.validationErrors(fresh, 1))
+	old, now := mean(errorsOf(t, m, fresh)), mean(errorsOf(t, tuned, fresh))
 	t.Logf("%+v, fresh %.3f before, %.3f after", report, old, now)
 	require.Less(t, now, .8*old)
 	var helped, apart checks
 	for k, s := range tuned.fleet.series {
 		helped, apart = append(helped, check{s, -1, 0, 18}), append(apart, check{s, k, 0, 18})
 	}
-	require.Less(t, mean(tuned.validationErrors(helped, 1)), .9*mean(tuned.validationErrors(apart, 1)), "a run does not judge itself")
+	require.Less(t, mean(errorsOf(t, tuned, helped)), .9*mean(errorsOf(t, tuned, apart)), "a run does not judge itself")
 	train, held := splitSeries(runs[6:], FineTuneOptions{ValidationShare: .5})
 	list := newChecks(runs[6:], train, held, true)
-	_, least, weight := m.adopt(tuned.fleet, list, m.validationErrors(list, 1), 1)
+	_, least, weight, err := m.adopt(context.Background(), tuned.fleet, list, errorsOf(t, m, list), 1)
+	require.NoError(t, err)
 	for _, w := range libraryWeights {
 		other := &Model{net: m.net, calibration: m.calibration, fleet: tuned.fleet.weighted(w)}
-		require.GreaterOrEqual(t, mean(other.validationErrors(list, 1)), mean(least), "weight %v, chosen %v", w, weight)
+		require.GreaterOrEqual(t, mean(errorsOf(t, other, list)), mean(least), "weight %v, chosen %v", w, weight)
 	}
 
 	var buf bytes.Buffer
@@ -1617,9 +1659,9 @@ func TestFarFromZero(t *testing.T) {
 		}
 		list, far := runs(0), list
 		check := checks{{series: list[0], cut: 40, own: -1}}
-		want := m.validationErrors(check, 1)
+		want := errorsOf(t, m, check)
 		check[0].series = far[0]
-		require.InDelta(t, want[0], m.validationErrors(check, 1)[0], .02)
+		require.InDelta(t, want[0], errorsOf(t, m, check)[0], .02)
 	}
 }
 

@@ -187,7 +187,8 @@ const fineTuneChecks = 8
 // series even a large one may be, the original counts. m itself is unchanged.
 // Series should be as dense and clean as they are to be had; contexts with losses
 // are drawn from them. Each needs 24 rows; a bad series or option is an
-// [InputError]. A channel that never changes is nothing to learn, but one of some series has to. Where that helps, the returned model keeps the series themselves, as
+// [InputError]. A channel that never changes is nothing to learn, but one of some series has to, of a
+// single one in its first two thirds. Where that helps, the returned model keeps the series themselves, as
 // float32, and [Model.Save] writes them; not if they differ in channels, if a channel of
 // one has fewer than four values, or if they have more than [MaxRows] rows together.
 // Where nothing helps the returned model is m. When ctx ends, the error is that of the context and there is no
@@ -208,10 +209,6 @@ func (m *Model) FineTune(ctx context.Context, series []Series, opt FineTuneOptio
 			return nil, report, inputError(fmt.Sprintf("series[%d]", i), "at least 24 rows to learn from", "%d rows long", len(s.Times))
 		}
 	}
-	trains := opt.Scope != "hub" || m.net.hub != nil
-	if trains && !slices.ContainsFunc(series, Series.teaches) {
-		return nil, report, inputError("series", "one at least with two values of each channel, of which one changes", "none of %d such", len(series))
-	}
 	if opt.Steps == 0 {
 		opt.Steps = 100
 	}
@@ -222,6 +219,18 @@ func (m *Model) FineTune(ctx context.Context, series []Series, opt FineTuneOptio
 		opt.LearningRate = 1
 	}
 	train, held := splitSeries(series, opt)
+	trains := opt.Scope != "hub" || m.net.hub != nil
+	teaching := 0 // how many of train, which come first
+	for teaching < len(train) && train[teaching].teaches() {
+		teaching++
+	}
+	if trains && teaching == 0 {
+		want := "one at least with two values of each channel, of which one changes"
+		if len(series) == 1 {
+			want += ", in its first two thirds"
+		}
+		return nil, report, inputError("series", want, "none of %d such", len(series))
+	}
 	if len(series) > 1 {
 		report.ValidationTrajectories = len(held)
 	}
@@ -260,7 +269,7 @@ func (m *Model) FineTune(ctx context.Context, series []Series, opt FineTuneOptio
 	least = nil
 	tuned := m.copy()
 	groups := tuned.net.fineTuneGroups(opt.Scope, opt.LearningRate)
-	tr := newTrainer(tuned.net, sliceSource(train), taskOptions{hi: len(train), whole: true, fleet: fleet, done: ctx.Done()},
+	tr := newTrainer(tuned.net, sliceSource(train), taskOptions{hi: teaching, whole: true, fleet: fleet, done: ctx.Done()},
 		TrainOptions{Seed: opt.Seed, Workers: opt.Workers, Batch: fineTuneBatch * train[0].Channels() * 2 * m.net.cfg.MinWindows}, groups,
 		optim.Schedule{WarmUp: min(20, opt.Steps), Total: opt.Steps, Floor: .02})
 	for tr.step < opt.Steps {
@@ -347,8 +356,9 @@ func (m *Model) adopt(ctx context.Context, library *fleet, list checks, before [
 // singleShare is the part of a single series that is trained on.
 const singleShare = 2. / 3
 
-// splitSeries divides series into a part to train on and one to validate on.
-// A single series is cut in time.
+// splitSeries divides series into a part to train on, with those that teach first, and one
+// to validate on. A single series is cut in time. Where one of several teaches, one of the
+// part to train on does.
 func splitSeries(series []Series, opt FineTuneOptions) (train, held []Series) {
 	if len(series) == 1 {
 		first, rest := series[0], series[0]
@@ -359,14 +369,24 @@ func splitSeries(series []Series, opt FineTuneOptions) (train, held []Series) {
 	}
 	order := rand.New(rand.NewPCG(opt.Seed, 1)).Perm(len(series))
 	n := min(max(int(math.Round(opt.ValidationShare*float64(len(series)))), 1), len(series)-1)
+	var idle []Series // of those to train on
 	for i, j := range order {
-		if i < n {
+		switch {
+		case i < n:
 			held = append(held, series[j])
-		} else {
+		case series[j].teaches():
 			train = append(train, series[j])
+		default:
+			idle = append(idle, series[j])
 		}
 	}
-	return train, held
+	if len(train) == 0 {
+		if i := slices.IndexFunc(held, Series.teaches); i >= 0 {
+			train = append(train, held[i])
+			held[i], idle = idle[0], idle[1:]
+		}
+	}
+	return append(train, idle...), held
 }
 
 // check is a forecast whose truth is known: rows [lo, cut) of a series are seen,

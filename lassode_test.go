@@ -992,6 +992,42 @@ func TestFineTuneStops(t *testing.T) {
 	}
 }
 
+// TestFineTuneBesideStandstill: runs that stand still beside one that moves teach nothing, but
+// fail for no seed, whatever their channels.
+func TestFineTuneBesideStandstill(t *testing.T) {
+	m := smallModel(t)
+	still, pair := sine(60, 1), sine(60, 2)
+	for i := range still.Values {
+		still.Values[i][0] = 4
+		pair.Values[i][0], pair.Values[i][1] = 1, 2
+	}
+	for _, series := range [][]Series{{still, sine(60, 1)}, {still, sine(60, 1), pair, pair}} {
+		for seed := range uint64(8) {
+			train, held := splitSeries(series, FineTuneOptions{Seed: seed, ValidationShare: heldShare})
+			require.ElementsMatch(t, series, slices.Concat(train, held))
+			require.True(t, train[0].teaches(), "seed %d", seed)
+			_, _, err := m.FineTune(context.Background(), series, FineTuneOptions{Steps: 1, Seed: seed})
+			require.NoError(t, err, "seed %d", seed)
+		}
+	}
+	// What gives no task is the fault of the series.
+	late, sparse := sine(60, 1), sine(60, 1)
+	for i := range 60 {
+		if i < 50 {
+			late.Values[i][0] = 4
+		}
+		if i%20 != 10 {
+			sparse.Values[i][0] = math.NaN()
+		}
+	}
+	for _, s := range []Series{late, sparse} {
+		_, _, err := m.FineTune(context.Background(), []Series{s}, FineTuneOptions{Steps: 1})
+		var input *InputError
+		require.ErrorAs(t, err, &input)
+		require.Equal(t, "series", input.Field)
+	}
+}
+
 // A gain counts when it is more than chance: of a few checks a large one, of
 // several series a steady one.
 func TestChecksBetter(t *testing.T) {

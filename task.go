@@ -89,8 +89,9 @@ var errStopped = errors.New("lassode: stopped")
 // draw fills t with as many tasks as the budget of tokens allows, all with the
 // same number of channels and windows, from src and r alone.
 func (t *tasks) draw(r *rand.Rand, cfg Config, src Source, opt taskOptions, budget int) error {
-	channels, windows := 1, 0
+	channels, windows, field := 1, 0, "source"
 	if opt.whole {
+		field = "series"
 		channels = src.Channels(opt.lo + r.IntN(opt.hi-opt.lo)) // windows as the first task asks
 	} else {
 		u := r.Float64()
@@ -111,7 +112,7 @@ func (t *tasks) draw(r *rand.Rand, cfg Config, src Source, opt taskOptions, budg
 	count := 0
 	for made, tries, refused := 0, 0, 0; made == 0 || made < count; tries++ {
 		if tries > 100000+10000*count {
-			return fmt.Errorf("lassode: no trajectory with at least %d channels gives a task", channels)
+			return inputError(field, fmt.Sprintf("one at least with %d channels from which a task can be made: a dozen rows, and values that change", channels), "none of %d tries such", tries)
 		}
 		select {
 		case <-opt.done:

@@ -90,11 +90,12 @@ type fleet struct {
 	library *classical.Library
 	weight  float64
 	levels  []float64 // of the channels
+	names   []string  // of the channels, or nil
 	series  []Series  // as stored with the weights: float32 beside the levels, times from 0
 }
 
-// newFleet makes a library of series, nil when their channels differ or too
-// little is left.
+// newFleet makes a library of series as aligned returns them, nil when their channels differ
+// or too little is left.
 func newFleet(series []Series) *fleet {
 	channels := series[0].Channels()
 	lo, hi := make([]float64, channels), make([]float64, channels)
@@ -146,7 +147,11 @@ func newFleet(series []Series) *fleet {
 		}
 		rounded[k] = kept
 	}
-	return fleetOf(rounded, levels)
+	f := fleetOf(rounded, levels)
+	if f != nil {
+		f.names = series[0].Names
+	}
+	return f
 }
 
 // fleetOf makes a library of series as they are stored, nil when too little is left of one
@@ -172,6 +177,93 @@ func (f *fleet) weighted(weight float64) *fleet {
 	return &out
 }
 
+// arranged returns f with its channels in the order of the observed ones of a series, the
+// columns live of names; f itself where one of them has no names, and nil where the names are
+// others, of another system.
+func (f *fleet) arranged(names []string, live []int) *fleet {
+	if f == nil || f.names == nil || names == nil {
+		return f
+	}
+	if len(live) != len(f.names) {
+		return nil
+	}
+	same := true
+	for i, c := range live {
+		same = same && names[c] == f.names[i]
+	}
+	if same {
+		return f
+	}
+	observed := make([]string, len(live))
+	for i, c := range live {
+		observed[i] = names[c]
+	}
+	columns := columnsOf(observed, f.names)
+	if columns == nil {
+		return nil
+	}
+	out := *f
+	out.library = f.library.Arranged(columns)
+	return &out
+}
+
+// columnsOf returns the column of have that each name of want is in, nil where have is not a
+// permutation of want. Equal names are taken in their order.
+func columnsOf(want, have []string) []int {
+	if len(want) != len(have) {
+		return nil
+	}
+	at := map[string][]int{}
+	for c, name := range have {
+		at[name] = append(at[name], c)
+	}
+	columns := make([]int, len(want))
+	for i, name := range want {
+		if len(at[name]) == 0 {
+			return nil
+		}
+		columns[i], at[name] = at[name][0], at[name][1:]
+	}
+	return columns
+}
+
+// aligned returns valid series without their constraints and, where all have names, with the
+// channels in the order of the first; without names where some have none. Names that are not
+// those of the first are an [InputError].
+func aligned(series []Series) ([]Series, error) {
+	out := slices.Clone(series)
+	named := true
+	for i := range out {
+		out[i].Constraints = nil
+		named = named && out[i].Names != nil
+	}
+	for i := range out {
+		s := &out[i]
+		switch {
+		case !named:
+			s.Names = nil
+			continue
+		case slices.Equal(s.Names, out[0].Names):
+			continue
+		}
+		columns := columnsOf(out[0].Names, s.Names)
+		if columns == nil {
+			return nil, inputError(fmt.Sprintf("series[%d].Names", i), fmt.Sprintf("%q in any order, those of series[0]", out[0].Names), "%q", s.Names)
+		}
+		s.Names = out[0].Names
+		flat := make([]float64, len(s.Values)*len(columns))
+		values := make([][]float64, len(s.Values))
+		for k, row := range s.Values {
+			values[k], flat = flat[:len(columns):len(columns)], flat[len(columns):]
+			for j, c := range columns {
+				values[k][j] = row[c]
+			}
+		}
+		s.Values = values
+	}
+	return out, nil
+}
+
 // tunedNote is what the provenance of a fine-tuned model says.
 const tunedNote = "fine-tuned"
 
@@ -187,12 +279,20 @@ const fineTuneChecks = 8
 // series even a large one may be, the original counts. m itself is unchanged.
 // Series should be as dense and clean as they are to be had; contexts with losses
 // are drawn from them. Each needs 24 rows; a bad series or option is an
-// [InputError]. A channel that never changes is nothing to learn, but one of some series has to, of a
-// single one in its first two thirds. Where that helps, the returned model keeps the series themselves, as
-// float32, and [Model.Save] writes them; not if they differ in channels, if a channel of
-// one has fewer than four values, or if they have more than [MaxRows] rows together.
-// Where nothing helps the returned model is m. When ctx ends, the error is that of the context and there is no
-// model.
+// [InputError]. A channel that never changes is nothing to learn, but one of some series has
+// to, of a single one in its first two thirds.
+//
+// Where that helps, the returned model keeps the series themselves, as float32, and
+// [Model.Save] writes them; not if they differ in channels, if a channel of one has fewer than
+// four values, or if they have more than [MaxRows] rows together. Where nothing helps the
+// returned model is m. When ctx ends, the error is that of the context and there is no model.
+//
+// Where all series have names, their channels are matched by name, in any order, and other
+// names than those of the first are an [InputError]; where one has none, all are matched by
+// position. The names are kept with the series: forecasts of a series with the same names for
+// the channels that are observed use the ones kept, in any order, those of a series with other
+// names, which is of another system, do without, and a series without names is matched by
+// position.
 func (m *Model) FineTune(ctx context.Context, series []Series, opt FineTuneOptions) (*Model, FineTuneReport, error) {
 	var report FineTuneReport
 	if err := opt.Validate(); err != nil {
@@ -208,6 +308,10 @@ func (m *Model) FineTune(ctx context.Context, series []Series, opt FineTuneOptio
 		if len(s.Times) < 24 {
 			return nil, report, inputError(fmt.Sprintf("series[%d]", i), "at least 24 rows to learn from", "%d rows long", len(s.Times))
 		}
+	}
+	series, err := aligned(series)
+	if err != nil {
+		return nil, report, err
 	}
 	if opt.Steps == 0 {
 		opt.Steps = 100
@@ -602,7 +706,8 @@ func (n *network) fineTuneGroups(scope string, rate float64) []optim.Group {
 // without itself, which says nothing of other systems: those are forecast worse by a
 // model adapted to a fleet that is not theirs. m is unchanged; a library that it had
 // stays where the new one does not help; whether it did, [Model.FineTune] with Scope
-// "hub" reports. A bad series is an [InputError].
+// "hub" reports. Channels are matched as by [Model.FineTune]. A bad series is an
+// [InputError].
 func (m *Model) Adapt(series []Series) (*Model, error) {
 	if len(series) == 0 {
 		return nil, inputError("series", "at least one", "none")
@@ -611,6 +716,10 @@ func (m *Model) Adapt(series []Series) (*Model, error) {
 		if err := s.Validate(); err != nil {
 			return nil, fmt.Errorf("lassode: series %d: %w", i, err)
 		}
+	}
+	series, err := aligned(series)
+	if err != nil {
+		return nil, err
 	}
 	train, held := splitSeries(series, FineTuneOptions{ValidationShare: heldShare})
 	list := newChecks(series, train, held, true)

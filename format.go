@@ -518,6 +518,8 @@ type libraryHeader struct {
 	// Levels are added to the values of each channel, which float32 would else round
 	// more than they differ.
 	Levels []float64 `json:"levels"`
+	// Names are those of the channels; none where they have none, or in older files.
+	Names []string `json:"names,omitempty"`
 }
 
 // Names of the library tensors.
@@ -528,7 +530,7 @@ const (
 
 // tensors returns the runs of f as tensors [rows] and [rows, channels].
 func (f *fleet) tensors() ([]namedTensor, string, error) {
-	h := libraryHeader{Weight: f.weight, Offsets: []int{0}, Levels: f.levels}
+	h := libraryHeader{Weight: f.weight, Offsets: []int{0}, Levels: f.levels, Names: f.names}
 	var times, values []float32
 	for _, s := range f.series {
 		for i, t := range s.Times {
@@ -578,6 +580,9 @@ func (m *Model) loadFleet(header string, tensors []namedTensor) ([]namedTensor, 
 	if len(h.Levels) != channels {
 		return nil, bad(fmt.Sprintf("%d levels of %d channels", len(h.Levels), channels))
 	}
+	if len(h.Names) != 0 && len(h.Names) != channels {
+		return nil, bad(fmt.Sprintf("%d names of %d channels", len(h.Names), channels))
+	}
 	if len(h.Offsets) < 2 || h.Offsets[0] != 0 || h.Offsets[len(h.Offsets)-1] != rows {
 		return nil, bad(fmt.Sprintf("offsets do not cover %d rows", rows))
 	}
@@ -606,6 +611,9 @@ func (m *Model) loadFleet(header string, tensors []namedTensor) ([]namedTensor, 
 		return nil, bad("a run has a channel without enough values")
 	}
 	m.fleet = f.weighted(h.Weight)
+	if len(h.Names) > 0 {
+		m.fleet.names = h.Names
+	}
 	return rest, nil
 }
 

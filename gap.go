@@ -191,6 +191,7 @@ func (e *engine) aside() *engine {
 func (e *engine) take(series *engine, lo, hi int) {
 	w := len(series.live)
 	e.encoded, e.known, e.rule, e.channels, e.sys.own = false, false, nil, series.channels, series.sys.own
+	e.sys.fleet = series.sys.fleet
 	e.live = append(e.live[:0], series.live...)
 	e.times, e.values = append(e.times[:0], series.times[lo:hi]...), append(e.values[:0], series.values[lo*w:hi*w]...)
 	e.sign, e.width = 1, -1

@@ -57,7 +57,8 @@ import (
 //
 // Times has one entry per row, strictly increasing, in any unit. Values has a
 // row per time and a column per channel; NaN means not observed. Names are the
-// channels' names and may be nil. Constraints are facts about the system that
+// channels' names and may be nil; models that keep runs match channels by them
+// ([Model.FineTune]). Constraints are facts about the system that
 // its forecasts keep; nil means none. A Series is only read by this package.
 //
 // An input whose future is known is a channel that is observed in rows behind those of the

@@ -1277,6 +1277,127 @@ func TestAdaptTeachesFromTheFleet(t *testing.T) {
 	require.True(t, stranger.fleet == nil, "runs that do not help each other")
 }
 
+// TestChannelsByName: runs and contexts with names are matched by them.
+func TestChannelsByName(t *testing.T) {
+	net := newNetwork(smallConfig())
+	net.initialise(6) // as before training: the guides' mixture decides
+	m := &Model{net: net, calibration: defaultCalibration(), provenance: Provenance{FormatVersion: formatVersion}}
+	run := func(x, v float64) Series { // as in TestAdaptTeachesFromTheFleet, with a channel of another size
+		s := Series{Names: []string{"angle", "speed"}}
+		for i := range 56 {
+			s.Times = append(s.Times, .12*float64(i))
+			s.Values = append(s.Values, []float64{x, 40 + 10*v})
+			for range 60 {
+				v += .002 * (-x*x*x - .3*v)
+				x += .002 * v
+			}
+		}
+		return s
+	}
+	turned := func(s Series) Series {
+		out := Series{Times: s.Times, Names: []string{s.Names[1], s.Names[0]}}
+		for _, row := range s.Values {
+			out.Values = append(out.Values, []float64{row[1], row[0]})
+		}
+		return out
+	}
+	renamed := func(s Series, names ...string) Series { s.Names = names; return s }
+	var fleet, mixed []Series
+	for i := range 6 {
+		s := run(1+.4*float64(i), 1-.3*float64(i))
+		fleet, mixed = append(fleet, s), append(mixed, s)
+		if i%2 == 1 {
+			mixed[i] = turned(s)
+		}
+	}
+	opt := FineTuneOptions{Steps: 1, Scope: "head"}
+	want, before, err := m.FineTune(context.Background(), fleet, opt)
+	require.NoError(t, err)
+	got, report, err := m.FineTune(context.Background(), mixed, opt)
+	require.NoError(t, err)
+	require.Equal(t, before, report)
+	require.Positive(t, report.LibraryWeight)
+	require.Equal(t, want.fleet.series, got.fleet.series)
+	require.Equal(t, []string{"angle", "speed"}, got.fleet.names)
+	require.Equal(t, "speed", mixed[1].Names[0], "the caller's series are as they were")
+	adapted, err := m.Adapt(mixed)
+	require.NoError(t, err)
+	require.Equal(t, got.fleet.names, adapted.fleet.names)
+	require.Len(t, adapted.fleet.series, len(fleet))
+
+	// A file keeps the names, and one without them is read.
+	var buf bytes.Buffer
+	require.NoError(t, got.Save(&buf, Float32))
+	loaded, err := Load(bytes.NewReader(buf.Bytes()))
+	require.NoError(t, err)
+	require.Equal(t, got.fleet.names, loaded.fleet.names)
+	edited := func(was, is string) []byte { // of the same length, so that the header keeps its own
+		require.Contains(t, buf.String(), was)
+		return bytes.Replace(buf.Bytes(), []byte(was), []byte(is+strings.Repeat(" ", len(was)-len(is))), 1)
+	}
+	old := edited(`,\"names\":[\"angle\",\"speed\"]`, "")
+	unnamed, err := Load(bytes.NewReader(old))
+	require.NoError(t, err)
+	require.Nil(t, unnamed.fleet.names)
+	_, err = Load(bytes.NewReader(edited(`,\"speed\"]`, "]")))
+	require.ErrorContains(t, err, "1 names of 2 channels")
+
+	whole := run(1.9, .3)
+	seen := Series{Times: whole.Times[:20], Values: whole.Values[:20], Names: whole.Names}
+	answer := func(m *Model, s Series) [][]float64 {
+		f, err := m.Forecast(s, whole.Times[20:])
+		require.NoError(t, err)
+		if len(s.Names) > 0 && s.Names[0] == "speed" {
+			for _, row := range f.Mean {
+				row[0], row[1] = row[1], row[0]
+			}
+		}
+		return f.Mean
+	}
+	mean, plain := answer(loaded, seen), answer(m, seen)
+	require.NotEqual(t, plain, mean)
+	swapped := answer(loaded, turned(seen))
+	for i, row := range mean {
+		require.InDelta(t, row[0], swapped[i][0], .02)
+		require.InDelta(t, row[1], swapped[i][1], .2)
+	}
+	require.Equal(t, mean, answer(loaded, renamed(seen)), "by position")
+	require.Equal(t, mean, answer(unnamed, seen), "by position")
+	require.NotEqual(t, mean, answer(unnamed, renamed(turned(seen), "speed", "angle")))
+	require.Equal(t, plain, answer(adapted, renamed(seen, "angle", "force")), "another system")
+	require.Equal(t, plain, answer(adapted, renamed(seen, "angle", "angle")), "another system")
+	// A channel that was never observed is none.
+	dead := Series{Times: seen.Times, Names: []string{"speed", "torque", "angle"}}
+	for _, row := range seen.Values {
+		dead.Values = append(dead.Values, []float64{row[1], math.NaN(), row[0]})
+	}
+	f, err := loaded.Forecast(dead, whole.Times[20:])
+	require.NoError(t, err)
+	for i, row := range f.Mean {
+		require.Equal(t, swapped[i], []float64{row[2], row[0]})
+	}
+	// The two sides of a gap too.
+	gap := renamed(Series{Times: append(slices.Clone(whole.Times[:18]), whole.Times[38:]...), Values: append(slices.Clone(whole.Values[:18]), whole.Values[38:]...)}, "angle", "force")
+	one, err := m.Forecast(gap, whole.Times[18:38])
+	require.NoError(t, err)
+	two, err := loaded.Forecast(gap, whole.Times[18:38])
+	require.NoError(t, err)
+	require.Equal(t, one.Mean, two.Mean)
+
+	for name, other := range map[string]Series{
+		`series[1].Names is ["angle" "force"], want ["angle" "speed"] in any order`: renamed(fleet[1], "angle", "force"),
+		`series[1].Names is ["speed" "speed"], want ["angle" "speed"]`:              renamed(fleet[1], "speed", "speed"),
+	} {
+		_, _, err = m.FineTune(context.Background(), []Series{fleet[0], other}, opt)
+		require.ErrorContains(t, err, name)
+		_, err = m.Adapt([]Series{fleet[0], other})
+		require.ErrorContains(t, err, name)
+		require.True(t, isInputProblem(err))
+	}
+	_, _, err = m.FineTune(context.Background(), []Series{fleet[0], renamed(fleet[1])}, opt)
+	require.NoError(t, err)
+}
+
 func TestConfigValidate(t *testing.T) {
 	require.NoError(t, DefaultConfig().Validate())
 	bad := DefaultConfig()

@@ -269,6 +269,7 @@ func (e *engine) load(s Series, r *rule) error {
 			e.removed = append(e.removed, Outlier{Time: e.times[row], Channel: e.live[c], Value: value})
 		})
 	}
+	e.sys.fleet = e.m.fleet.arranged(s.Names, e.live)
 	e.findGaps()
 	e.findSilences()
 	return nil

@@ -1,6 +1,9 @@
 package classical
 
-import "math"
+import (
+	"math"
+	"slices"
+)
 
 // Library holds whole trajectories of systems like the one to be forecast. A
 // [Bank] that uses it fits its regressions, but those on the thin grid and on the
@@ -67,6 +70,22 @@ func (l *Library) Add(times, values []float64) bool {
 	l.runs = append(l.runs, r)
 	l.rows += len(times)
 	return true
+}
+
+// Arranged returns the library with channel columns[i] of l as its channel i. They share
+// memory. It panics unless there is a column for each channel.
+func (l *Library) Arranged(columns []int) *Library {
+	if len(columns) != l.channels {
+		panicShape("Library.Arranged", "columns", len(columns), "channels", l.channels)
+	}
+	out := &Library{channels: l.channels, rows: l.rows, runs: slices.Clone(l.runs)}
+	for k, r := range l.runs {
+		out.runs[k].channel = make([]spline, len(columns))
+		for i, c := range columns {
+			out.runs[k].channel[i] = r.channel[c]
+		}
+	}
+	return out
 }
 
 // libraryUse is a library seen from one context.

@@ -103,6 +103,17 @@ func TestLibraryRefusesEmptyRuns(t *testing.T) {
 
 // TestLibraryLeavesNoTrace: what a bank makes of a context with a library does not depend on
 // what it was used for before.
+// An arranged library holds the same curves under other numbers.
+func TestLibraryArranged(t *testing.T) {
+	l := NewLibrary(2)
+	require.True(t, l.Add([]float64{0, 1, 2, 3, 4}, []float64{0, 7, 1, 5, 2, 7, 3, 8, 4, 9}))
+	turned := l.Arranged([]int{1, 0})
+	require.Equal(t, l.runs[0].channel[0], turned.runs[0].channel[1])
+	require.Equal(t, l.runs[0].channel[1], turned.runs[0].channel[0])
+	require.Equal(t, l, turned.Arranged([]int{1, 0}))
+	require.Panics(t, func() { l.Arranged([]int{0}) })
+}
+
 func TestLibraryLeavesNoTrace(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 9))
 	// A hardening spring, whose equation the rows show: what is learnt first.

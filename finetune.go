@@ -303,7 +303,7 @@ func (m *Model) FineTune(ctx context.Context, series []Series, opt FineTuneOptio
 	}
 	for i, s := range series {
 		if err := s.Validate(); err != nil {
-			return nil, report, fmt.Errorf("lassode: series %d: %w", i, err)
+			return nil, report, within(fmt.Sprintf("series[%d]", i), err)
 		}
 		if len(s.Times) < 24 {
 			return nil, report, inputError(fmt.Sprintf("series[%d]", i), "at least 24 rows to learn from", "%d rows long", len(s.Times))
@@ -714,7 +714,7 @@ func (m *Model) Adapt(series []Series) (*Model, error) {
 	}
 	for i, s := range series {
 		if err := s.Validate(); err != nil {
-			return nil, fmt.Errorf("lassode: series %d: %w", i, err)
+			return nil, within(fmt.Sprintf("series[%d]", i), err)
 		}
 	}
 	series, err := aligned(series)

@@ -602,7 +602,7 @@ func (m *Model) loadFleet(header string, tensors []namedTensor) ([]namedTensor, 
 			s.Values = append(s.Values, row)
 		}
 		if err := s.Validate(); err != nil {
-			return nil, fmt.Errorf("lassode: library run %d: %w", i, err)
+			return nil, within(fmt.Sprintf("library[%d]", i), err)
 		}
 		series = append(series, s)
 	}

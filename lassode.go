@@ -49,6 +49,7 @@
 package lassode
 
 import (
+	"errors"
 	"fmt"
 	"math"
 )
@@ -140,6 +141,15 @@ func (e *InputError) Error() string {
 
 func inputError(field, want, format string, args ...any) error {
 	return &InputError{Field: field, Got: fmt.Sprintf(format, args...), Want: want}
+}
+
+// within returns err, an [InputError] of a part of field, as one of field.
+func within(field string, err error) error {
+	var part *InputError
+	if !errors.As(err, &part) {
+		return err
+	}
+	return &InputError{Field: field + "." + part.Field, Got: part.Got, Want: part.Want}
 }
 
 // Validate returns an [InputError] that names the first bad entry, or nil.

@@ -826,12 +826,12 @@ func TestPretrainOnBadTrajectories(t *testing.T) {
 	infinite.Values[30][1] = math.Inf(1)
 	again.Times[9] = again.Times[8]
 	for want, src := range map[string]Source{
-		"Values[40] is 1 values wide": SliceSource([]Series{ragged}),
-		"Values is 20 rows long":      SliceSource([]Series{short}),
-		"Values[30][1] is +Inf":       SliceSource([]Series{infinite}),
-		"want more than Times[8]":     SliceSource([]Series{again}),
-		"is 2 channels wide, want 3":  wrongSource{sliceSource{sine(60, 2)}},
-		"source is empty":             noSource{},
+		"lassode: source[0].Values[40] is 1 values wide": SliceSource([]Series{ragged}),
+		"Values is 20 rows long":                         SliceSource([]Series{short}),
+		"Values[30][1] is +Inf":                          SliceSource([]Series{infinite}),
+		"want more than Times[8]":                        SliceSource([]Series{again}),
+		"is 2 channels wide, want 3":                     wrongSource{sliceSource{sine(60, 2)}},
+		"source is empty":                                noSource{},
 	} {
 		_, err := Pretrain(context.Background(), smallConfig(), src, TrainOptions{Steps: 1, Batch: 64})
 		require.ErrorContains(t, err, want)
@@ -1025,6 +1025,25 @@ func TestFineTuneBesideStandstill(t *testing.T) {
 		var input *InputError
 		require.ErrorAs(t, err, &input)
 		require.Equal(t, "series", input.Field)
+	}
+}
+
+// A bad entry is named once, with the series that it is in.
+func TestFineTuneNamesTheSeries(t *testing.T) {
+	bad := sine(60, 1)
+	bad.Times[1] = bad.Times[0]
+	for _, learn := range []func([]Series) error{
+		func(s []Series) error {
+			_, _, err := smallModel(t).FineTune(context.Background(), s, FineTuneOptions{})
+			return err
+		},
+		func(s []Series) error { _, err := smallModel(t).Adapt(s); return err },
+	} {
+		err := learn([]Series{sine(60, 1), bad})
+		require.EqualError(t, err, "lassode: series[1].Times[1] is 0, want more than Times[0] = 0")
+		var input *InputError
+		require.ErrorAs(t, err, &input)
+		require.Equal(t, "series[1].Times[1]", input.Field)
 	}
 }
 

@@ -129,10 +129,10 @@ func (t *tasks) draw(r *rand.Rand, cfg Config, src Source, opt taskOptions, budg
 		}
 		if len(s.Times) > 0 {
 			if err := s.Validate(); err != nil {
-				return fmt.Errorf("lassode: trajectory %d: %w", i, err)
+				return within(fmt.Sprintf("source[%d]", i), err)
 			}
 			if n := src.Channels(i); s.Channels() != n {
-				return inputError(fmt.Sprintf("trajectory %d", i), fmt.Sprintf("%d, as its source says", n), "%d channels wide", s.Channels())
+				return inputError(fmt.Sprintf("source[%d]", i), fmt.Sprintf("%d, as its source says", n), "%d channels wide", s.Channels())
 			}
 		}
 		t.byChance = !opt.whole && r.Float64() < chanceShare

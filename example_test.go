@@ -229,18 +229,38 @@ func ExamplePretrain() {
 	// Output: 3 steps, weights of step 3
 }
 
-// Adapt puts the runs of a fleet into the hub, without training.
+// Adapt puts the runs of a fleet into the hub, without training. What half a run leaves
+// open, the others tell; where they tell nothing, Adapt returns the model itself.
 func ExampleModel_Adapt() {
 	m, err := pretrained.Model()
 	if err != nil {
 		log.Fatal(err)
 	}
-	adapted, err := m.Adapt(runs(3))
+	var fleet []lassode.Series
+	for i := range 6 {
+		fleet = append(fleet, stiffening(1+.4*float64(i)))
+	}
+	adapted, err := m.Adapt(fleet)
 	if err != nil {
 		log.Fatal(err)
 	}
-	fmt.Println(adapted.Info().Provenance.Note)
-	// Output: adapted hub
+	fmt.Println(adapted != m, adapted.Info().Provenance.Note)
+	// Output: true adapted hub
+}
+
+// stiffening is about two periods of a damped spring that is harder the further it is drawn.
+func stiffening(x float64) lassode.Series {
+	s := lassode.Series{Names: []string{"position", "speed"}}
+	v := 1.
+	for i := range 56 {
+		s.Times = append(s.Times, .12*float64(i))
+		s.Values = append(s.Values, []float64{x, v})
+		for range 60 {
+			v += .002 * (-x*x*x - .3*v)
+			x += .002 * v
+		}
+	}
+	return s
 }
 
 // Weights are a safetensors file that Save writes and Load reads.

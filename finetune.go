@@ -444,7 +444,7 @@ func (m *Model) adopt(ctx context.Context, library *fleet, list checks, before [
 		return best, nil, 0, ctx.Err()
 	}
 	for _, w := range libraryWeights {
-		candidate := &Model{net: m.net, calibration: m.calibration, provenance: m.provenance, fleet: library.weighted(w)}
+		candidate := &Model{net: m.net, calibration: m.calibration, provenance: m.provenance, integers: m.integers, fleet: library.weighted(w)}
 		candidate.provenance.Note = tunedNote
 		e, err := candidate.validationErrors(ctx, list, workers)
 		if err != nil {
@@ -672,7 +672,7 @@ func (m *Model) validationErrors(ctx context.Context, list checks, workers int) 
 	return errs, ctx.Err()
 }
 
-// copy returns a model with its own weights.
+// copy returns a model with its own weights, to be changed: those are no integers.
 func (m *Model) copy() *Model {
 	net := newNetwork(m.net.cfg)
 	copy(net.params.Data(), m.net.params.Data())
@@ -704,8 +704,8 @@ func (n *network) fineTuneGroups(scope string, rate float64) []optim.Group {
 // leaves open, as from the prior of a ridge regression, if all series have the same
 // channels and it helps them. How far that goes is chosen by forecasting each run
 // without itself, which says nothing of other systems: those are forecast worse by a
-// model adapted to a fleet that is not theirs. m is unchanged; a library that it had
-// stays where the new one does not help; whether it did, [Model.FineTune] with Scope
+// model adapted to a fleet that is not theirs. m is unchanged, and returned where the
+// fleet does not help, with a library that it had; whether it did, [Model.FineTune] with Scope
 // "hub" reports. Channels are matched as by [Model.FineTune]. A bad series is an
 // [InputError].
 func (m *Model) Adapt(series []Series) (*Model, error) {
@@ -728,10 +728,12 @@ func (m *Model) Adapt(series []Series) (*Model, error) {
 	if err != nil {
 		return nil, err
 	}
-	out, _, _, err := m.copy().adopt(ctx, newFleet(slices.Concat(train, held)), list, before, 0)
+	out, _, _, err := m.adopt(ctx, newFleet(slices.Concat(train, held)), list, before, 0)
 	if err != nil {
 		return nil, err
 	}
-	out.provenance.Note = "adapted hub"
+	if out != m {
+		out.provenance.Note = "adapted hub"
+	}
 	return out, nil
 }

@@ -504,6 +504,7 @@ func Load(r io.Reader) (*Model, error) {
 	if asm.HasInt8() {
 		for _, t := range tensors {
 			if t.codes != nil {
+				t.data = nil // they are in the network
 				m.integers = append(m.integers, t)
 			}
 		}

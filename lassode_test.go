@@ -1237,8 +1237,8 @@ func TestAdaptChangesNoWeight(t *testing.T) {
 	out, err := m.Adapt([]Series{sine(50, 2), sine(40, 1)})
 	require.NoError(t, err)
 	require.Equal(t, before, m.net.params.Data())
-	require.Equal(t, before, out.net.params.Data())
-	require.Nil(t, out.fleet, "the series differ in their channels")
+	require.Same(t, m, out, "the series differ in their channels")
+	require.Empty(t, out.Info().Provenance.Note)
 	_, err = m.Adapt(nil)
 	require.Error(t, err)
 	_, err = m.Adapt([]Series{{}})
@@ -1290,10 +1290,21 @@ func TestAdaptTeachesFromTheFleet(t *testing.T) {
 	adapted, err := m.Adapt(fleet)
 	require.NoError(t, err)
 	require.NotNil(t, adapted.fleet)
+	require.Equal(t, "adapted hub", adapted.Info().Provenance.Note)
 	require.Less(t, missed(adapted), .5*missed(m))
 	stranger, err := m.Adapt(others)
 	require.NoError(t, err)
-	require.True(t, stranger.fleet == nil, "runs that do not help each other")
+	require.Same(t, m, stranger, "runs that do not help each other")
+
+	// Weights that are integers stay so, also those of a model that has forecast before.
+	coded := m.copy()
+	coded.integers = []namedTensor{{name: "none of the network"}}
+	_, err = coded.Forecast(context, whole.Times[20:])
+	require.NoError(t, err)
+	again, err := coded.Adapt(fleet)
+	require.NoError(t, err)
+	require.NotSame(t, coded, again)
+	require.Len(t, again.integers, 1)
 }
 
 // TestChannelsByName: runs and contexts with names are matched by them.

@@ -166,7 +166,6 @@ func (m *Model) newEngine() *engine {
 				m.frozen.SetInt8(id, asm.PackInt8(t.shape[1], t.shape[0], t.codes, t.scale))
 			}
 		}
-		m.integers = nil // packed now
 	})
 	return &engine{m: m, tape: m.frozen.NewTape(), sys: system{fleet: m.fleet, own: -1, bare: m.net.cfg.WithoutGuides}}
 }

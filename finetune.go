@@ -98,27 +98,20 @@ type fleet struct {
 // or too little is left.
 func newFleet(series []Series) *fleet {
 	channels := series[0].Channels()
-	lo, hi := make([]float64, channels), make([]float64, channels)
-	for c := range channels {
-		lo[c], hi[c] = math.Inf(1), math.Inf(-1)
-	}
+	var rows [][]float64
 	for _, s := range series {
 		if s.Channels() != channels {
 			return nil
 		}
-		for _, row := range s.Values {
-			for c, v := range row {
-				if v == v {
-					lo[c], hi[c] = min(lo[c], v), max(hi[c], v)
-				}
-			}
-		}
+		rows = append(rows, s.Values...)
 	}
 	levels := make([]float64, channels)
 	for c := range levels {
-		if lo[c] <= hi[c] {
-			levels[c] = lo[c]/2 + hi[c]/2
+		mid, half := middleOf(rows, c)
+		if half > 0 && half < leastHalf {
+			return nil
 		}
+		levels[c] = mid
 	}
 	var o outliers
 	rounded := make([]Series, len(series))
@@ -152,6 +145,25 @@ func newFleet(series []Series) *fleet {
 		f.names = series[0].Names
 	}
 	return f
+}
+
+// leastHalf is the least half range of a channel of a library: float32 beside the middle has its
+// full precision for all values but those next to it.
+const leastHalf = 1e-30
+
+// middleOf returns the middle of the values of column c of rows and half their range; 0 and 0
+// where there are none.
+func middleOf(rows [][]float64, c int) (mid, half float64) {
+	lo, hi := math.Inf(1), math.Inf(-1)
+	for _, row := range rows {
+		if v := row[c]; v == v {
+			lo, hi = min(lo, v), max(hi, v)
+		}
+	}
+	if lo > hi {
+		return 0, 0
+	}
+	return lo/2 + hi/2, hi/2 - lo/2
 }
 
 // fleetOf makes a library of series as they are stored, nil when too little is left of one
@@ -284,7 +296,8 @@ const fineTuneChecks = 8
 //
 // Where that helps, the returned model keeps the series themselves, as float32, and
 // [Model.Save] writes them; not if they differ in channels, if a channel of one has fewer than
-// four values, or if they have more than [MaxRows] rows together. Where nothing helps the
+// four values, if values vary by less than 1e-30 or more than 1e38, or if they have more than
+// [MaxRows] rows together. Where nothing helps the
 // returned model is m. When ctx ends, the error is that of the context and there is no model.
 //
 // Where all series have names, their channels are matched by name, in any order, and other
@@ -641,18 +654,19 @@ func (m *Model) validationErrors(ctx context.Context, list checks, workers int) 
 		}
 		sum, channels := 0., 0
 		for column := range s.Channels() {
+			mid, half := middleOf(s.Values, column)
 			var average, square, n, miss, count float64
 			for j, row := range s.Values {
-				v := row[column]
-				if v != v {
+				if row[column] != row[column] {
 					continue
 				}
+				v := (row[column] - mid) / half // squares of the values may leave the range of float64
 				n++
 				d := v - average
 				average += d / n
 				square += d * (v - average)
 				if j >= c.cut {
-					if e := f.Mean[j-c.cut][column] - v; e == e {
+					if e := (f.Mean[j-c.cut][column] - row[column]) / half; e == e {
 						miss += e * e
 						count++
 					}

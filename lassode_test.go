@@ -1047,6 +1047,35 @@ func TestFineTuneNamesTheSeries(t *testing.T) {
 	}
 }
 
+// TestFineTuneInAnyUnit: errors are relative, also where squares of values overflow or vanish.
+func TestFineTuneInAnyUnit(t *testing.T) {
+	m := smallModel(t)
+	of := func(unit float64) []Series {
+		series := []Series{sine(60, 1), sine(50, 1)}
+		for _, s := range series {
+			for _, row := range s.Values {
+				row[0] *= unit
+			}
+		}
+		return series
+	}
+	plain := of(1)
+	want := errorsOf(t, m, newChecks(plain, plain[:1], plain[1:], true))
+	for _, power := range []float64{-990, 990} {
+		series := of(math.Exp2(power))
+		got := errorsOf(t, m, newChecks(series, series[:1], series[1:], true))
+		require.InDeltaSlice(t, want, got, .01)
+		require.Less(t, mean(got), 1.9)
+		_, report, err := m.FineTune(context.Background(), series, FineTuneOptions{Steps: 1})
+		require.NoError(t, err)
+		require.Positive(t, report.Before)
+	}
+	for _, unit := range []float64{1e-32, 1e38} {
+		require.True(t, newFleet(of(unit)) == nil, "float32 cannot hold them")
+	}
+	require.False(t, newFleet(of(1e-29)) == nil)
+}
+
 // A gain counts when it is more than chance: of a few checks a large one, of
 // several series a steady one.
 func TestChecksBetter(t *testing.T) {

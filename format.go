@@ -3,6 +3,7 @@ package lassode
 import (
 	"bytes"
 	"cmp"
+	"crypto/sha256"
 	"encoding/binary"
 	"encoding/json"
 	"errors"
@@ -678,18 +679,65 @@ type trainingState struct {
 }
 
 // trainingPlan holds the options that change the result: a run may only be
-// resumed with the same ones.
+// resumed with the same ones. Those that may be empty are not known, of a source without a
+// digest or of an earlier version, and then not compared.
 type trainingPlan struct {
 	Steps        int     `json:"steps"`
 	Batch        int     `json:"batch"`
 	Seed         uint64  `json:"seed"`
 	LearningRate float64 `json:"learning_rate"`
 	Trajectories int     `json:"trajectories"`
+	ZooHash      string  `json:"zoo_hash,omitempty"`
+	Source       string  `json:"source,omitempty"`
+	Calibration  string  `json:"calibration,omitempty"`
+	From         string  `json:"from,omitempty"`
 }
 
-func (tr *trainer) plan() trainingPlan {
-	return trainingPlan{Steps: tr.train.Steps, Batch: tr.train.Batch, Seed: tr.train.Seed,
-		LearningRate: tr.train.LearningRate, Trajectories: tr.src.Len()}
+// newTrainingPlan describes a run with options whose defaults are filled in.
+func newTrainingPlan(src Source, opt TrainOptions) trainingPlan {
+	p := trainingPlan{Steps: opt.Steps, Batch: opt.Batch, Seed: opt.Seed, LearningRate: opt.LearningRate,
+		Trajectories: src.Len(), ZooHash: opt.ZooHash, Source: digest(src), Calibration: "nil", From: "nil"}
+	if opt.Calibration != nil {
+		p.Calibration = strings.TrimSpace(fmt.Sprintf("%d trajectories %s", opt.Calibration.Len(), digest(opt.Calibration)))
+	}
+	if opt.From != nil {
+		sum := sha256.New()
+		binary.Write(sum, binary.LittleEndian, opt.From.net.params.Data()) // a hash returns no error
+		p.From = fmt.Sprintf("weights of digest %x", sum.Sum(nil)[:8])
+	}
+	return p
+}
+
+// digest identifies the trajectories of a source that can do so; empty for others.
+func digest(src Source) string {
+	if d, ok := src.(interface{ Digest() string }); ok {
+		return d.Digest()
+	}
+	return ""
+}
+
+// resumes returns an [InputError] that names the first option that is not the one of the run
+// to resume, p, or nil.
+func (p trainingPlan) resumes(now trainingPlan) error {
+	for _, f := range []struct {
+		name    string
+		was, is any
+	}{
+		{"TrainOptions.Steps", p.Steps, now.Steps},
+		{"TrainOptions.Batch", p.Batch, now.Batch},
+		{"TrainOptions.Seed", p.Seed, now.Seed},
+		{"TrainOptions.LearningRate", p.LearningRate, now.LearningRate},
+		{"number of trajectories", p.Trajectories, now.Trajectories},
+		{"TrainOptions.ZooHash", p.ZooHash, now.ZooHash},
+		{"digest of the trajectories", p.Source, now.Source},
+		{"TrainOptions.Calibration", p.Calibration, now.Calibration},
+		{"TrainOptions.From", p.From, now.From},
+	} {
+		if f.was != f.is && f.was != "" {
+			return inputError(f.name, fmt.Sprintf("%v, that of the run to resume", f.was), "%v", f.is)
+		}
+	}
+	return nil
 }
 
 // stateTensors views all of the trainer's state.
@@ -713,7 +761,7 @@ func (tr *trainer) save() error {
 		return errSick
 	}
 	path := tr.train.Checkpoint
-	state, err := json.Marshal(trainingState{Config: tr.net.cfg, Train: tr.plan(), Step: tr.step,
+	state, err := json.Marshal(trainingState{Config: tr.net.cfg, Train: tr.plan, Step: tr.step,
 		Updates: tr.optim.StepCount(), Average: tr.average.Count(), Skipped: tr.skipped, Streak: tr.streak})
 	if err != nil {
 		return err
@@ -758,8 +806,8 @@ func (tr *trainer) resume() error {
 	if state.Config != tr.net.cfg {
 		return inputError("config", fmt.Sprintf("%+v, that of the run to resume", state.Config), "%+v", tr.net.cfg)
 	}
-	if state.Train != tr.plan() {
-		return inputError("TrainOptions", fmt.Sprintf("%+v, those of the run to resume", state.Train), "%+v", tr.plan())
+	if err := state.Train.resumes(tr.plan); err != nil {
+		return err
 	}
 	if state.Step < 0 || state.Step > tr.train.Steps || state.Skipped < 0 || state.Skipped > state.Step ||
 		state.Streak < 0 || state.Streak > state.Skipped || state.Updates < 0 || state.Updates > int64(state.Step) ||

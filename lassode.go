@@ -49,6 +49,9 @@
 package lassode
 
 import (
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"math"
@@ -90,6 +93,9 @@ func (s Series) Channels() int {
 // from many goroutines, and its values may hold NaN. Random access makes a
 // training run a function of its step number alone, so that a resumed run is
 // bit-identical to an uninterrupted one.
+//
+// A source may have a method Digest() string besides, which identifies its trajectories: a
+// run is not resumed on a source whose digest is another.
 type Source interface {
 	// Len is the number of trajectories.
 	Len() int
@@ -104,6 +110,19 @@ type Source interface {
 func SliceSource(series []Series) Source { return sliceSource(series) }
 
 type sliceSource []Series
+
+// Digest is a hash of all times and values.
+func (s sliceSource) Digest() string {
+	sum := sha256.New()
+	for _, x := range s {
+		binary.Write(sum, binary.LittleEndian, int64(len(x.Times))) // a hash returns no error
+		binary.Write(sum, binary.LittleEndian, x.Times)
+		for _, row := range x.Values {
+			binary.Write(sum, binary.LittleEndian, row)
+		}
+	}
+	return hex.EncodeToString(sum.Sum(nil)[:8])
+}
 
 func (s sliceSource) Len() int                 { return len(s) }
 func (s sliceSource) Channels(i int) int       { return s[i].Channels() }

@@ -760,8 +760,34 @@ func TestPretrain(t *testing.T) {
 	names, err := os.ReadDir(dir)
 	require.NoError(t, err)
 	require.Len(t, names, 2, "temporary files are left")
-	_, err = Pretrain(context.Background(), smallConfig(), src, TrainOptions{Steps: steps + 1, Batch: batch, Seed: 4, Checkpoint: path, Resume: true})
-	require.ErrorContains(t, err, "those of the run to resume")
+	// Another plan, other data or other first weights are refused.
+	other := slices.Clone(src.(sliceSource))
+	other[7].Values = slices.Clone(other[7].Values)
+	other[7].Values[3] = []float64{1, 2}
+	state, err := os.ReadFile(path + ".state")
+	require.NoError(t, err)
+	opt := TrainOptions{Steps: steps, Batch: batch, Seed: 4, Checkpoint: path, Resume: true}
+	for want, change := range map[string]func() (Source, TrainOptions){
+		"TrainOptions.Steps is 13, want 12, that of the run to resume": func() (Source, TrainOptions) { o := opt; o.Steps++; return src, o },
+		"TrainOptions.Seed is 5, want 4":                               func() (Source, TrainOptions) { o := opt; o.Seed++; return src, o },
+		"number of trajectories is 39, want 40":                        func() (Source, TrainOptions) { return other[:39], opt },
+		"digest of the trajectories is ":                               func() (Source, TrainOptions) { return other, opt },
+		"TrainOptions.From is weights of digest ":                      func() (Source, TrainOptions) { o := opt; o.From = smallModel(t); return src, o },
+		"TrainOptions.Calibration is 40 trajectories ":                 func() (Source, TrainOptions) { o := opt; o.Calibration = src; return src, o },
+	} {
+		given, o := change()
+		_, err = Pretrain(context.Background(), smallConfig(), given, o)
+		require.ErrorContains(t, err, want)
+		require.True(t, isInputProblem(err))
+	}
+	// A state of before knows less, and is resumed.
+	from, to := bytes.Index(state, []byte(`,\"source\"`)), bytes.Index(state, []byte(`},\"step\"`))
+	require.Less(t, from, to)
+	require.Positive(t, from)
+	copy(state[from:], `}`+strings.Repeat(" ", to-from))
+	require.NoError(t, os.WriteFile(path+".state", state, 0o644))
+	_, err = Pretrain(context.Background(), smallConfig(), other, opt)
+	require.NoError(t, err)
 }
 
 // With trajectories of its own to calibrate on, a run trains on the whole source,

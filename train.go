@@ -38,7 +38,9 @@ type TrainOptions struct {
 	Checkpoint string
 	// SaveEvery is the number of steps between checkpoints; 0 means 250.
 	SaveEvery int
-	// Resume continues from the state beside Checkpoint, if there is one.
+	// Resume continues from the state beside Checkpoint, if there is one. Options that change
+	// the result must be those that it was written with, and the trajectories too, which the
+	// digest of a [Source] tells; others are an [InputError].
 	Resume bool
 	// LearningRate multiplies the built-in rates; 0 means 1.
 	LearningRate float64
@@ -109,6 +111,7 @@ type trainer struct {
 	net     *network
 	opt     taskOptions
 	train   TrainOptions
+	plan    trainingPlan // what a run that resumes this one must share; empty without checkpoints
 	src     Source
 	workers []*shard
 	grads   []float32
@@ -333,6 +336,9 @@ func newPretrainer(cfg Config, src Source, opt TrainOptions) (*trainer, int, err
 	}
 	tr := newTrainer(net, src, task, opt, net.groups(opt.LearningRate),
 		optim.Schedule{WarmUp: min(200, opt.Steps/10+1), Flat: opt.Steps * 3 / 10, Total: opt.Steps, Floor: .02})
+	if opt.Checkpoint != "" {
+		tr.plan = newTrainingPlan(src, opt)
+	}
 	if opt.Resume {
 		if err := tr.resume(); err != nil {
 			return nil, 0, err

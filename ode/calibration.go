@@ -41,6 +41,9 @@ type subset struct {
 func (s subset) Len() int           { return len(s.index) }
 func (s subset) Channels(i int) int { return s.c.Channels(int(s.index[i])) }
 
+// Digest is that of the whole: Split always cuts a collection in the same parts.
+func (s subset) Digest() string { return s.c.Digest() }
+
 func (s subset) At(i int) (lassode.Series, error) {
 	if i < 0 || i >= len(s.index) {
 		return lassode.Series{}, fmt.Errorf("ode: trajectory %d of %d", i, len(s.index))

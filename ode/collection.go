@@ -873,6 +873,15 @@ func (c *Collection) Close() error {
 // Len returns the number of trajectories.
 func (c *Collection) Len() int { return c.manifest.Trajectories }
 
+// Digest identifies the trajectories by the hashes of the shards that they are in.
+func (c *Collection) Digest() string {
+	sum := sha256.New()
+	for _, s := range c.manifest.Shards {
+		fmt.Fprintln(sum, s.SHA256)
+	}
+	return hex.EncodeToString(sum.Sum(nil)[:8])
+}
+
 // Manifest returns the description of the collection.
 func (c *Collection) Manifest() Manifest { return c.manifest }
 

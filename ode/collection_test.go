@@ -52,7 +52,22 @@ func TestCollectionRoundTrip(t *testing.T) {
 	_, err = c.At(50)
 	require.Error(t, err)
 	require.Panics(t, func() { c.Channels(50) })
-	var _ lassode.Source = c
+	// A run is resumed on the same trajectories only.
+	training, calibration := c.Split()
+	for _, part := range []lassode.Source{training, calibration} {
+		require.Equal(t, c.Digest(), part.(interface{ Digest() string }).Digest())
+	}
+	digests := map[string]bool{c.Digest(): true, Zoo{11, 50}.Digest(): true, Zoo{12, 50}.Digest(): true}
+	for seed := range uint64(2) {
+		other := t.TempDir()
+		_, err := WriteCollection(context.Background(), other, seed, 2, WriteOptions{})
+		require.NoError(t, err)
+		o, err := OpenCollection(other)
+		require.NoError(t, err)
+		digests[o.Digest()] = true
+		require.NoError(t, o.Close())
+	}
+	require.Len(t, digests, 5)
 
 	_, err = WriteCollection(context.Background(), dir, 11, 50, WriteOptions{})
 	require.ErrorContains(t, err, "already holds")

@@ -84,6 +84,9 @@ var _ lassode.Source = Zoo{}
 // Len returns N.
 func (z Zoo) Len() int { return z.N }
 
+// Digest identifies the trajectories by the zoo and the seed.
+func (z Zoo) Digest() string { return fmt.Sprintf("%s-%d", ZooHash(), z.Seed) }
+
 // Channels returns the number of channels of trajectory i without making it.
 func (z Zoo) Channels(i int) int {
 	_, c := drawChannels(z.Seed, i, trainStream)

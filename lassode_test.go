@@ -851,6 +851,10 @@ func TestPretrainOnBadTrajectories(t *testing.T) {
 	short.Values = short.Values[:20]
 	infinite.Values[30][1] = math.Inf(1)
 	again.Times[9] = again.Times[8]
+	unseen, still := sine(60, 1), sine(60, 1)
+	for i := range 60 {
+		unseen.Values[i][0], still.Values[i][0] = math.NaN(), 3
+	}
 	for want, src := range map[string]Source{
 		"lassode: source[0].Values[40] is 1 values wide": SliceSource([]Series{ragged}),
 		"Values is 20 rows long":                         SliceSource([]Series{short}),
@@ -858,20 +862,27 @@ func TestPretrainOnBadTrajectories(t *testing.T) {
 		"want more than Times[8]":                        SliceSource([]Series{again}),
 		"is 2 channels wide, want 3":                     wrongSource{sliceSource{sine(60, 2)}},
 		"source is empty":                                noSource{},
+		"source is none of 59 such":                      SliceSource(slices.Repeat([]Series{unseen}, 60)),
+		"source is none of 1 such":                       SliceSource([]Series{still}),
 	} {
 		_, err := Pretrain(context.Background(), smallConfig(), src, TrainOptions{Steps: 1, Batch: 64})
 		require.ErrorContains(t, err, want)
 		var input *InputError
 		require.ErrorAs(t, err, &input)
 	}
+	_, err := Pretrain(context.Background(), smallConfig(), oscillators(12), TrainOptions{Steps: 1, Batch: 64, Calibration: SliceSource([]Series{unseen})})
+	require.ErrorContains(t, err, "TrainOptions.Calibration is none of 1 such")
 }
 
-// barren is a source that gives no task, slowly.
+// barren is a source that, but for its first trajectory, gives no task, slowly.
 type barren struct{ asked *atomic.Int64 }
 
 func (b barren) Len() int         { return 1000 }
 func (b barren) Channels(int) int { return 1 }
-func (b barren) At(int) (Series, error) {
+func (b barren) At(i int) (Series, error) {
+	if i == 0 {
+		return sine(60, 1), nil
+	}
 	b.asked.Add(1)
 	time.Sleep(time.Millisecond)
 	return Series{Times: []float64{0, 1}, Values: [][]float64{{1}, {1}}}, nil

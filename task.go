@@ -1,6 +1,7 @@
 package lassode
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"math"
@@ -86,6 +87,50 @@ const patience = 40
 // errStopped is the error of draw when the channel done of its options was closed.
 var errStopped = errors.New("lassode: stopped")
 
+// leastRows is the least number of rows of a trajectory that a task is made of.
+const leastRows = 12
+
+// trajectory returns trajectory i of src, which may be without rows and is valid otherwise.
+func trajectory(src Source, i int) (Series, error) {
+	s, err := src.At(i)
+	if err != nil {
+		return s, fmt.Errorf("lassode: trajectory %d: %w", i, err)
+	}
+	if len(s.Times) > 0 {
+		if err := s.Validate(); err != nil {
+			return s, within(fmt.Sprintf("source[%d]", i), err)
+		}
+		if n := src.Channels(i); s.Channels() != n {
+			return s, inputError(fmt.Sprintf("source[%d]", i), fmt.Sprintf("%d, as its source says", n), "%d channels wide", s.Channels())
+		}
+	}
+	return s, nil
+}
+
+// checkSource returns an [InputError] where none of trajectories [0, n) of src, which is field,
+// shows any motion: what is drawn of them would be nothing but chance, which takes the place of
+// some. It gives up, without an error, when ctx ends.
+func checkSource(ctx context.Context, field string, src Source, n int) error {
+	for i := 0; i < n && ctx.Err() == nil; i++ {
+		s, err := trajectory(src, i)
+		if err != nil {
+			return err
+		}
+		if len(s.Times) < leastRows {
+			continue
+		}
+		for c := range s.Channels() {
+			if _, half := middleOf(s.Values, c); half > 0 {
+				return nil
+			}
+		}
+	}
+	if ctx.Err() != nil {
+		return nil
+	}
+	return inputError(field, fmt.Sprintf("a trajectory at least of %d rows with a channel that changes", leastRows), "none of %d such", n)
+}
+
 // draw fills t with as many tasks as the budget of tokens allows, all with the
 // same number of channels and windows, from src and r alone.
 func (t *tasks) draw(r *rand.Rand, cfg Config, src Source, opt taskOptions, budget int) error {
@@ -123,17 +168,9 @@ func (t *tasks) draw(r *rand.Rand, cfg Config, src Source, opt taskOptions, budg
 		if n := src.Channels(i); n < channels || opt.whole && n != channels {
 			continue
 		}
-		s, err := src.At(i)
+		s, err := trajectory(src, i)
 		if err != nil {
-			return fmt.Errorf("lassode: trajectory %d: %w", i, err)
-		}
-		if len(s.Times) > 0 {
-			if err := s.Validate(); err != nil {
-				return within(fmt.Sprintf("source[%d]", i), err)
-			}
-			if n := src.Channels(i); s.Channels() != n {
-				return inputError(fmt.Sprintf("source[%d]", i), fmt.Sprintf("%d, as its source says", n), "%d channels wide", s.Channels())
-			}
+			return err
 		}
 		t.byChance = !opt.whole && r.Float64() < chanceShare
 		if t.byChance {
@@ -245,7 +282,7 @@ func wander(r *rand.Rand, n int, length float64) func() float64 {
 // each are guesses at what users have.
 func (t *tasks) disturbed(r *rand.Rand, s Series) Series {
 	n, channels := len(s.Times), s.Channels()
-	if n < 12 {
+	if n < leastRows {
 		return s
 	}
 	t.shape(s)
@@ -525,7 +562,7 @@ func logUniform(r *rand.Rand, lo, hi float64) float64 { return lo * math.Pow(hi/
 // when the trajectory is too short or the context has nothing to learn from.
 func (t *tasks) drawContext(r *rand.Rand, s Series, channels int, whole bool) bool {
 	n := len(s.Times)
-	if n < 12 {
+	if n < leastRows {
 		return false
 	}
 	c := &t.crop

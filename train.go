@@ -355,6 +355,14 @@ func (tr *trainer) pretrain(ctx context.Context, held int) (*Model, error) {
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
 	}
+	if err := checkSource(ctx, "source", src, tr.opt.hi); err != nil {
+		return nil, err
+	}
+	if opt.Calibration != nil {
+		if err := checkSource(ctx, "TrainOptions.Calibration", opt.Calibration, opt.Calibration.Len()); err != nil {
+			return nil, err
+		}
+	}
 	log.Info("pretraining", "parameters", tr.net.params.Len(), "trajectories", tr.opt.hi, "from_step", tr.step, "steps", opt.Steps)
 	start := time.Now()
 	run := losses{total: math.NaN(), mixture: math.NaN(), scale: math.NaN()}

@@ -309,6 +309,7 @@ func (e *engine) reply(at []float64, f *Forecast, segments bool) error {
 	low, high := slices.Min(at), slices.Max(at)
 
 	f.shape(at, e.channels)
+	at = f.Times // the same, but not in memory that shape may have written over
 	if err := f.kept.shape(e.rule, len(at), e.channels, e.live); err != nil {
 		return err
 	}

@@ -267,10 +267,13 @@ func (s *Session) touch(at, n int) {
 // ForecastInto answers as [Model.Forecast] does from the rows kept, or from
 // fewer as the options of the session allow, into f, whose memory it reuses
 // where the numbers of times and channels are those of the last call. at is
-// copied. Segments are left out.
+// copied, and may be a part of f.Times. Segments are left out.
 func (s *Session) ForecastInto(f *Forecast, at []float64) error {
 	if s.e == nil {
 		return errNoModel
+	}
+	if f == nil {
+		return inputError("f", "a Forecast to fill", "nil")
 	}
 	if s.changed || len(s.times) == 0 {
 		if err := checkQueries(at, s.e.channels); err != nil {

@@ -86,6 +86,23 @@ func TestSessionIsForecast(t *testing.T) {
 	}
 }
 
+// The times asked may be those of the forecast that is filled.
+func TestSessionTimesOfTheForecast(t *testing.T) {
+	s := smallModel(t).NewSession()
+	rows := sine(30, 2)
+	for i, x := range rows.Times {
+		require.NoError(t, s.Observe(x, rows.Values[i]))
+	}
+	var f, want Forecast
+	require.NoError(t, s.ForecastInto(&f, []float64{4, -1, 1, 1.05, 3.2}))
+	require.NoError(t, s.ForecastInto(&want, []float64{-1, 1, 1.05, 3.2}))
+	require.NoError(t, s.ForecastInto(&f, f.Times[1:]))
+	require.Equal(t, want.Times, f.Times)
+	require.Equal(t, want.Mean, f.Mean)
+	require.Equal(t, want.Rate, f.Rate)
+	require.ErrorContains(t, s.ForecastInto(nil, f.Times), "f is nil")
+}
+
 func TestSessionLateRows(t *testing.T) {
 	m := smallModel(t)
 	s := sine(80, 2)

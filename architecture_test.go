@@ -28,11 +28,13 @@ var imports = map[string][]string{
 	"hub":        {"attn", "tensor", "asm"},
 	"optim":      {"tensor", "asm"},
 	"classical":  {"asm"},
-	".":          {"classical", "hub", "attn", "linode", "optim", "tensor", "asm", "internal/layers", "internal/jsonkeys"},
-	"ode":        {".", "asm", "internal/jsonkeys"}, // asm for the steps of many systems at once
+	".":          {"classical", "hub", "attn", "linode", "optim", "tensor", "asm", "internal/layers", "internal/jsonkeys", "internal/atomicfile"},
+	"ode":        {".", "asm", "internal/jsonkeys", "internal/atomicfile"}, // asm for the steps of many systems at once
 	"pretrained": {"."},
 	// What the evaluation sees of the inside of a model.
 	"internal/layers": {},
+	// Files that are replaced whole.
+	"internal/atomicfile": {},
 	// What JSON of unknown origin may not hold.
 	"internal/jsonkeys": {},
 	// Reading and writing CSV files, for the programs.

@@ -12,11 +12,11 @@ import (
 	"io/fs"
 	"math"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 
 	"github.com/lassode/lassode/asm"
+	"github.com/lassode/lassode/internal/atomicfile"
 	"github.com/lassode/lassode/internal/jsonkeys"
 	"github.com/lassode/lassode/tensor"
 )
@@ -619,54 +619,6 @@ func (m *Model) loadFleet(header string, tensors []namedTensor) ([]namedTensor, 
 	return rest, nil
 }
 
-// writeFile replaces path by what write produces, or leaves it as it was: the
-// data go to a temporary file beside it, are synced, and are renamed. The
-// temporary file has one name, so that what a killed process left goes with the
-// next write.
-func writeFile(path string, write func(f *os.File) error) (err error) {
-	name := filepath.Join(filepath.Dir(path), "."+filepath.Base(path)+".tmp")
-	if err := os.Remove(name); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return err
-	}
-	f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
-	if err != nil {
-		return err
-	}
-	defer func() {
-		if err != nil {
-			f.Close()
-			os.Remove(f.Name())
-		}
-	}()
-	if err := write(f); err != nil {
-		return err
-	}
-	if err := f.Sync(); err != nil {
-		return err
-	}
-	if err := f.Chmod(0o644); err != nil {
-		return err
-	}
-	mine, err := f.Stat()
-	if err != nil {
-		return err
-	}
-	if err := f.Close(); err != nil {
-		return err
-	}
-	if now, err := os.Lstat(name); err != nil || !os.SameFile(mine, now) {
-		return fmt.Errorf("another process writes %s", path)
-	}
-	if err := os.Rename(name, path); err != nil {
-		return err
-	}
-	if d, derr := os.Open(filepath.Dir(path)); derr == nil {
-		d.Sync() // best effort: not every platform can sync a directory
-		d.Close()
-	}
-	return nil
-}
-
 // trainingState is what the state file says beside its tensors.
 type trainingState struct {
 	Config  Config       `json:"config"`
@@ -767,19 +719,19 @@ func (tr *trainer) save() error {
 		return err
 	}
 	meta := map[string]string{"format": "lassode training state", "state": string(state)}
-	err = writeFile(path+".state", func(f *os.File) error {
+	err = atomicfile.Write(path+".state", func(w io.Writer) error {
 		var buf bytes.Buffer
 		if err := writeTensors(&buf, meta, tr.stateTensors(), Float32); err != nil {
 			return err
 		}
-		_, err := f.Write(buf.Bytes())
+		_, err := w.Write(buf.Bytes())
 		return err
 	})
 	if err != nil {
 		return fmt.Errorf("lassode: saving the training state: %w", err)
 	}
 	m := tr.model()
-	if err := writeFile(path, func(f *os.File) error { return m.Save(f, Float32) }); err != nil {
+	if err := atomicfile.Write(path, func(w io.Writer) error { return m.Save(w, Float32) }); err != nil {
 		return fmt.Errorf("lassode: saving the weights: %w", err)
 	}
 	return nil

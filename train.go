@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"math"
 	"math/rand/v2"
@@ -13,6 +14,7 @@ import (
 	"time"
 
 	"github.com/lassode/lassode/hub"
+	"github.com/lassode/lassode/internal/atomicfile"
 	"github.com/lassode/lassode/optim"
 	"github.com/lassode/lassode/tensor"
 )
@@ -434,7 +436,7 @@ func (tr *trainer) pretrain(ctx context.Context, held int) (*Model, error) {
 		return nil, err
 	}
 	if opt.Checkpoint != "" {
-		if err := writeFile(opt.Checkpoint, func(w *os.File) error { return m.Save(w, Float32) }); err != nil {
+		if err := atomicfile.Write(opt.Checkpoint, func(w io.Writer) error { return m.Save(w, Float32) }); err != nil {
 			return nil, err
 		}
 	}

@@ -23,6 +23,7 @@ import (
 	"time"
 
 	"github.com/lassode/lassode"
+	"github.com/lassode/lassode/internal/atomicfile"
 	"github.com/lassode/lassode/internal/jsonkeys"
 )
 
@@ -157,9 +158,10 @@ func WriteCollection(ctx context.Context, dir string, seed uint64, n int, opt Wr
 		}
 	}
 	// What a killed run left half written.
-	left, _ := filepath.Glob(filepath.Join(dir, ".tmp-*"))
-	for _, name := range left {
-		os.Remove(name)
+	for _, name := range []string{manifestName, shardName(len(m.Shards))} {
+		if err := atomicfile.Discard(filepath.Join(dir, name)); err != nil {
+			return m, err
+		}
 	}
 	if m.Families == nil {
 		m.Families = map[string]int{}
@@ -213,7 +215,8 @@ func WriteCollection(ctx context.Context, dir string, seed uint64, n int, opt Wr
 			err = settle()
 		}
 		if err != nil {
-			return m, errors.Join(err, settle())
+			err = errors.Join(err, settle()) // which changes m
+			return m, err
 		}
 		if plan, err = planShard(len(m.Shards), seed, records); err != nil {
 			return m, err
@@ -224,7 +227,8 @@ func WriteCollection(ctx context.Context, dir string, seed uint64, n int, opt Wr
 		writing = done
 		progress(0, 0)
 	}
-	return m, settle()
+	err = settle() // which changes m
+	return m, err
 }
 
 // plannedShards is the number of shards that n trajectories or size bytes in all
@@ -317,44 +321,8 @@ type tensorInfo struct {
 	Offsets [2]int64 `json:"data_offsets"`
 }
 
-// replaceFile writes a file so that name holds the old or the new contents
-// whole, never a part, even after a crash.
-func replaceFile(dir, name string, write func(w io.Writer) error) (err error) {
-	f, err := os.CreateTemp(dir, ".tmp-"+name+"-*")
-	if err != nil {
-		return err
-	}
-	defer func() {
-		if err != nil {
-			f.Close()
-			os.Remove(f.Name())
-		}
-	}()
-	if err = write(f); err != nil {
-		return err
-	}
-	if err = f.Chmod(0o644); err != nil && runtime.GOOS != "windows" {
-		return err
-	}
-	if err = f.Sync(); err != nil {
-		return err
-	}
-	if err = f.Close(); err != nil {
-		return err
-	}
-	if err = os.Rename(f.Name(), filepath.Join(dir, name)); err != nil {
-		return err
-	}
-	// The rename itself must reach the disk; not every system can sync a folder.
-	if d, openErr := os.Open(dir); openErr == nil {
-		_ = d.Sync()
-		d.Close()
-	}
-	return nil
-}
-
 func writeManifest(dir string, m Manifest) error {
-	return replaceFile(dir, manifestName, func(w io.Writer) error {
+	return atomicfile.Write(filepath.Join(dir, manifestName), func(w io.Writer) error {
 		b, err := json.MarshalIndent(m, "", " ")
 		if err != nil {
 			return err
@@ -498,7 +466,7 @@ func planShard(number int, seed uint64, records []record) (*shardPlan, error) {
 // write writes the file and completes the shard's hash.
 func (p *shardPlan) write(dir string) error {
 	records := p.records
-	return replaceFile(dir, p.shard.File, func(w io.Writer) error {
+	return atomicfile.Write(filepath.Join(dir, p.shard.File), func(w io.Writer) error {
 		sum := sha256.New()
 		e := encoder{w: io.MultiWriter(w, sum), buf: make([]byte, 0, encoderBlock+8)}
 		e.u64(uint64(len(p.header)))
@@ -853,20 +821,25 @@ func i32(b []byte, i int) int32 { return int32(binary.LittleEndian.Uint32(b[4*i:
 
 // read fills b from position at.
 func (r *shardReader) read(b []byte, at int64) error {
-	if _, err := r.file.ReadAt(b, at); err != nil {
+	_, err := r.file.ReadAt(b, at)
+	if errors.Is(err, fs.ErrClosed) {
+		return fmt.Errorf("ode: the collection is closed: %w", err)
+	}
+	if err != nil {
 		return damaged(r.name, "%v", err)
 	}
 	return nil
 }
 
-// Close closes the shards. The collection must not be used afterwards; series
-// that At returned stay valid.
+// Close closes the shards. Afterwards At and Origin give an error that wraps
+// [fs.ErrClosed]; series that At returned stay valid. Closing again does nothing.
 func (c *Collection) Close() error {
 	var err error
 	for _, r := range c.shards {
-		err = errors.Join(err, r.file.Close())
+		if e := r.file.Close(); !errors.Is(e, fs.ErrClosed) {
+			err = errors.Join(err, e)
+		}
 	}
-	c.shards = nil
 	return err
 }
 

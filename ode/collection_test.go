@@ -52,6 +52,17 @@ func TestCollectionRoundTrip(t *testing.T) {
 	_, err = c.At(50)
 	require.Error(t, err)
 	require.Panics(t, func() { c.Channels(50) })
+	t.Cleanup(func() {
+		_, err := c.At(3)
+		require.ErrorIs(t, err, os.ErrClosed)
+		require.ErrorContains(t, err, "the collection is closed")
+		require.NotErrorIs(t, err, ErrCollection)
+		_, _, err = c.Origin(3)
+		require.ErrorIs(t, err, os.ErrClosed)
+		require.Positive(t, c.Channels(3))
+		require.NotEmpty(t, c.Family(3))
+		require.NoError(t, c.Close())
+	})
 	// A run is resumed on the same trajectories only.
 	training, calibration := c.Split()
 	for _, part := range []lassode.Source{training, calibration} {
@@ -74,7 +85,7 @@ func TestCollectionRoundTrip(t *testing.T) {
 }
 
 func TestCollectionResume(t *testing.T) {
-	whole, parts := filepath.Join(t.TempDir(), "whole"), filepath.Join(t.TempDir(), "parts")
+	whole, parts := filepath.Join(t.TempDir(), "whole"), filepath.Join(t.TempDir(), "parts[a]")
 	_, err := WriteCollection(context.Background(), whole, 2, 45, WriteOptions{ShardTrajectories: 10, Workers: 1})
 	require.NoError(t, err)
 	// Cut off during the third shard, with a file half written.
@@ -86,7 +97,11 @@ func TestCollectionResume(t *testing.T) {
 	}})
 	require.ErrorIs(t, err, context.Canceled)
 	require.Equal(t, 20, m.Trajectories)
-	require.NoError(t, os.WriteFile(filepath.Join(parts, ".tmp-shard-000002.safetensors-1"), []byte("half"), 0o600))
+	for _, name := range []string{"shard-000002.safetensors", "manifest.json"} {
+		require.NoError(t, os.WriteFile(filepath.Join(parts, name+".lassode.tmp"), []byte("half"), 0o600))
+	}
+	mine := filepath.Join(parts, ".tmp-my-notes")
+	require.NoError(t, os.WriteFile(mine, []byte("kept"), 0o600))
 	_, err = WriteCollection(context.Background(), parts, 3, 45, WriteOptions{ShardTrajectories: 10, Resume: true})
 	require.ErrorContains(t, err, "seed")
 	var shards []int
@@ -106,6 +121,7 @@ func TestCollectionResume(t *testing.T) {
 		}
 		return out
 	}
+	require.NoError(t, os.Remove(mine), "files of others stay")
 	require.Equal(t, names(whole), names(parts))
 	for _, name := range names(whole) {
 		a, err := os.ReadFile(filepath.Join(whole, name))

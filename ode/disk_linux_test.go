@@ -42,7 +42,7 @@ func TestFullDisk(t *testing.T) {
 	require.Less(t, c.Len(), 1000)
 	require.NoError(t, c.Verify(context.Background()))
 	require.NoError(t, c.Close())
-	left, err := filepath.Glob(filepath.Join(dir, "zoo", ".tmp-*"))
+	left, err := filepath.Glob(filepath.Join(dir, "zoo", "*.tmp"))
 	require.NoError(t, err)
 	require.Empty(t, left)
 

@@ -878,7 +878,7 @@ func ChaoticHeldOut(seed uint64, n int) []Trajectory {
 	defer generators.Put(g)
 	g.tolerance = evalTolerance
 	held := chaoticFounders().held
-	out := make([]Trajectory, 0, n)
+	out := make([]Trajectory, 0, max(n, 0))
 	const rows = ChaoticContext + ChaoticTarget
 	var order []int
 	for tries := 0; len(out) < n && tries < 20*n+100 && len(held) > 0; tries++ {

@@ -319,6 +319,8 @@ func TestChaoticTrajectories(t *testing.T) {
 		require.GreaterOrEqual(t, tr.Series.Channels(), 3)
 	}
 	require.Equal(t, held, ChaoticHeldOut(1, 12))
+	require.Empty(t, ChaoticHeldOut(1, -1))
+	require.Empty(t, InDomain(1, -1))
 	require.Equal(t, held[:5], ChaoticHeldOut(1, 5))
 	require.NotEqual(t, held, ChaoticHeldOut(2, 12))
 }

@@ -30,7 +30,7 @@ type Options struct {
 	// RTol and ATol are the relative and absolute tolerance of the local error;
 	// 0 means 1e-6 and 1e-8.
 	RTol, ATol float64
-	// Scale multiplies ATol per component; nil means 1.
+	// Scale multiplies ATol, one value per component; nil means 1.
 	Scale []float64
 	// MaxSteps limits attempted steps, accepted and rejected; 0 means 100000.
 	// An implicit step counts once.
@@ -120,12 +120,19 @@ func (w *Integrator) growMatrix() {
 // must not lie before t0. Between steps the methods' own continuous extensions
 // are used, of order 4 (Explicit), 7 (Explicit8) and 3 (Implicit).
 //
-// On an error the rows before the failure are valid. Solve panics when dst has
-// the wrong length or times are out of order, which are programming errors.
+// On an error the rows before the failure are valid. Solve panics when dst or
+// the options' Scale has the wrong length, times are out of order or the Method
+// is none of the named, which are programming errors.
 func (w *Integrator) Solve(dst []float64, rhs func(t float64, x, dx []float64), x0 []float64, t0 float64, times []float64, opt Options) (Stats, error) {
 	n := len(x0)
 	if len(dst) != len(times)*n {
 		panic(fmt.Sprintf("ode: Solve: dst has %d values, want %d x %d", len(dst), len(times), n))
+	}
+	if opt.Scale != nil && len(opt.Scale) != n {
+		panic(fmt.Sprintf("ode: Solve: Scale has %d values, want %d, one per component", len(opt.Scale), n))
+	}
+	if opt.Method < Auto || opt.Method > Explicit8 {
+		panic(fmt.Sprintf("ode: Solve: Method is %d, want %d to %d", opt.Method, Auto, Explicit8))
 	}
 	for i, t := range times {
 		if !(t >= t0) || i > 0 && !(t >= times[i-1]) || math.IsInf(t, 0) {

@@ -153,6 +153,9 @@ func TestIntegrationLimits(t *testing.T) {
 		require.ErrorIs(t, err, ErrBound)
 	}
 	require.Panics(t, func() { _, _ = Integrate(blowUp, []float64{1}, 0, []float64{1, 0}, Options{}) })
+	for _, opt := range []Options{{Scale: []float64{}}, {Scale: []float64{1, 1}}, {Method: 99}, {Method: -1}} {
+		require.Panics(t, func() { _, _ = Integrate(blowUp, []float64{1}, 0, []float64{0, .1}, opt) })
+	}
 	require.Panics(t, func() {
 		var w Integrator
 		_, _ = w.Solve(make([]float64, 3), blowUp, []float64{1}, 0, []float64{0, 1}, Options{})

@@ -165,7 +165,7 @@ type Trajectory struct {
 // seed yields, EvalSamples samples each, for the in-domain evaluation. Signals
 // that solve no equation are left out.
 func InDomain(seed uint64, n int) []Trajectory {
-	out := make([]Trajectory, 0, n)
+	out := make([]Trajectory, 0, max(n, 0))
 	for i := 0; len(out) < n; i++ {
 		s, p := generate(seed, i, evalStream, EvalSamples, -1)
 		if p.Zoo != 33 {

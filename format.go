@@ -461,6 +461,9 @@ func decodeStrict(text string, v any) error {
 // or hostile file gives a [FormatError] or [InputError]; memory stays within a
 // small multiple of what the file holds.
 func Load(r io.Reader) (*Model, error) {
+	if r == nil {
+		return nil, inputError("reader", "one of a weights file", "nil")
+	}
 	meta, tensors, err := readTensors(r)
 	if err != nil {
 		return nil, err

@@ -34,10 +34,10 @@
 //
 // Bad input is answered by an [InputError] that names the field, the value and
 // what was expected; of what a user supplies only a probability that is not strictly
-// between 0 and 1 panics, in [Forecast.Quantile]. The zero values of [Model] and
-// [Session], and the quantiles of an empty [Forecast], are of no use and panic too. How
-// the model works, with its formulas, and where it must not be trusted, is in
-// docs/how-it-works.md.
+// between 0 and 1 panics, in [Forecast.Quantile]. Errors of a program panic: a nil
+// context.Context or io.Writer, a nil [Model], [Session] or [Forecast] whose method is
+// called, and the zero value of a Model. How the model works, with its formulas, and where it must not be
+// trusted, is in docs/how-it-works.md.
 //
 // # Concurrency and determinism
 //

@@ -649,6 +649,8 @@ func TestSaveLoad(t *testing.T) {
 		}
 	}
 	require.Error(t, m.Save(&bytes.Buffer{}, Precision(7)))
+	_, err = Load(nil)
+	require.EqualError(t, err, "lassode: reader is nil, want one of a weights file")
 }
 
 func FuzzLoad(f *testing.F) {

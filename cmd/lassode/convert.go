@@ -45,6 +45,9 @@ func runConvert(_ context.Context, env *environment, c *command, args []string) 
 	if err != nil {
 		return &usageError{describe("", err).Error()}
 	}
+	if err := keepInputs([]string{*modelFile}, *out); err != nil {
+		return err
+	}
 	model, err := loadModel(env, *modelFile)
 	if err != nil {
 		return err

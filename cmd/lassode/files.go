@@ -10,6 +10,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/lassode/lassode"
@@ -113,11 +114,37 @@ func keepInputs(inputs []string, outputs ...string) error {
 	for _, name := range inputs {
 		for _, target := range outputs {
 			if sameFile(name, target) {
-				return fmt.Errorf("%s would be overwritten by the answer, want another name for it", name)
+				return fmt.Errorf("%s is read, and would be overwritten; want another name for the output", name)
 			}
 		}
 	}
 	return nil
+}
+
+// dataFiles are the files that -data is read from: the file itself, or those of a folder
+// of series or of a collection.
+func dataFiles(path string) []string {
+	entries, err := os.ReadDir(path)
+	if err != nil {
+		return []string{path}
+	}
+	var files []string
+	for _, e := range entries {
+		shard, _ := filepath.Match("shard-*.safetensors", e.Name())
+		if shard || e.Name() == manifestFile || isSeriesFile(e.Name()) {
+			files = append(files, filepath.Join(path, e.Name()))
+		}
+	}
+	return files
+}
+
+// manifestFile marks a folder as a collection.
+const manifestFile = "manifest.json"
+
+// isSeriesFile reports whether a file of a folder of series is one by its name.
+func isSeriesFile(name string) bool {
+	name = strings.TrimSuffix(strings.ToLower(name), ".gz")
+	return slices.Contains([]string{".csv", ".jsonl", ".ndjson"}, filepath.Ext(name))
 }
 
 // createOutput starts a file, or standard output for "-". It fails at once

@@ -679,6 +679,37 @@ func TestForecastOverInput(t *testing.T) {
 		require.Equal(t, exitError, code)
 		require.Contains(t, errs, "would be overwritten")
 	}
+	// What is read from folders, and what stands beside the weights of a training.
+	folder, collection := t.TempDir(), filepath.Join(t.TempDir(), "zoo")
+	run := filepath.Join(folder, "a.csv")
+	require.NoError(t, os.WriteFile(run, []byte(waveCSV(30)), 0o644))
+	code, _, errs = lassodeRun(t, "", "generate", "-out", collection, "-n", "2")
+	require.Equal(t, exitOK, code, errs)
+	shard, manifest := filepath.Join(collection, "shard-000000.safetensors"), filepath.Join(collection, manifestFile)
+	config, logged := write(t, "c.json", toyConfig), write(t, "w.loss.jsonl", toyConfig)
+	for _, c := range []struct {
+		args []string
+		keep string
+	}{
+		{[]string{"finetune", "-data", folder, "-out", run}, run},
+		{[]string{"finetune", "-data", collection, "-out", shard}, shard},
+		{[]string{"finetune", "-data", in, "-model", weights, "-out", weights}, weights},
+		{[]string{"convert", "-model", weights, "-out", weights}, weights},
+		{[]string{"pretrain", "-data", collection, "-config", config, "-out", manifest}, manifest},
+		{[]string{"pretrain", "-data", collection, "-config", config, "-out", shard}, shard},
+		{[]string{"pretrain", "-config", config, "-out", config}, config},
+		{[]string{"pretrain", "-config", logged, "-out", strings.TrimSuffix(logged, ".loss.jsonl")}, logged},
+		{[]string{"pretrain", "-from", weights, "-out", weights}, weights},
+	} {
+		before, err := os.ReadFile(c.keep)
+		require.NoError(t, err)
+		code, _, errs := lassodeRun(t, "", c.args...)
+		require.Equal(t, exitError, code, c.args)
+		require.Contains(t, errs, c.keep+" is read, and would be overwritten")
+		after, err := os.ReadFile(c.keep)
+		require.NoError(t, err)
+		require.Equal(t, before, after)
+	}
 	code, _, errs = lassodeRun(t, "", "eval", "-json", "x", "-markdown", "./x")
 	require.Equal(t, exitUsage, code)
 	require.Contains(t, errs, "want two files")

@@ -14,7 +14,6 @@ import (
 	"os"
 	"path/filepath"
 	"runtime/debug"
-	"slices"
 	"strings"
 	"time"
 
@@ -172,6 +171,13 @@ func runPretrain(ctx context.Context, env *environment, c *command, args []strin
 	}
 	if err := opt.Validate(); err != nil {
 		return describe("", err)
+	}
+	inputs := []string{*configFile, *from}
+	if *data != "zoo" {
+		inputs = append(inputs, dataFiles(*data)...)
+	}
+	if err := keepInputs(inputs, *out, *out+".state", *out+".loss.jsonl", *out+".loss.svg"); err != nil {
+		return err
 	}
 	if *from != "" {
 		if opt.From, err = loadModel(env, *from); err != nil {
@@ -472,6 +478,9 @@ func runFinetune(ctx context.Context, env *environment, c *command, args []strin
 	if err := opt.Validate(); err != nil {
 		return &usageError{describe("", err).Error()}
 	}
+	if err := keepInputs(append(dataFiles(*data), *modelFile), *out); err != nil {
+		return err
+	}
 	model, err := loadModel(env, *modelFile)
 	if err != nil {
 		return err
@@ -486,9 +495,6 @@ func runFinetune(ctx context.Context, env *environment, c *command, args []strin
 	}
 	for i := range series {
 		series[i].KeepOutliers = *keep
-	}
-	if err := keepInputs([]string{*data}, *out); err != nil {
-		return err
 	}
 	target, err := createOutput(env, *out)
 	if err != nil {
@@ -542,7 +548,7 @@ func loadSeries(ctx context.Context, env *environment, path string, limit int) (
 	if path == "-" || !info.IsDir() {
 		return loadSeriesFile(ctx, env, path, limit)
 	}
-	if _, err := os.Stat(filepath.Join(path, "manifest.json")); err == nil {
+	if _, err := os.Stat(filepath.Join(path, manifestFile)); err == nil {
 		collection, err := ode.OpenCollection(path)
 		if err != nil {
 			return nil, nil, err
@@ -563,8 +569,7 @@ func loadSeries(ctx context.Context, env *environment, path string, limit int) (
 		return nil, nil, err
 	}
 	for _, e := range entries {
-		name := strings.TrimSuffix(strings.ToLower(e.Name()), ".gz")
-		if e.IsDir() || !slices.Contains([]string{".csv", ".jsonl", ".ndjson"}, filepath.Ext(name)) || len(all) >= limit {
+		if e.IsDir() || !isSeriesFile(e.Name()) || len(all) >= limit {
 			continue
 		}
 		file := filepath.Join(path, e.Name())

@@ -36,7 +36,7 @@ JSON Lines: one task a line, in any mix of sizes,
 answered in the same order by
   {"id":"a","t":[3,4],"mean":[[...],...],"quantiles":{"0.1":[[...],...],...}}
 or {"id":"a","error":"...","line":7}; a bad line never stops the others. "names" has
-the names of the channels; other keys are ignored. A line without "query" is answered
+the names of the channels; other keys are ignored, also T for t. A line without "query" is answered
 at the times that the flags ask for.
 
 Single observations that stand alone, such as a sensor's that failed for a moment,
@@ -408,7 +408,7 @@ func describe(name string, err error) error {
 		return err
 	}
 	field := input.Field
-	for _, r := range []struct{ from, to string }{{"Times", "t"}, {"Values", "x"}, {"at", "query"}} {
+	for _, r := range []struct{ from, to string }{{"Times", "t"}, {"Values", "x"}, {"Names", "names"}, {"at", "query"}} {
 		if rest, ok := strings.CutPrefix(field, r.from); ok && (rest == "" || rest[0] == '[') {
 			field = r.to + rest
 			break

@@ -25,40 +25,50 @@ type task struct {
 	query  []float64 // nil when the line has none
 }
 
+// taskKeys are the keys of a line that mean something, written exactly so.
+var taskKeys = []string{"id", "t", "x", "query", "names"}
+
 // parseTask reads one line: {"id":"a","t":[...],"x":[[...],...],"query":[...]}.
 // x has a row per time, null is not observed. On an error the id is still
 // returned when it can be made out.
 func parseTask(line []byte) (task, error) {
-	var raw struct {
-		ID    json.RawMessage `json:"id"`
-		T     json.RawMessage `json:"t"`
-		X     json.RawMessage `json:"x"`
-		Query json.RawMessage `json:"query"`
-		Names json.RawMessage `json:"names"`
-	}
-	if err := json.Unmarshal(line, &raw); err != nil {
-		t := task{id: salvageID(line)}
-		return t, lineError(line, err)
-	}
-	t := task{id: compactID(raw.ID)}
-	if raw.T == nil {
+	raw := map[string]json.RawMessage{}
+	var twice string
+	eachKey(line, func(key string, value []byte) {
+		if !slices.Contains(taskKeys, key) {
+			return
+		}
+		if raw[key] == nil {
+			raw[key] = value
+		} else if twice == "" {
+			twice = key
+		}
+	})
+	t := task{id: compactID(raw["id"])}
+	switch {
+	case !json.Valid(line):
+		return t, syntaxError(line)
+	case trimLeft(line)[0] != '{':
+		return t, fmt.Errorf("the line is %s, want an object with t, x and query", kindOf(trimLeft(line)))
+	case twice != "":
+		return t, fmt.Errorf("%q stands twice on the line", twice)
+	case raw["t"] == nil:
 		return t, errors.New(`"t" is missing, want the times of the observations`)
-	}
-	if raw.X == nil {
+	case raw["x"] == nil:
 		return t, errors.New(`"x" is missing, want a row of values for each time`)
 	}
 	var err error
-	if t.series.Times, err = parseList(raw.T, "t", lassode.MaxRows); err != nil {
+	if t.series.Times, err = parseList(raw["t"], "t", lassode.MaxRows); err != nil {
 		return t, err
 	}
-	if t.series.Values, err = parseRows(raw.X, "x"); err != nil {
+	if t.series.Values, err = parseRows(raw["x"], "x"); err != nil {
 		return t, err
 	}
-	if t.series.Names, err = parseNames(raw.Names); err != nil {
+	if t.series.Names, err = parseNames(raw["names"]); err != nil {
 		return t, err
 	}
-	if raw.Query != nil && !bytes.Equal(raw.Query, []byte("null")) {
-		if t.query, err = parseList(raw.Query, "query", lassode.MaxQueries); err != nil {
+	if query := raw["query"]; query != nil && string(query) != "null" {
+		if t.query, err = parseList(query, "query", lassode.MaxQueries); err != nil {
 			return t, err
 		}
 		if len(t.query) == 0 {
@@ -68,45 +78,85 @@ func parseTask(line []byte) (task, error) {
 	return t, nil
 }
 
-// lineError explains why a line could not be read.
-func lineError(line []byte, err error) error {
+// syntaxError explains why a line is not JSON.
+func syntaxError(line []byte) error {
 	var syntax *json.SyntaxError
-	var kind *json.UnmarshalTypeError
-	switch {
-	case errors.As(err, &syntax) && syntax.Offset > 0:
-		rest := line[min(int(syntax.Offset)-1, len(line)):]
-		for _, word := range []string{"NaN", "nan", "Infinity", "-Infinity", "Inf"} {
-			if bytes.HasPrefix(rest, []byte(word)) {
-				return fmt.Errorf("not JSON at byte %d: %s is no JSON number; write null where nothing was observed", syntax.Offset, word)
-			}
-		}
-		return fmt.Errorf("not JSON at byte %d: %s", syntax.Offset, syntax.Error())
-	case errors.As(err, &kind):
-		return fmt.Errorf("the line is a JSON %s, want an object with t, x and query", kind.Value)
+	err := json.Unmarshal(line, new(any))
+	if !errors.As(err, &syntax) || syntax.Offset < 1 {
+		return fmt.Errorf("not JSON: %w", err)
 	}
-	return fmt.Errorf("not JSON: %w", err)
+	rest := line[min(int(syntax.Offset)-1, len(line)):]
+	for _, word := range []string{"NaN", "nan", "Infinity", "-Infinity", "Inf"} {
+		if bytes.HasPrefix(rest, []byte(word)) {
+			return fmt.Errorf("not JSON at byte %d: %s is no JSON number; write null where nothing was observed", syntax.Offset, word)
+		}
+	}
+	return fmt.Errorf("not JSON at byte %d: %s", syntax.Offset, syntax.Error())
 }
 
 // salvageID reads the id of a line that is broken somewhere behind it.
 func salvageID(line []byte) json.RawMessage {
-	d := json.NewDecoder(bytes.NewReader(line))
-	if tok, err := d.Token(); err != nil || tok != json.Delim('{') {
-		return nil
+	var id []byte
+	eachKey(line, func(key string, value []byte) {
+		if key == "id" && id == nil {
+			id = value
+		}
+	})
+	return compactID(id)
+}
+
+// eachKey calls f with the keys of the object that a line is, and their values, in order;
+// of a line that is broken with those before the break.
+func eachKey(line []byte, f func(key string, value []byte)) {
+	rest := trimLeft(line)
+	if len(rest) == 0 || rest[0] != '{' {
+		return
 	}
-	for d.More() {
-		key, err := d.Token()
-		if err != nil {
-			return nil
+	for len(rest) > 0 && (rest[0] == '{' || rest[0] == ',') {
+		key, after := cutValue(trimLeft(rest[1:]))
+		after = trimLeft(after)
+		var name string
+		if len(after) == 0 || after[0] != ':' || json.Unmarshal(key, &name) != nil {
+			return
 		}
-		var value json.RawMessage
-		if err := d.Decode(&value); err != nil {
-			return nil
+		var value []byte
+		if value, rest = cutValue(trimLeft(after[1:])); value == nil {
+			return
 		}
-		if key == "id" {
-			return compactID(value)
+		f(name, value)
+		rest = trimLeft(rest)
+	}
+}
+
+// cutValue splits the value off the front of JSON, nil where it has no end.
+func cutValue(b []byte) (value, rest []byte) {
+	depth, quoted := 0, false
+	for i := 0; i < len(b); i++ {
+		c := b[i]
+		end := i
+		switch {
+		case quoted && c == '\\':
+			i++
+			continue
+		case c == '"':
+			quoted = !quoted
+			end++
+		case quoted:
+			continue
+		case c == '{' || c == '[':
+			depth++
+			continue
+		case (c == '}' || c == ']') && depth > 0:
+			depth--
+			end++
+		case depth > 0 || !strings.ContainsRune(",:}] \t\r\n", rune(c)):
+			continue
+		}
+		if depth == 0 && !quoted && end > 0 {
+			return b[:end], b[end:]
 		}
 	}
-	return nil
+	return nil, nil
 }
 
 // compactID is the id without white space, so that an answer stays one line, and in
@@ -124,7 +174,7 @@ func compactID(id json.RawMessage) json.RawMessage {
 
 // parseNames reads the names of at most as many channels as a series may have out of valid JSON.
 func parseNames(raw json.RawMessage) (names []string, err error) {
-	if raw == nil || bytes.Equal(raw, []byte("null")) {
+	if raw == nil || string(raw) == "null" {
 		return nil, nil
 	}
 	d := json.NewDecoder(bytes.NewReader(raw))
@@ -139,6 +189,12 @@ func parseNames(raw json.RawMessage) (names []string, err error) {
 		name, ok := word.(string)
 		if err != nil || !ok {
 			return nil, fmt.Errorf("\"names\"[%d] is not a text, want the name of a channel", len(names))
+		}
+		switch {
+		case name == "":
+			return nil, fmt.Errorf("\"names\"[%d] is empty, want the name of a channel", len(names))
+		case slices.Contains(names, name):
+			return nil, fmt.Errorf("\"names\"[%d] and [%d] are both %q, want a name for each channel", slices.Index(names, name), len(names), name)
 		}
 		names = append(names, name)
 	}

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -29,6 +30,15 @@ func TestParseTask(t *testing.T) {
 	require.Equal(t, []float64{-2.5, 3}, task.series.Values[1])
 	require.NoError(t, task.series.Validate())
 
+	// Keys are those that are written exactly so, and not within another.
+	task, err = parseTask([]byte(`{"ID":[1,"}\""],"X":{"x":[[3]],"t":[1]},"T":[10,11],"\u0074":[0,1],"QUERY":[5],"x":[[1],[2]],"note":"\"t\":[7]","Names":["p","p"]}`))
+	require.NoError(t, err)
+	require.Nil(t, task.id)
+	require.Nil(t, task.query)
+	require.Nil(t, task.series.Names)
+	require.Equal(t, []float64{0, 1}, task.series.Times)
+	require.Equal(t, [][]float64{{1}, {2}}, task.series.Values)
+
 	task, err = parseTask([]byte(`{"t":[0],"x":[[1]],"query":null}`))
 	require.NoError(t, err)
 	require.Nil(t, task.id)
@@ -38,8 +48,8 @@ func TestParseTask(t *testing.T) {
 func TestParseTaskErrors(t *testing.T) {
 	for line, want := range map[string]string{
 		`{`:                               "not JSON at byte 1",
-		`[1,2]`:                           "the line is a JSON array, want an object",
-		`"text"`:                          "the line is a JSON string, want an object",
+		`[1,2]`:                           "the line is a list, want an object",
+		`"text"`:                          "the line is a text, want an object",
 		`{"id":1}`:                        `"t" is missing`,
 		`{"t":[1]}`:                       `"x" is missing`,
 		`{"t":1,"x":[[1]]}`:               `"t" is a number, want a list of numbers`,
@@ -56,18 +66,27 @@ func TestParseTaskErrors(t *testing.T) {
 		`{"t":[0],"x":[[1]],"names":"a"}`: `"names" is a text, want a list`,
 		`{"t":[0],"x":[[1]],"names":["a",{"b":1}]}`:   `"names"[1] is not a text`,
 		`{"t":[0],"x":[[1]],"query":[1]} {"again":1}`: "not JSON at byte",
+		`{"T":[0],"x":[[1]]}`:                         `"t" is missing`,
+		`{"t":[0],"x":[[1]],"t":[2]}`:                 `"t" stands twice on the line`,
+		`{"id":1,"t":[0],"x":[[1]],"id":1}`:           `"id" stands twice`,
+		`{"t":[0],"x":[[1]],"names":["a","a"]}`:       `"names"[0] and [1] are both "a"`,
+		`{"t":[0],"x":[[1]],"names":[""]}`:            `"names"[0] is empty`,
 	} {
 		_, err := parseTask([]byte(line))
 		require.ErrorContains(t, err, want, line)
 	}
 	// Lists end where a series does: a row takes many times its bytes.
+	manyNames := make([]string, lassode.MaxChannels+1)
+	for i := range manyNames {
+		manyNames[i] = strconv.Itoa(i)
+	}
 	for line, want := range map[string]string{
-		`{"t":[0` + strings.Repeat(",0", lassode.MaxRows) + `],"x":[[1]]}`:                    `"t" has more than 1048576 entries`,
-		`{"t":[0],"x":[[]` + strings.Repeat(",[]", lassode.MaxRows) + `]}`:                    `"x" has more than 1048576 rows`,
-		`{"t":[0],"x":[[1` + strings.Repeat(",1", lassode.MaxChannels) + `]]}`:                `"x[0]" has more than 1024 entries`,
-		`{"t":[0],"x":[[1]],"query":[1` + strings.Repeat(",1", lassode.MaxQueries) + `]}`:     `"query" has more than 4194304 entries`,
-		`{"t":[0],"x":[[1]],"names":["a"` + strings.Repeat(`,""`, lassode.MaxChannels) + `]}`: `"names" has more than 1024 entries`,
-		`{"t":[0],"x":[[1` + strings.Repeat("0", 1000) + `]]}`:                                `x[0][0] is 1000000000000000000000000000000000000000, which`,
+		`{"t":[0` + strings.Repeat(",0", lassode.MaxRows) + `],"x":[[1]]}`:                `"t" has more than 1048576 entries`,
+		`{"t":[0],"x":[[]` + strings.Repeat(",[]", lassode.MaxRows) + `]}`:                `"x" has more than 1048576 rows`,
+		`{"t":[0],"x":[[1` + strings.Repeat(",1", lassode.MaxChannels) + `]]}`:            `"x[0]" has more than 1024 entries`,
+		`{"t":[0],"x":[[1]],"query":[1` + strings.Repeat(",1", lassode.MaxQueries) + `]}`: `"query" has more than 4194304 entries`,
+		`{"t":[0],"x":[[1]],"names":["a` + strings.Join(manyNames, `","`) + `"]}`:         `"names" has more than 1024 entries`,
+		`{"t":[0],"x":[[1` + strings.Repeat("0", 1000) + `]]}`:                            `x[0][0] is 1000000000000000000000000000000000000000, which`,
 	} {
 		_, err := parseTask([]byte(line))
 		require.ErrorContains(t, err, want)
@@ -81,6 +100,8 @@ func TestSalvageID(t *testing.T) {
 		`{"t":[1,2],"id":[ 1, 2 ],"`: `[1,2]`,
 		"{\"id\":\"\xff\",":          `"�"`,
 		`{"id":tru`:                  ``,
+		`{"id":1,"id":2,`:            `1`,
+		`{"ID":1,"x":{"id":2},`:      ``,
 		`{"t":[1,`:                   ``,
 		`nonsense`:                   ``,
 		``:                           ``,

@@ -157,11 +157,15 @@ func channelIndex(names []string, name string) (int, error) {
 	if i := slices.Index(names, name); i >= 0 {
 		return i, nil
 	}
-	list := names
-	if len(list) > 8 {
-		list = append(slices.Clone(list[:8]), "...")
+	return 0, fmt.Errorf("there is no channel %q, the channels are %s", name, listNames(names))
+}
+
+// listNames is the names, of many the first.
+func listNames(names []string) string {
+	if len(names) > 8 {
+		names = append(slices.Clone(names[:8]), "...")
 	}
-	return 0, fmt.Errorf("there is no channel %q, the channels are %s", name, strings.Join(list, ", "))
+	return strings.Join(names, ", ")
 }
 
 // describeConstraints words errors about constraints in terms of the flags and

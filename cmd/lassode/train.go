@@ -14,6 +14,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime/debug"
+	"slices"
 	"strings"
 	"time"
 
@@ -427,7 +428,8 @@ func finetuneCommand() *command {
 The data are a CSV file (one series), a JSON Lines file (a series a line, with
 t and x), a folder of CSV files, or a collection of 'lassode generate'. A part
 of the series is kept apart, and the original weights are written where the
-tuned ones are no better on it.
+tuned ones are no better on it. Where all series name their channels, these are told
+by their names, in any order; else they have to be in the same one.
 
 -scope chooses what may change. hub leaves the weights as they are, but for hub tokens
 of a network that has any: the series become the model's common structure hub, from
@@ -539,8 +541,55 @@ func runFinetune(ctx context.Context, env *environment, c *command, args []strin
 	return target.Commit()
 }
 
-// loadSeries reads training series from wherever they are, and says where each is from.
+// loadSeries reads training series from wherever they are, with their channels in one
+// order, and says where each is from.
 func loadSeries(ctx context.Context, env *environment, path string, limit int) (all []lassode.Series, names []string, err error) {
+	if all, names, err = readAllSeries(ctx, env, path, limit); err == nil {
+		err = alignChannels(all, names)
+	}
+	return all, names, err
+}
+
+// alignChannels brings the channels of all series into the order of the first, where all
+// have names. from says where each series is from.
+func alignChannels(all []lassode.Series, from []string) error {
+	if slices.ContainsFunc(all, func(s lassode.Series) bool { return s.Names == nil }) {
+		return nil
+	}
+	want := all[0].Names
+	place := make(map[string]int, len(want))
+	for i, name := range want {
+		place[name] = i
+	}
+	for i := range all {
+		s := &all[i]
+		if slices.Equal(s.Names, want) {
+			continue
+		}
+		order := make([]int, len(s.Names))
+		known := len(s.Names) == len(want)
+		for c, name := range s.Names {
+			var ok bool
+			order[c], ok = place[name]
+			known = known && ok
+		}
+		if !known {
+			return fmt.Errorf("%s has the channels %s, want %s as in %s", from[i], listNames(s.Names), listNames(want), from[0])
+		}
+		s.Names = want
+		for k, row := range s.Values {
+			moved := make([]float64, len(row))
+			for c, v := range row {
+				moved[order[c]] = v
+			}
+			s.Values[k] = moved
+		}
+	}
+	return nil
+}
+
+// readAllSeries is loadSeries with the channels as they are written.
+func readAllSeries(ctx context.Context, env *environment, path string, limit int) (all []lassode.Series, names []string, err error) {
 	info, err := os.Stat(path)
 	if path != "-" && err != nil {
 		return nil, nil, err

@@ -197,6 +197,42 @@ func TestLoadSeries(t *testing.T) {
 	require.ErrorContains(t, err, "holds neither")
 }
 
+// Channels are told by their names where all series have some.
+func TestAlignChannels(t *testing.T) {
+	dir := t.TempDir()
+	for name, text := range map[string]string{
+		"1.csv": "t,a,b\n0,1,2\n1,3,\n", "2.csv": "t,b,a\n0,20,10\n", "3.jsonl": `{"t":[0],"x":[[200,100]],"names":["b","a"]}`,
+	} {
+		require.NoError(t, os.WriteFile(filepath.Join(dir, name), []byte(text), 0o644))
+	}
+	load := func() ([]lassode.Series, error) {
+		all, _, err := loadSeries(t.Context(), &environment{}, dir, 9)
+		return all, err
+	}
+	all, err := load()
+	require.NoError(t, err)
+	require.Len(t, all, 3)
+	for i, want := range [][]float64{{1, 2}, {10, 20}, {100, 200}} {
+		require.Equal(t, []string{"a", "b"}, all[i].Names)
+		require.Equal(t, want, all[i].Values[0])
+	}
+	other := filepath.Join(dir, "4.csv")
+	for text, want := range map[string]string{
+		"t,b,c\n0,1,2\n":     "4.csv has the channels b, c, want a, b as in " + filepath.Join(dir, "1.csv"),
+		"t,a,b,c\n0,1,2,3\n": "4.csv has the channels a, b, c, want a, b as in",
+	} {
+		require.NoError(t, os.WriteFile(other, []byte(text), 0o644))
+		_, err = load()
+		require.ErrorContains(t, err, want)
+	}
+	// Without all names, by their places.
+	require.NoError(t, os.Rename(other, filepath.Join(dir, "4.jsonl")))
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "4.jsonl"), []byte(`{"t":[0],"x":[[5,6]]}`), 0o644))
+	all, err = load()
+	require.NoError(t, err)
+	require.Equal(t, []float64{20, 10}, all[1].Values[0])
+}
+
 // TestTrainingCommands pretrains a toy, resumes it, inspects it, forecasts
 // with it and fine-tunes it.
 func TestTrainingCommands(t *testing.T) {

@@ -316,6 +316,9 @@ func runForecast(ctx context.Context, env *environment, c *command, args []strin
 	if series.Constraints, err = limits.of(series); err != nil {
 		return fmt.Errorf("%s: %w", source.name, err)
 	}
+	if err := checkQuantiles(levels, times, series.Channels(), maxQuantiles); err != nil {
+		return fmt.Errorf("%s: %w", source.name, err)
+	}
 	fc, err := await(ctx, func() (*lassode.Forecast, error) { return model.Forecast(series, times) })
 	if err != nil {
 		if broken := describeConstraints(series, err); broken != nil {
@@ -354,7 +357,7 @@ func forecastLines(ctx context.Context, model *lassode.Model, in *input, w io.Wr
 		t.series.KeepOutliers = keep
 		var fc *lassode.Forecast
 		if err == nil {
-			fc, err = forecastTask(model, t, h, limits)
+			fc, err = forecastTask(model, t, h, limits, levels)
 		}
 		if err != nil {
 			return appendFailure(nil, t.id, number, err), true
@@ -363,11 +366,24 @@ func forecastLines(ctx context.Context, model *lassode.Model, in *input, w io.Wr
 	})
 }
 
+// maxQuantiles is the largest number of quantiles of the answer to a series, all of which
+// are in memory before it is written.
+const maxQuantiles = 4 * lassode.MaxAnswers
+
+// checkQuantiles rejects more quantiles than most.
+func checkQuantiles(levels, times []float64, channels, most int) error {
+	if n := int64(len(levels)) * int64(len(times)) * int64(channels); n > int64(most) {
+		return fmt.Errorf("%s of -quantiles at %s of %s are %d values, want at most %d; ask for fewer levels, or for fewer times at once",
+			plural(len(levels), "level"), plural(len(times), "time"), plural(channels, "channel"), n, most)
+	}
+	return nil
+}
+
 // maxLineAnswers is the largest number of query times times channels of a line, of which
 // as many are in memory as there are workers.
 const maxLineAnswers = lassode.MaxAnswers / 16
 
-func forecastTask(model *lassode.Model, t task, h horizon, limits *constraintFlags) (*lassode.Forecast, error) {
+func forecastTask(model *lassode.Model, t task, h horizon, limits *constraintFlags, levels []float64) (*lassode.Forecast, error) {
 	if err := t.series.Validate(); err != nil {
 		return nil, describe("", err)
 	}
@@ -383,6 +399,9 @@ func forecastTask(model *lassode.Model, t task, h horizon, limits *constraintFla
 	}
 	if most := maxLineAnswers / t.series.Channels(); len(at) > most {
 		return nil, fmt.Errorf("query is %d long, want at most %d times for %d channels on a line", len(at), most, t.series.Channels())
+	}
+	if err := checkQuantiles(levels, at, t.series.Channels(), maxQuantiles/16); err != nil {
+		return nil, err
 	}
 	fc, err := model.Forecast(t.series, at)
 	if err != nil {

@@ -770,6 +770,24 @@ func TestTooManyAnswers(t *testing.T) {
 	require.Contains(t, out, `{"id":"b","t":[2],"mean":[[`)
 }
 
+// TestTooManyQuantiles: they are refused before the forecast is made.
+func TestTooManyQuantiles(t *testing.T) {
+	levels := make([]string, 200)
+	for i := range levels {
+		levels[i] = fmt.Sprint(float64(i+1) / 201)
+	}
+	list := strings.Join(levels, ",")
+	code, out, errs := lassodeRun(t, waveCSV(30), "forecast", "-in", "-", "-at", "0:1000000:1", "-quantiles", list)
+	require.Equal(t, exitError, code)
+	require.Empty(t, out)
+	require.Contains(t, errs, "200 levels of -quantiles at 1000001 times of 2 channels are 400000400 values, want at most 67108864")
+	lines := `{"t":[0],"x":[[1]]}` + "\n" + `{"t":[0],"x":[[1]],"query":[1]}` + "\n"
+	code, out, _ = lassodeRun(t, lines, "forecast", "-in", "-", "-at", "1:30000:1", "-quantiles", list)
+	require.Equal(t, exitOK, code)
+	require.Contains(t, out, "200 levels of -quantiles at 30000 times of 1 channel are 6000000 values, want at most 4194304")
+	require.Contains(t, out, `"mean":[[`)
+}
+
 // TestColumnsCollide: an answer that nobody could read is refused.
 func TestColumnsCollide(t *testing.T) {
 	code, _, errs := lassodeRun(t, "t,a,a_q0.1\n0,1,2\n1,2,3\n", "forecast", "-in", "-")

@@ -5,6 +5,7 @@
 package csv
 
 import (
+	"bufio"
 	"encoding/csv"
 	"errors"
 	"fmt"
@@ -16,6 +17,9 @@ import (
 
 	"github.com/lassode/lassode"
 )
+
+// byteOrderMark opens UTF-8 files of some spreadsheet programs.
+const byteOrderMark = "\ufeff"
 
 // maxRecord bounds the bytes of a row of a CSV file, a cell of which takes many
 // times its bytes: a kilobyte for each of MaxChannels.
@@ -101,7 +105,11 @@ func ReadQuery(r io.Reader, name string) (*Query, error) {
 // readTable reads a CSV file with a time column and at least minChannels
 // others. row is reused between calls; at names the place of a cell.
 func readTable(r io.Reader, name string, minChannels int, onHeader func(header []string) error, onRow func(clock Clock, row []float64, at func(col int) string) error) (clock Clock, err error) {
-	cr := csv.NewReader(&rowLimiter{r: r})
+	head := bufio.NewReader(r)
+	if mark, _ := head.Peek(len(byteOrderMark)); string(mark) == byteOrderMark {
+		_, _ = head.Discard(len(byteOrderMark)) // what Peek has seen
+	}
+	cr := csv.NewReader(&rowLimiter{r: head})
 	cr.FieldsPerRecord = -1
 	cr.ReuseRecord = true
 
@@ -114,9 +122,6 @@ func readTable(r io.Reader, name string, minChannels int, onHeader func(header [
 	}
 	header := make([]string, len(record))
 	for i, h := range record {
-		if i == 0 {
-			h = strings.TrimPrefix(h, "\ufeff")
-		}
 		header[i] = strings.TrimSpace(h)
 	}
 	if err := checkHeader(name, header, minChannels); err != nil {

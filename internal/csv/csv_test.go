@@ -24,6 +24,19 @@ func TestReadSeries(t *testing.T) {
 	require.NoError(t, s.Validate())
 }
 
+// A byte order mark, of spreadsheet programs, may stand before a quotation mark.
+func TestByteOrderMark(t *testing.T) {
+	const text = "\ufeff\"t [s]\",\"a\"\n0,1\n"
+	s, _, err := ReadSeries(strings.NewReader(text), "f.csv")
+	require.NoError(t, err)
+	require.Equal(t, []string{"a"}, s.Names)
+	q, err := ReadQuery(strings.NewReader(text), "q.csv")
+	require.NoError(t, err)
+	require.Equal(t, []float64{0}, q.Times)
+	_, _, err = ReadSeries(strings.NewReader("\ufeff"), "f.csv")
+	require.ErrorContains(t, err, "f.csv is empty")
+}
+
 func TestReadSeriesErrors(t *testing.T) {
 	wide := "t" + strings.Repeat(",x", 10000)
 	var many strings.Builder

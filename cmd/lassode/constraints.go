@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/lassode/lassode"
+	"github.com/lassode/lassode/internal/csv"
 )
 
 // constraintFlags are -lower, -upper, -total and -tolerance of a command. Names
@@ -169,8 +170,8 @@ func listNames(names []string) string {
 }
 
 // describeConstraints words errors about constraints in terms of the flags and
-// the names of the channels; it returns nil for other errors.
-func describeConstraints(s lassode.Series, err error) error {
+// the names of the channels, times in those of the clock; it returns nil for other errors.
+func describeConstraints(s lassode.Series, clock csv.Clock, err error) error {
 	var input *lassode.InputError
 	if s.Constraints == nil || !errors.As(err, &input) || !strings.Contains(input.Field+input.Want, "Constraints.") {
 		return nil
@@ -190,9 +191,9 @@ func describeConstraints(s lassode.Series, err error) error {
 	field := words.Replace(input.Field)
 	var row, channel int
 	if n, _ := fmt.Sscanf(input.Field, "Values[%d][%d]", &row, &channel); n == 2 {
-		field = fmt.Sprintf("%s at t = %v", names[channel], s.Times[row])
+		field = fmt.Sprintf("%s at t = %s", names[channel], clock.Text(s.Times[row]))
 	} else if n == 1 {
-		field = fmt.Sprintf("the row at t = %v", s.Times[row])
+		field = fmt.Sprintf("the row at t = %s", clock.Text(s.Times[row]))
 	}
 	return fmt.Errorf("%s is %s, want %s", field, words.Replace(input.Got), words.Replace(input.Want))
 }

@@ -54,6 +54,16 @@ func TestForecastConstrained(t *testing.T) {
 		require.Contains(t, errs, c.want)
 	}
 
+	// Of a series with dates, errors have dates.
+	dated := write(t, "dated.csv", "t,a,b\n2024-03-01 12:00,1,2\n2024-03-01 12:15,3,4\n")
+	for flag, want := range map[string]string{
+		"-lower=2": "a at t = 2024-03-01 12:00 is 1,", "-upper=a=2": "a at t = 2024-03-01 12:15 is 3,", "-total=a+b=3": "the row at t = 2024-03-01 12:15 is a total of 7,",
+	} {
+		code, _, errs := lassodeRun(t, "", "forecast", "-in", dated, flag)
+		require.Equal(t, exitError, code)
+		require.Contains(t, errs, want)
+	}
+
 	// In JSON Lines the flags hold for every task; channels may have no names.
 	lines := `{"id":1,"t":[0,1,2,3],"x":[[3,1],[2,2],[1,3],[0.5,3.5]],"query":[4,5]}
 {"id":2,"t":[0,1,2],"x":[[3,1],[2,2],[1,2.5]],"query":[4]}

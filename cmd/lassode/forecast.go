@@ -321,7 +321,7 @@ func runForecast(ctx context.Context, env *environment, c *command, args []strin
 	}
 	fc, err := await(ctx, func() (*lassode.Forecast, error) { return model.Forecast(series, times) })
 	if err != nil {
-		if broken := describeConstraints(series, err); broken != nil {
+		if broken := describeConstraints(series, clock, err); broken != nil {
 			return fmt.Errorf("%s: %w", source.name, broken)
 		}
 		return describe(source.name, err)
@@ -405,7 +405,7 @@ func forecastTask(model *lassode.Model, t task, h horizon, limits *constraintFla
 	}
 	fc, err := model.Forecast(t.series, at)
 	if err != nil {
-		if broken := describeConstraints(t.series, err); broken != nil {
+		if broken := describeConstraints(t.series, h.clock, err); broken != nil {
 			return nil, broken
 		}
 		return nil, describe("", err)

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"io"
 	"math"
 	"os"
 	"path/filepath"
@@ -143,13 +144,27 @@ func TestSkipDamaged(t *testing.T) {
 	require.NotContains(t, errs, "left out")
 	require.Contains(t, out, "step 4")
 
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	var stopped strings.Builder
+	empty := t.TempDir()
+	require.Equal(t, exitError, run(ctx, &environment{strings.NewReader(""), io.Discard, &stopped}, []string{"pretrain", "-data", dir, "-config", config, "-out", filepath.Join(empty, "w")}))
+	require.Contains(t, stopped.String(), "interrupted")
+	left, err := os.ReadDir(empty)
+	require.NoError(t, err)
+	require.Empty(t, left, "stopped before the training begins")
+
 	// One shard is shorter, one has another bit among its values.
 	short, flipped := filepath.Join(dir, "shard-000000.safetensors"), filepath.Join(dir, "shard-000002.safetensors")
-	require.NoError(t, os.Truncate(short, 1000))
 	b, err := os.ReadFile(flipped)
 	require.NoError(t, err)
 	b[len(b)-100] ^= 4
 	require.NoError(t, os.WriteFile(flipped, b, 0o644))
+	code, _, errs = pretrain("refused")
+	require.Equal(t, exitError, code)
+	require.Contains(t, errs, "shard-000002.safetensors: SHA-256")
+	require.Contains(t, errs, "-skip-damaged trains without damaged shards")
+	require.NoError(t, os.Truncate(short, 1000))
 
 	code, _, errs = pretrain("refused")
 	require.Equal(t, exitError, code)

@@ -148,7 +148,7 @@ Usage:  lassode COMMAND [flags]
 	fmt.Fprint(w, `
 Run 'lassode COMMAND -h' for the flags of a command, with examples.
 A file name of - is standard input or standard output; names that end in .gz
-are compressed. Exit codes: 0 done, 1 failed, 2 wrong command line.
+are compressed (but pretrain refuses them). Exit codes: 0 done, 1 failed, 2 wrong command line.
 `)
 }
 

@@ -128,6 +128,7 @@ func TestUsageErrors(t *testing.T) {
 		{[]string{"generate", "-out", "x"}, "give -n or -size"},
 		{[]string{"generate", "-out", "x", "-size", "40QB"}, "not a size"},
 		{[]string{"pretrain", "-data", "zoo"}, "-out is missing"},
+		{[]string{"pretrain", "-data", "none", "-out", "w.safetensors.GZ"}, "want a name without .gz"},
 		{[]string{"finetune", "-out", "w"}, "-data is missing"},
 		{[]string{"finetune", "-data", csv, "-out", "w", "-scope", "tail"}, `"tail"`},
 		{[]string{"eval", "-suite", "moon"}, `"moon" is not a suite`},

@@ -32,14 +32,16 @@ func pretrainCommand() *command {
 -data zoo makes the systems while training; a folder is a collection written by
 'lassode generate'. Beside the weights W stand W.state (to resume from), and the
 loss as W.loss.jsonl and W.loss.svg. Killing the process at any moment loses at
-most the steps since the last save, and a resumed run ends with the same bits.
+most the steps since the last save, and a resumed run ends with the same bits. None of
+these files is compressed, so that W may not end in .gz.
 
 Not trained on are the last 2 % of the trajectories and six families of systems:
 they calibrate the quantiles of the forecasts.
 
 A collection is read and compared with the hashes of its manifest before it is
-trained on, at about a second for each GB. A damaged one is refused; with -skip-damaged
-its whole shards are used. A run resumes with the same bits only over the same shards.
+trained on, which takes about a second for each GB. A damaged one is refused; with
+-skip-damaged its whole shards are used. A run resumes with the same bits only over
+the same shards.
 
 -config is a JSON file {"model":{...},"train":{...}}; -print-config shows one, with
 every field but note and without_guides, which are only written where set. A flag
@@ -161,6 +163,9 @@ func runPretrain(ctx context.Context, env *environment, c *command, args []strin
 	}
 	if *out == "" || *out == "-" {
 		return usagef("-out is missing, want a weights file")
+	}
+	if strings.HasSuffix(strings.ToLower(*out), ".gz") {
+		return usagef("-out is %s, want a name without .gz: the weights of a training are not compressed", *out)
 	}
 	if *logEvery < 1 {
 		return usagef("-log-every is %d, want at least 1", *logEvery)

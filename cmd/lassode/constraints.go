@@ -30,7 +30,12 @@ func (k *constraintFlags) define(fs *flag.FlagSet) {
 func (k *constraintFlags) given() bool { return *k != constraintFlags{} }
 
 // check reports mistakes that need no series to be seen.
-func (k *constraintFlags) check() error {
+func (k *constraintFlags) check(fs *flag.FlagSet) error {
+	for _, name := range []string{"lower", "upper", "total", "tolerance"} {
+		if given(fs, name) && fs.Lookup(name).Value.String() == "" {
+			return usagef("-%s is empty; leave it out where there is none", name)
+		}
+	}
 	for _, f := range []struct{ name, text string }{{"lower", k.lower}, {"upper", k.upper}, {"tolerance", k.tolerance}} {
 		if _, err := parseBounds(f.text, nil, 0); err != nil {
 			return usagef("-%s: %v", f.name, err)
@@ -78,6 +83,7 @@ func parseBounds(text string, names []string, other float64) ([]float64, error) 
 	for i := range values {
 		values[i] = other
 	}
+	seen := map[string]bool{}
 	for word := range strings.SplitSeq(text, ",") {
 		name, number := "", word
 		if i := strings.LastIndexByte(word, '='); i >= 0 {
@@ -96,6 +102,8 @@ func parseBounds(text string, names []string, other float64) ([]float64, error) 
 			for i := range values {
 				values[i] = v
 			}
+		case seen[name]:
+			return nil, fmt.Errorf("%q has two values", name)
 		case names != nil:
 			i, err := channelIndex(names, name)
 			if err != nil {
@@ -103,6 +111,7 @@ func parseBounds(text string, names []string, other float64) ([]float64, error) 
 			}
 			values[i] = v
 		}
+		seen[name] = true
 	}
 	return values, nil
 }

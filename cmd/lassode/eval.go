@@ -178,12 +178,6 @@ func runEval(ctx context.Context, env *environment, c *command, args []string) e
 	if *n < 1 || *n > 100000 {
 		return usagef("-n is %d, want 1 to 100000", *n)
 	}
-	if err := checkWorkers(*workers); err != nil {
-		return err
-	}
-	if *steps < 0 {
-		return usagef("-steps is %d, want at least 1", *steps)
-	}
 	chosen, err := chosenNames("suite", *suite, suites)
 	if err != nil {
 		return err
@@ -197,8 +191,8 @@ func runEval(ctx context.Context, env *environment, c *command, args []string) e
 		return err
 	}
 	tune := lassode.FineTuneOptions{Steps: *steps, Scope: *scope, Seed: *seed, Workers: *workers}
-	if err := tune.Validate(); err != nil {
-		return &usageError{describe("", err).Error()}
+	if err := checkTuning(fs, tune); err != nil {
+		return err
 	}
 	if *jsonFile == "-" && *markdownFile == "-" {
 		return usagef("-json and -markdown cannot both be standard output")

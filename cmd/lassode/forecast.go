@@ -208,7 +208,13 @@ func runForecast(ctx context.Context, env *environment, c *command, args []strin
 			return usagef("-steps is %d, want 1 to %d", *steps, lassode.MaxQueries)
 		}
 	}
+	if given(fs, "query") && *queryFile == "" {
+		return usagef("-query is empty, want a CSV file")
+	}
 	if given(fs, "step") {
+		if given(fs, "at") || given(fs, "query") || *fill {
+			return usagef("-step is the step of -until and -steps, give it without -at, -query and -fill")
+		}
 		if h.step, h.duration, err = parseStep(*step); err != nil {
 			return err
 		}
@@ -217,7 +223,7 @@ func runForecast(ctx context.Context, env *environment, c *command, args []strin
 	if err != nil {
 		return usagef("-quantiles: %v", err)
 	}
-	if err := limits.check(); err != nil {
+	if err := limits.check(fs); err != nil {
 		return err
 	}
 	if err := checkWorkers(*workers); err != nil {

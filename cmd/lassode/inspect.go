@@ -22,7 +22,7 @@ import (
 func inspectCommand() *command {
 	return &command{
 		name:     "inspect",
-		synopsis: "[W | DIR] [-tensors] [-verify] [-json]  or  -in F.csv [-model W] [-json]",
+		synopsis: "[W | DIR] [-tensors] [-verify] [-json]  or  -in F.csv [-until T] [-model W] [-json]",
 		summary:  "look into weights, a collection, or the local dynamics of a series",
 		detail: `
 Of a weights file (the built-in weights without any argument): configuration,
@@ -32,7 +32,8 @@ provenance, sizes and calibration. Of a folder: what the collection holds; with
 With -in, of a series: for each channel and window of time the modes of its
 locally linear dynamics, by falling amplitude, with the growth per unit of time
 (negative is decay), the period (without one for a mode that does not
-oscillate), and the hub tokens that the window read most, if the network has any.`,
+oscillate), and the hub tokens that the window read most, if the network has any.
+Outliers that were left out are named on the standard error.`,
 		examples: `
 lassode inspect
 lassode inspect w.safetensors -tensors
@@ -50,6 +51,7 @@ func runInspect(ctx context.Context, env *environment, c *command, args []string
 	fs.Var(&until, "until", "with -in: end of the last window (default half the observed span ahead)")
 	tensors := fs.Bool("tensors", false, "list the tensors of a weights file")
 	verify := fs.Bool("verify", false, "of a collection: read everything and compare the hashes")
+	keep := fs.Bool("keep-outliers", false, "with -in: "+keepUsage)
 	asJSON := fs.Bool("json", false, "write JSON")
 	positional, err := parse(fs, args)
 	if err != nil {
@@ -58,9 +60,17 @@ func runInspect(ctx context.Context, env *environment, c *command, args []string
 	if len(positional) > 1 {
 		return noArguments(positional[1:])
 	}
+	for _, name := range []string{"until", "keep-outliers"} {
+		if *in == "" && given(fs, name) {
+			return usagef("-%s is of a series, give it with -in", name)
+		}
+	}
 	if *in != "" {
 		if err := noArguments(positional); err != nil {
 			return err
+		}
+		if *tensors || *verify {
+			return usagef("-tensors is of weights and -verify of a collection, give them without -in")
 		}
 		h := horizon{until: math.NaN()}
 		if given(fs, "until") {
@@ -68,10 +78,13 @@ func runInspect(ctx context.Context, env *environment, c *command, args []string
 				return err
 			}
 		}
-		return inspectSeries(ctx, env, *in, *modelFile, h, *asJSON)
+		return inspectSeries(ctx, env, *in, *modelFile, h, *keep, *asJSON)
 	}
 	path := *modelFile
 	if len(positional) == 1 {
+		if path != "" {
+			return usagef("-model is %s and the argument %s, want one of them", path, positional[0])
+		}
 		path = positional[0]
 	}
 	if path != "" && path != "-" {
@@ -80,8 +93,14 @@ func runInspect(ctx context.Context, env *environment, c *command, args []string
 			return err
 		}
 		if info.IsDir() {
+			if *tensors {
+				return usagef("-tensors is of a weights file, %s is a folder", path)
+			}
 			return inspectCollection(ctx, env, path, *verify, *asJSON)
 		}
+	}
+	if *verify {
+		return usagef("-verify is of the folder of a collection")
 	}
 	return inspectWeights(env, path, *tensors, *asJSON)
 }
@@ -241,7 +260,7 @@ func inspectCollection(ctx context.Context, env *environment, dir string, verify
 // shownModes is the number of modes and hub tokens printed for a window.
 const shownModes = 2
 
-func inspectSeries(ctx context.Context, env *environment, path, modelFile string, h horizon, asJSON bool) error {
+func inspectSeries(ctx context.Context, env *environment, path, modelFile string, h horizon, keep, asJSON bool) error {
 	name := path
 	var clock csv.Clock
 	s, err := await(ctx, func() (s lassode.Series, err error) {
@@ -257,6 +276,7 @@ func inspectSeries(ctx context.Context, env *environment, path, modelFile string
 	if err != nil {
 		return err
 	}
+	s.KeepOutliers = keep
 	model, err := loadModel(env, modelFile)
 	if err != nil {
 		return err
@@ -272,6 +292,7 @@ func inspectSeries(ctx context.Context, env *environment, path, modelFile string
 	if err != nil {
 		return describe(name, err)
 	}
+	reportOutliers(env, s, clock, fc)
 	names := channelNames(s)
 	if asJSON {
 		type segment struct {

@@ -130,11 +130,32 @@ func TestUsageErrors(t *testing.T) {
 		{[]string{"pretrain", "-data", "zoo"}, "-out is missing"},
 		{[]string{"pretrain", "-data", "none", "-out", "w.safetensors.GZ"}, "want a name without .gz"},
 		{[]string{"finetune", "-out", "w"}, "-data is missing"},
-		{[]string{"finetune", "-data", csv, "-out", "w", "-scope", "tail"}, `"tail"`},
+		{[]string{"finetune", "-data", csv, "-out", "w", "-scope", "tail"}, `-scope is "tail", want`},
 		{[]string{"eval", "-suite", "moon"}, `"moon" is not a suite`},
 		{[]string{"eval", "-n", "0"}, "-n is 0"},
-		{[]string{"eval", "-suite", "fine-tune", "-scope", "tail"}, `"tail"`},
+		{[]string{"eval", "-suite", "fine-tune", "-scope", "tail"}, `-scope is "tail", want`},
 		{[]string{"inspect", "-in", csv, "-until", "nan"}, "-until is NaN"},
+		{[]string{"forecast", "-in", csv, "-at", "1", "-step", "2"}, "-step is the step of -until and -steps"},
+		{[]string{"forecast", "-in", csv, "-query", csv, "-step", "2"}, "-step is the step of -until and -steps"},
+		{[]string{"forecast", "-in", csv, "-query", ""}, "-query is empty"},
+		{[]string{"forecast", "-in", csv, "-lower", ""}, "-lower is empty"},
+		{[]string{"forecast", "-in", csv, "-total", ""}, "-total is empty"},
+		{[]string{"forecast", "-in", csv, "-lower", "flow=-2, flow=-3"}, `-lower: "flow" has two values`},
+		{[]string{"pretrain", "-data", "none", "-out", "w", "-steps", "0"}, "-steps is 0, want 1 to"},
+		{[]string{"pretrain", "-data", "none", "-out", "w", "-batch", "1048577"}, "-batch is 1048577, want 1 to 1048576"},
+		{[]string{"pretrain", "-data", "none", "-out", "w", "-save-every", "-3"}, "-save-every is -3, want 1 to"},
+		{[]string{"pretrain", "-data", "none", "-out", "w", "-workers", "-1"}, "-workers is -1, want 1 to 1024"},
+		{[]string{"finetune", "-data", csv, "-out", "w", "-workers", "1025"}, "-workers is 1025, want 1 to 1024"},
+		{[]string{"finetune", "-data", csv, "-out", "w", "-steps", "0"}, "-steps is 0, want at least 1"},
+		{[]string{"finetune", "-data", csv, "-out", "w", "-validation", "0"}, "-validation is 0, want more than 0"},
+		{[]string{"eval", "-steps", "0"}, "-steps is 0, want at least 1"},
+		{[]string{"inspect", "-until", "5"}, "-until is of a series"},
+		{[]string{"inspect", "-keep-outliers"}, "-keep-outliers is of a series"},
+		{[]string{"inspect", "-in", csv, "-tensors"}, "give them without -in"},
+		{[]string{"inspect", "-in", csv, "-verify"}, "give them without -in"},
+		{[]string{"inspect", "-verify"}, "-verify is of the folder of a collection"},
+		{[]string{"inspect", filepath.Dir(csv), "-tensors"}, "-tensors is of a weights file"},
+		{[]string{"inspect", "-model", "a", "b"}, "want one of them"},
 		{[]string{"inspect", "a", "b"}, `unexpected argument "b"`},
 	} {
 		code, out, errs := lassodeRun(t, "", c.args...)
@@ -305,9 +326,15 @@ func TestForecastOutliers(t *testing.T) {
 	code, _, errs := lassodeRun(t, "", "forecast", "-in", in, "-steps", "2")
 	require.Equal(t, exitOK, code, errs)
 	require.Equal(t, "pressure: 1 outlier left out: 10000 at "+cells[0]+"\n", errs)
-	code, _, errs = lassodeRun(t, "", "forecast", "-in", in, "-steps", "2", "-keep-outliers")
-	require.Equal(t, exitOK, code)
-	require.Empty(t, errs)
+	named := errs
+	code, _, errs = lassodeRun(t, "", "inspect", "-in", in)
+	require.Equal(t, exitOK, code, errs)
+	require.Equal(t, named, errs)
+	for _, command := range []string{"forecast", "inspect"} {
+		code, _, errs = lassodeRun(t, "", command, "-in", in, "-keep-outliers")
+		require.Equal(t, exitOK, code)
+		require.Empty(t, errs)
+	}
 
 	var task, values strings.Builder
 	for i := range 40 {

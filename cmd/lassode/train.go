@@ -6,6 +6,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"flag"
 	"fmt"
 	"io"
 	"io/fs"
@@ -75,6 +76,24 @@ func defaultTraining() trainingConfig {
 	return c
 }
 
+// check returns an error that names a bad field of the training, as the file has it. Zeros
+// that an engine would replace by its defaults are none of them.
+func (c *trainingConfig) check() error {
+	t := &c.Train
+	for _, f := range []struct {
+		name        string
+		value, most int
+	}{{"steps", t.Steps, math.MaxInt32}, {"batch", t.Batch, 1 << 20}, {"save_every", t.SaveEvery, math.MaxInt32}} {
+		if f.value < 1 || f.value > f.most {
+			return fmt.Errorf("%s is %d, want 1 to %d", f.name, f.value, f.most)
+		}
+	}
+	if !(t.LearningRate > 0 && t.LearningRate <= 100) {
+		return fmt.Errorf("learning_rate is %v, want more than 0 and at most 100", t.LearningRate)
+	}
+	return nil
+}
+
 // readTraining reads a config file on top of the defaults. Unknown fields are
 // errors, since they are misspelled ones.
 func readTraining(r io.Reader, name string) (trainingConfig, error) {
@@ -104,6 +123,9 @@ func readTraining(r io.Reader, name string) (trainingConfig, error) {
 	}
 	if err := c.Model.Validate(); err != nil {
 		return c, describe(name, err)
+	}
+	if err := c.check(); err != nil {
+		return c, fmt.Errorf("%s: %w", name, err)
 	}
 	return c, nil
 }
@@ -156,6 +178,12 @@ func runPretrain(ctx context.Context, env *environment, c *command, args []strin
 			set()
 		}
 	}
+	if err := cfg.check(); err != nil { // of the flags, since that of the file was good
+		return usagef("-%s", strings.ReplaceAll(err.Error(), "_", "-"))
+	}
+	if err := checkWorkers(*workers); err != nil {
+		return err
+	}
 	if *printConfig {
 		e := json.NewEncoder(env.stdout)
 		e.SetIndent("", "  ")
@@ -175,9 +203,6 @@ func runPretrain(ctx context.Context, env *environment, c *command, args []strin
 		LearningRate: cfg.Train.LearningRate, Note: cfg.Train.Note,
 		Workers: *workers, Checkpoint: *out, Resume: *resume,
 		Log: slog.New(slog.NewTextHandler(env.stderr, nil)),
-	}
-	if err := opt.Validate(); err != nil {
-		return describe("", err)
 	}
 	inputs := []string{*configFile, *from}
 	if *data != "zoo" {
@@ -487,9 +512,12 @@ func runFinetune(ctx context.Context, env *environment, c *command, args []strin
 	if err != nil {
 		return &usageError{describe("", err).Error()}
 	}
+	if given(fs, "validation") && !(*share > 0 && *share < 1) {
+		return usagef("-validation is %v, want more than 0 and less than 1", *share)
+	}
 	opt := lassode.FineTuneOptions{Steps: *steps, Scope: *scope, ValidationShare: *share, Seed: *seed, Workers: *workers}
-	if err := opt.Validate(); err != nil {
-		return &usageError{describe("", err).Error()}
+	if err := checkTuning(fs, opt); err != nil {
+		return err
 	}
 	if err := keepInputs(append(dataFiles(*data), *modelFile), *out); err != nil {
 		return err
@@ -550,6 +578,21 @@ func runFinetune(ctx context.Context, env *environment, c *command, args []strin
 		return err
 	}
 	return target.Commit()
+}
+
+// checkTuning rejects what the flags of finetune and of eval ask for.
+func checkTuning(fs *flag.FlagSet, opt lassode.FineTuneOptions) error {
+	if given(fs, "steps") && opt.Steps < 1 {
+		return usagef("-steps is %d, want at least 1", opt.Steps)
+	}
+	if err := checkWorkers(opt.Workers); err != nil {
+		return err
+	}
+	var input *lassode.InputError
+	if errors.As(opt.Validate(), &input) { // of -scope, the rest was looked at
+		return usagef("-scope is %s, want %s", input.Got, input.Want)
+	}
+	return nil
 }
 
 // loadSeries reads training series from wherever they are, with their channels in one

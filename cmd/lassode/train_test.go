@@ -36,6 +36,8 @@ func TestTrainingConfig(t *testing.T) {
 		`{"model":{"width":-3}}`:          "width is -3",
 		`{"model":`:                       "c.json",
 		`{"train":{"steps":"a"}}`:         "steps",
+		`{"train":{"steps":0}}`:           "c.json: steps is 0, want 1 to",
+		`{"train":{"learning_rate":0}}`:   "c.json: learning_rate is 0, want more than 0",
 		`{} {"model":{}}`:                 "which ends at byte 2",
 		``:                                "c.json: empty",
 		strings.Repeat(" ", 1<<20) + `{}`: "longer than 1 MiB",

@@ -80,8 +80,8 @@ func TestDateErrors(t *testing.T) {
 		"date last":        {"t,a\n0,1\n2024-01-01,2\n", `line 3, column "t": "2024-01-01" is a date, the times of the series are numbers`},
 		"offset last":      {"t,a\n2024-01-01T00:00:00,1\n2024-01-02T00:00:00Z,2\n", "has an offset from UTC, 2024-01-01T00:00:00 has none"},
 		"offset first":     {"t,a\n2024-01-01T00:00:00Z,1\n2024-01-02T00:00:00,2\n", "has no offset from UTC, 2024-01-01T00:00:00Z has one"},
-		"dates fall":       {"t,a\n2024-01-02,1\n2024-01-01,2\n", "time 2024-01-01 is before that of the row above (2024-01-02)"},
-		"dates repeat":     {"t,a\n2024-01-01T01:00Z,1\n2024-01-01T02:00+01:00,2\n", "time 2024-01-01T01:00Z is the same as that of the row above"},
+		"dates fall":       {"t,a\n2024-01-02,1\n2024-01-01,2\n", `time "2024-01-01" is before that of the row above, "2024-01-02"`},
+		"dates repeat":     {"t,a\n2024-01-01T01:00Z,1\n2024-01-01T02:00+01:00,2\n", `time "2024-01-01T02:00+01:00" is the same as that of the row above, "2024-01-01T01:00Z"`},
 		"date of a value":  {"t,a\n0,2024-01-01\n", `column "a": "2024-01-01" is not a number`},
 		"date of a header": {"2024-01-01,a\n2024-01-02,1\n", "the first column is"},
 	} {

@@ -6,6 +6,7 @@ package csv
 
 import (
 	"bufio"
+	"bytes"
 	"encoding/csv"
 	"errors"
 	"fmt"
@@ -33,17 +34,22 @@ const maxCells = 1 << 26
 // empty cell or nan is not observed. name stands for the file in errors.
 func ReadSeries(r io.Reader, name string) (lassode.Series, Clock, error) {
 	var s lassode.Series
+	var last Moment
 	clock, err := readTable(r, name, 1, func(header []string) error {
 		s.Names = header[1:]
 		return nil
-	}, func(clock Clock, row []float64, at func(col int) string) error {
+	}, func(m Moment, row []float64, at func(col int) string) error {
 		if n := len(s.Times); n > 0 && row[0] <= s.Times[n-1] {
-			what := "before"
-			if row[0] == s.Times[n-1] {
-				what = "the same as"
+			now, before := quote(m.text), quote(last.text)
+			switch {
+			case row[0] < s.Times[n-1]:
+				return fmt.Errorf("%s: time %s is before that of the row above, %s, want increasing times", at(0), now, before)
+			case m.text == last.text || m.layout > 0 && m.date.Equal(last.date):
+				return fmt.Errorf("%s: time %s is the same as that of the row above, %s, want increasing times", at(0), now, before)
 			}
-			return fmt.Errorf("%s: time %s is %s that of the row above (%s), want increasing times", at(0), clock.Text(row[0]), what, clock.Text(s.Times[n-1]))
+			return fmt.Errorf("%s: time %s and that of the row above, %s, cannot be told apart as 64-bit floats; count times from the first row", at(0), now, before)
 		}
+		last = m
 		if len(s.Times) == lassode.MaxRows {
 			return fmt.Errorf("%s: more than %d rows", at(0), lassode.MaxRows)
 		}
@@ -87,7 +93,7 @@ func ReadQuery(r io.Reader, name string) (*Query, error) {
 	q.clock, err = readTable(r, name, 0, func(header []string) error {
 		q.Truth.Names = header[1:]
 		return nil
-	}, func(_ Clock, row []float64, at func(col int) string) error {
+	}, func(_ Moment, row []float64, at func(col int) string) error {
 		if len(q.Times) == lassode.MaxQueries {
 			return fmt.Errorf("%s: more than %d query times", at(0), lassode.MaxQueries)
 		}
@@ -103,13 +109,19 @@ func ReadQuery(r io.Reader, name string) (*Query, error) {
 }
 
 // readTable reads a CSV file with a time column and at least minChannels
-// others. row is reused between calls; at names the place of a cell.
-func readTable(r io.Reader, name string, minChannels int, onHeader func(header []string) error, onRow func(clock Clock, row []float64, at func(col int) string) error) (clock Clock, err error) {
+// others. onRow gets the time as it is written and all values, row being reused between
+// calls; at names the place of a cell.
+func readTable(r io.Reader, name string, minChannels int, onHeader func(header []string) error, onRow func(m Moment, row []float64, at func(col int) string) error) (clock Clock, err error) {
 	head := bufio.NewReader(r)
 	if mark, _ := head.Peek(len(byteOrderMark)); string(mark) == byteOrderMark {
 		_, _ = head.Discard(len(byteOrderMark)) // what Peek has seen
 	}
-	cr := csv.NewReader(&rowLimiter{r: head})
+	lines := &rowLimiter{r: head}
+	start, _ := head.Peek(head.Size())
+	if end := bytes.IndexAny(start, "\r\n"); end >= 0 && end < len(start)-1 && start[end] == '\r' && start[end+1] != '\n' {
+		lines.returns = true
+	}
+	cr := csv.NewReader(lines)
 	cr.FieldsPerRecord = -1
 	cr.ReuseRecord = true
 
@@ -133,6 +145,7 @@ func readTable(r io.Reader, name string, minChannels int, onHeader func(header [
 
 	row := make([]float64, len(header))
 	rows := 0
+	var m Moment
 	for {
 		record, err := cr.Read()
 		if errors.Is(err, io.EOF) {
@@ -164,7 +177,6 @@ func readTable(r io.Reader, name string, minChannels int, onHeader func(header [
 			if c > 0 {
 				v, err = strconv.ParseFloat(cell, 64)
 			} else {
-				var m Moment
 				if m, err = ParseMoment(cell); err == nil {
 					if rows == 1 {
 						clock = Clock{m}
@@ -188,7 +200,7 @@ func readTable(r io.Reader, name string, minChannels int, onHeader func(header [
 			}
 			row[c] = v
 		}
-		if err := onRow(clock, row, at); err != nil {
+		if err := onRow(m, row, at); err != nil {
 			return clock, err
 		}
 	}
@@ -266,12 +278,18 @@ type rowLimiter struct {
 	start  int // of them before this row
 	length int
 	quoted bool
+	// returns is set where lines end in carriage returns alone, which are passed on as
+	// newlines.
+	returns bool
 }
 
 // Read implements io.Reader.
 func (l *rowLimiter) Read(p []byte) (int, error) {
 	n, err := l.r.Read(p)
-	for _, b := range p[:n] {
+	for i, b := range p[:n] {
+		if l.returns && b == '\r' {
+			b, p[i] = '\n', '\n'
+		}
 		if l.length++; l.length > maxRecord {
 			hint := ""
 			if l.quoted {

@@ -37,6 +37,17 @@ func TestByteOrderMark(t *testing.T) {
 	require.ErrorContains(t, err, "f.csv is empty")
 }
 
+// Lines may end in carriage returns alone.
+func TestCarriageReturns(t *testing.T) {
+	s, _, err := ReadSeries(strings.NewReader("\ufefft,a\r0,1\r\r1,2\r"), "f.csv")
+	require.NoError(t, err)
+	require.Equal(t, []float64{0, 1}, s.Times)
+	_, _, err = ReadSeries(strings.NewReader("t,a\r0,1\r1,x\r"), "f.csv")
+	require.ErrorContains(t, err, `line 3, column "a"`)
+	_, _, err = ReadSeries(strings.NewReader("t,a\r"+strings.Repeat("0,1\r", 1<<19)), "f.csv")
+	require.ErrorContains(t, err, "line 3", "rows have lengths of their own")
+}
+
 func TestReadSeriesErrors(t *testing.T) {
 	wide := "t" + strings.Repeat(",x", 10000)
 	var many strings.Builder
@@ -61,8 +72,10 @@ func TestReadSeriesErrors(t *testing.T) {
 		"time too far":     {"t,a\n0,1\n3e300,2\n", `line 3, column "t": "3e300" is beyond what times may be, at most 1e+300`},
 		"infinity":         {"t,a\n0,inf\n", `line 2, column "a": "inf" is not finite`},
 		"beyond float64":   {"t,a\n0,1e400\n", `line 2, column "a": "1e400" does not fit`},
-		"times fall":       {"t,a\n0,1\n2,1\n1,1\n", `line 4, column "t": time 1 is before that of the row above (2)`},
-		"times repeat":     {"t,a\n0,1\n0,1\n", `line 3, column "t": time 0 is the same as that of the row above`},
+		"times fall":       {"t,a\n0,1\n2,1\n1,1\n", `line 4, column "t": time "1" is before that of the row above, "2"`},
+		"times repeat":     {"t,a\n0,1\n0,1\n", `line 3, column "t": time "0" is the same as that of the row above`},
+		"times too near":   {"t,a\n1700000000000000000,1\n1700000000000000100,1\n", `line 3, column "t": time "1700000000000000100" and that of the row above, "1700000000000000000", cannot be told apart as 64-bit floats`},
+		"dates too near":   {"t,a\n1990-01-01,1\n2024-01-01 00:00:00.00000012,1\n2024-01-01 00:00:00.00000013,1\n", `"2024-01-01 00:00:00.00000012", cannot be told apart`},
 		"short row":        {"t,a,b\n0,1\n", "line 2 has 2 cells, the header has 3"},
 		"long row":         {"t,a\n0,1,2\n", "line 2 has 3 cells, the header has 2"},
 		"open quote":       {"t,a\n0,\"1\n", "quotation mark"},

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"io"
 	"math"
 	"time"
 
@@ -65,6 +64,16 @@ func runDemo(ctx context.Context, env *environment, c *command, args []string) e
 	if err != nil {
 		return err
 	}
+	if err := keepInputs([]string{*modelFile}, *plotFile); err != nil {
+		return err
+	}
+	var file *output
+	if format != "" {
+		if file, err = createOutput(env, *plotFile); err != nil {
+			return err
+		}
+		defer file.Abort()
+	}
 	held := ode.HeldOutTrajectories(demoSeed, 1)
 
 	w := env.stdout
@@ -111,7 +120,7 @@ func runDemo(ctx context.Context, env *environment, c *command, args []string) e
 			fmt.Fprintf(w, " %11.3f", math.Min(score.score(func(i, k int) float64 { return dst[i*channels+k] }), 999))
 		}
 		fmt.Fprintln(w)
-		if format == "" {
+		if file == nil {
 			continue
 		}
 
@@ -134,8 +143,11 @@ func runDemo(ctx context.Context, env *environment, c *command, args []string) e
 		fig.rowTitles = append(fig.rowTitles, scene.family+": "+scene.about)
 	}
 	fmt.Fprintf(w, "\n%s in %v", plural(len(demoScenes), "forecast"), spent.Round(time.Millisecond))
-	if format != "" {
-		if err := writeFile(env, *plotFile, func(w io.Writer) error { return fig.draw(w, format) }); err != nil {
+	if file != nil {
+		if err = fig.draw(file, format); err == nil {
+			err = file.Commit()
+		}
+		if err != nil {
 			fmt.Fprintln(w)
 			return err
 		}

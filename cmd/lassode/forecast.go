@@ -28,7 +28,7 @@ CSV: a header t,name1,name2,... then a row per observation, times increasing,
 at any spacing. An empty cell or nan is not observed. The answer has, for each
 channel, the mean and the quantiles as columns name, name_q0.1, ... Times are numbers of
 any unit, or dates such as 2024-02-29T06:30:00Z, "2024-02-29 06:30" or 2024-02-29; then
--at, -until and -query have dates too, -step may be a duration such as 90s or 1h30m,
+-at, -until and -query have dates too, -step may be a duration such as 90s, 1h30m or 1d,
 and rates are those per second. Dates without an offset are taken as if all days had 24 hours.
 
 JSON Lines: one task a line, in any mix of sizes,
@@ -74,7 +74,8 @@ type horizon struct {
 	steps int
 	step  float64
 	query *csv.Query
-	fill  bool // the rows that lack a channel
+	fill  bool   // the rows that lack a channel
+	flag  string // the one that asks, for messages
 
 	// What the clock of the series has to say first.
 	dates    []csv.Moment // of -at
@@ -137,15 +138,39 @@ func (f *momentFlag) Set(text string) (err error) {
 
 // parseStep reads a length of time: a number, or a duration in seconds.
 func parseStep(text string) (step float64, duration bool, err error) {
-	if d, failed := time.ParseDuration(text); failed == nil && text != "0" {
-		step, duration = d.Seconds(), true
-	} else if step, err = strconv.ParseFloat(text, 64); err != nil {
-		return 0, false, usagef("-step is %q, want a number, or a duration such as 90s or 1h30m", text)
+	if step, err = strconv.ParseFloat(text, 64); err != nil {
+		if step, err = parseDuration(text); err != nil {
+			return 0, false, usagef("-step is %q, want a number, or a duration such as 90s, 1h30m or 0.5d", text)
+		}
+		duration = true
 	}
-	if !(step > 0) || math.IsInf(step, 0) {
-		return 0, false, usagef("-step is %v, want a positive number", text)
+	if !(step > 0 && step <= lassode.MaxTime) {
+		return 0, false, usagef("-step is %v, want a positive number of at most %g", text, lassode.MaxTime)
 	}
 	return step, duration, nil
+}
+
+// parseDuration is time.ParseDuration in seconds, with days and without its limit of 292
+// years.
+func parseDuration(text string) (seconds float64, err error) {
+	for _, unit := range []struct {
+		name    string
+		seconds float64
+	}{{"d", 86400}, {"h", 3600}} {
+		if number, rest, ok := strings.Cut(text, unit.name); ok {
+			v, err := strconv.ParseFloat(number, 64)
+			if err != nil {
+				return 0, err
+			}
+			seconds += v * unit.seconds
+			text = rest
+		}
+	}
+	if text == "" {
+		return seconds, nil
+	}
+	d, err := time.ParseDuration(text)
+	return seconds + d.Seconds(), err
 }
 
 func runForecast(ctx context.Context, env *environment, c *command, args []string) error {
@@ -181,18 +206,19 @@ func runForecast(ctx context.Context, env *environment, c *command, args []strin
 		return usagef("-in is missing, want a CSV or JSON Lines file, or - for standard input")
 	}
 	ways := 0
-	for _, name := range []string{"at", "until", "steps", "query"} {
-		if given(fs, name) {
+	h := horizon{until: math.NaN(), fill: *fill, flag: "the default horizon"}
+	for _, name := range []string{"at", "until", "steps", "query", "fill"} {
+		if given(fs, name) && (name != "fill" || *fill) {
 			ways++
+			h.flag = "-" + name
 		}
 	}
-	if *fill {
-		ways++
+	if ways == 0 && given(fs, "step") {
+		h.flag = "-step"
 	}
 	if ways > 1 {
 		return usagef("give only one of -at, -until, -steps, -query and -fill")
 	}
-	h := horizon{until: math.NaN(), fill: *fill}
 	if given(fs, "at") {
 		if h.at, h.dates, err = parseTimes(*at); err != nil {
 			return usagef("-at: %v", err)
@@ -277,6 +303,13 @@ func runForecast(ctx context.Context, env *environment, c *command, args []strin
 	if *plotFile != "" && filepath.Clean(*out) == filepath.Clean(*plotFile) {
 		return usagef("-out and -plot are both %s, want two files", *out)
 	}
+	var picture *output
+	if *plotFile != "" {
+		if picture, err = createOutput(env, *plotFile); err != nil {
+			return err
+		}
+		defer picture.Abort()
+	}
 	result, err := createOutput(env, *out)
 	if err != nil {
 		return err
@@ -317,12 +350,12 @@ func runForecast(ctx context.Context, env *environment, c *command, args []strin
 	}
 	times, err := h.times(series)
 	if err != nil {
-		return err
+		return fmt.Errorf("%s: %w", source.name, err)
 	}
 	if series.Constraints, err = limits.of(series); err != nil {
 		return fmt.Errorf("%s: %w", source.name, err)
 	}
-	if err := checkQuantiles(levels, times, series.Channels(), maxQuantiles); err != nil {
+	if err := checkSize(times, series.Channels(), levels, lassode.MaxAnswers); err != nil {
 		return fmt.Errorf("%s: %w", source.name, err)
 	}
 	fc, err := await(ctx, func() (*lassode.Forecast, error) { return model.Forecast(series, times) })
@@ -335,12 +368,15 @@ func runForecast(ctx context.Context, env *environment, c *command, args []strin
 	if err := csv.WriteForecast(result, channelNames(series), clock, fc, levels, *rates); err != nil {
 		return err
 	}
-	if *plotFile != "" {
+	if picture != nil {
 		fig, err := forecastFigure(model, source.name, series, clock, times, h.query)
 		if err != nil {
 			return err
 		}
-		if err := writeFile(env, *plotFile, func(w io.Writer) error { return fig.draw(w, pictureFormat) }); err != nil {
+		if err := fig.draw(picture, pictureFormat); err != nil {
+			return err
+		}
+		if err := picture.Commit(); err != nil {
 			return err
 		}
 	}
@@ -372,15 +408,14 @@ func forecastLines(ctx context.Context, model *lassode.Model, in *input, w io.Wr
 	})
 }
 
-// maxQuantiles is the largest number of quantiles of the answer to a series, all of which
-// are in memory before it is written.
-const maxQuantiles = 4 * lassode.MaxAnswers
-
-// checkQuantiles rejects more quantiles than most.
-func checkQuantiles(levels, times []float64, channels, most int) error {
-	if n := int64(len(levels)) * int64(len(times)) * int64(channels); n > int64(most) {
-		return fmt.Errorf("%s of -quantiles at %s of %s are %d values, want at most %d; ask for fewer levels, or for fewer times at once",
-			plural(len(levels), "level"), plural(len(times), "time"), plural(channels, "channel"), n, most)
+// checkSize rejects an answer of more than most values of the mean, or four times as many
+// quantiles: all are in memory before it is written.
+func checkSize(times []float64, channels int, levels []float64, most int) error {
+	if len(times) > most/channels {
+		return fmt.Errorf("%s are asked for, want at most %d for %s", plural(len(times), "time"), most/channels, plural(channels, "channel"))
+	}
+	if n := 4 * most / (len(times) * channels); len(levels) > n {
+		return fmt.Errorf("-quantiles has %s, want at most %d at %s of %s", plural(len(levels), "level"), n, plural(len(times), "time"), plural(channels, "channel"))
 	}
 	return nil
 }
@@ -403,10 +438,7 @@ func forecastTask(model *lassode.Model, t task, h horizon, limits *constraintFla
 			return nil, err
 		}
 	}
-	if most := maxLineAnswers / t.series.Channels(); len(at) > most {
-		return nil, fmt.Errorf("query is %d long, want at most %d times for %d channels on a line", len(at), most, t.series.Channels())
-	}
-	if err := checkQuantiles(levels, at, t.series.Channels(), maxQuantiles/16); err != nil {
+	if err := checkSize(at, t.series.Channels(), levels, maxLineAnswers); err != nil {
 		return nil, err
 	}
 	fc, err := model.Forecast(t.series, at)
@@ -453,6 +485,9 @@ func (h horizon) times(s lassode.Series) ([]float64, error) {
 		return nil, err
 	}
 	for _, t := range times {
+		if !(math.Abs(t) <= lassode.MaxTime) {
+			return nil, fmt.Errorf("%s asks for the time %v, want at most %g in magnitude", h.flag, t, lassode.MaxTime)
+		}
 		if !h.clock.Holds(t) {
 			return nil, fmt.Errorf("%v seconds after %s is beyond the years 0 to 9999", t, h.clock.Origin())
 		}

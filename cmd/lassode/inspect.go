@@ -72,7 +72,7 @@ func runInspect(ctx context.Context, env *environment, c *command, args []string
 		if *tensors || *verify {
 			return usagef("-tensors is of weights and -verify of a collection, give them without -in")
 		}
-		h := horizon{until: math.NaN()}
+		h := horizon{until: math.NaN(), flag: "-until"}
 		if given(fs, "until") {
 			if err := h.setUntil(&until.moment); err != nil {
 				return err
@@ -270,6 +270,9 @@ func inspectSeries(ctx context.Context, env *environment, path, modelFile string
 		}
 		defer in.Close()
 		name = in.name
+		if in.format() == "jsonl" {
+			return s, fmt.Errorf("%s is JSON Lines, want the CSV file of one series", name)
+		}
 		s, clock, err = csv.ReadSeries(in, name)
 		return s, err
 	})
@@ -286,7 +289,7 @@ func inspectSeries(ctx context.Context, env *environment, path, modelFile string
 	}
 	times, err := h.times(s)
 	if err != nil {
-		return err
+		return fmt.Errorf("%s: %w", name, err)
 	}
 	fc, err := await(ctx, func() (*lassode.Forecast, error) { return model.Forecast(s, times) })
 	if err != nil {

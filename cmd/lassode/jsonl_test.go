@@ -71,8 +71,12 @@ func TestParseTaskErrors(t *testing.T) {
 		`{"id":1,"t":[0],"x":[[1]],"id":1}`:           `"id" stands twice`,
 		`{"t":[0],"x":[[1]],"names":["a","a"]}`:       `"names"[0] and [1] are both "a"`,
 		`{"t":[0],"x":[[1]],"names":[""]}`:            `"names"[0] is empty`,
+		`{"t":[0],"x":[[1,2]],"names":["a"]}`:         `names is 1 long, want 2 names`,
 	} {
-		_, err := parseTask([]byte(line))
+		task, err := parseTask([]byte(line))
+		if err == nil {
+			err = describe("", task.series.Validate())
+		}
 		require.ErrorContains(t, err, want, line)
 	}
 	// Lists end where a series does: a row takes many times its bytes.

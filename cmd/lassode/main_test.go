@@ -235,6 +235,23 @@ func TestForecastCSV(t *testing.T) {
 	}
 }
 
+func TestParseStep(t *testing.T) {
+	for text, want := range map[string]float64{"90s": 90, "1h30m": 5400, "1d": 86400, "0.5d": 43200, "1d12h": 129600, "8760000h": 31536000000, "20ms": .02} {
+		step, duration, err := parseStep(text)
+		require.NoError(t, err, text)
+		require.True(t, duration)
+		require.Equal(t, want, step)
+	}
+	step, duration, err := parseStep("1e3")
+	require.NoError(t, err)
+	require.False(t, duration)
+	require.Equal(t, 1e3, step)
+	for _, text := range []string{"", "d", "1d2d", "1h1d", "1x", "-1d", "0", "0d", "inf", "nan", "nand", "1e400"} {
+		_, _, err := parseStep(text)
+		require.Error(t, err, text)
+	}
+}
+
 // TestForecastDates: a series with dates is answered as that with seconds since its first row is,
 // at dates.
 func TestForecastDates(t *testing.T) {
@@ -260,6 +277,8 @@ func TestForecastDates(t *testing.T) {
 		{[]string{"-steps", "3"}, []string{"-steps", "3"}},
 		{[]string{"-until", "352800", "-step", "900"}, []string{"-until", "2024-02-29 02:00", "-step", "15m"}},
 		{[]string{"-at", "-3600,350000.5"}, []string{"-at", "2024-02-24 23:00, 2024-02-29 01:13:20.5"}},
+		{[]string{"-steps", "2", "-step", "86400"}, []string{"-steps", "2", "-step", "1d"}},
+		{[]string{"-steps", "2", "-step", "129660"}, []string{"-steps", "2", "-step", "1d12h1m"}},
 		{[]string{"-at", "388800,394215", "-rates"}, []string{"-query", query, "-rates", "-plot", picture}},
 	} {
 		code, want, errs := lassodeRun(t, "", append([]string{"forecast", "-in", plain}, c.numbers...)...)
@@ -300,6 +319,8 @@ func TestForecastDates(t *testing.T) {
 		{[]string{"-in", in, "-until", "2024-03-01T00:00:00Z"}, "has an offset from UTC, 2024-02-25 00:00 has none"},
 		{[]string{"-in", in, "-at", "1,2"}, "-at has numbers, the times of the series are such as 2024-02-25 00:00"},
 		{[]string{"-in", in, "-at", "2024-02-25,2"}, "numbers and dates do not mix"},
+		{[]string{"-in", in, "-steps", "2", "-step", "8760000000h"}, "is beyond the years 0 to 9999"},
+		{[]string{"-in", in, "-steps", "2", "-step", "1e301h"}, "want a positive number of at most 1e+300"},
 		{[]string{"-in", in, "-steps", "2", "-step", "2e11"}, "is beyond the years 0 to 9999"},
 		{[]string{"-in", in, "-steps", "2", "-step", "soon"}, "want a number, or a duration"},
 		{[]string{"-in", in, "-steps", "2", "-step", "-1s"}, "want a positive number"},
@@ -496,7 +517,10 @@ func TestBadInputKeepsOldFile(t *testing.T) {
 		"header of 2^60":  {[]string{"-in", good, "-model", weights}, "header length"},
 		"empty weights":   {[]string{"-in", good, "-model", write(t, "w.safetensors", "")}, "w.safetensors"},
 		"until the past":  {[]string{"-in", good, "-until", "-3"}, "not after the last observation"},
-		"one observation": {[]string{"-in", write(t, "one.csv", "t,x\n0,1\n"), "-steps", "3"}, "does not tell the length of a step"},
+		"beyond -at":      {[]string{"-in", good, "-at", "1e301"}, "-at asks for the time 1e+301, want at most 1e+300"},
+		"beyond -until":   {[]string{"-in", good, "-until", "1e301", "-step", "1e300"}, "-until asks for the time"},
+		"beyond -steps":   {[]string{"-in", good, "-steps", "11", "-step", "1e300"}, "-steps asks for the time"},
+		"one observation": {[]string{"-in", write(t, "one.csv", "t,x\n0,1\n"), "-steps", "3"}, "one.csv: one observation does not tell the length of a step"},
 		"bad picture":     {[]string{"-in", good, "-plot", filepath.Join(dir, "none", "p.svg")}, "cannot write"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -512,7 +536,17 @@ func TestBadInputKeepsOldFile(t *testing.T) {
 			require.Empty(t, left)
 		})
 	}
-	code, _, errs := lassodeRun(t, "", "forecast", "-in", good, "-out", filepath.Join(dir, "none", "out.csv"))
+	// Before any work: nothing stands on the standard output.
+	for _, args := range [][]string{{"forecast", "-in", good}, {"demo"}} {
+		code, out, errs := lassodeRun(t, "", append(args, "-plot", filepath.Join(dir, "none", "p.svg"))...)
+		require.Equal(t, exitError, code)
+		require.Contains(t, errs, "cannot write")
+		require.Empty(t, out)
+	}
+	code, _, errs := lassodeRun(t, "", "inspect", "-in", write(t, "a.jsonl", "{}\n"))
+	require.Equal(t, exitError, code)
+	require.Contains(t, errs, "a.jsonl is JSON Lines, want the CSV file of one series")
+	code, _, errs = lassodeRun(t, "", "forecast", "-in", good, "-out", filepath.Join(dir, "none", "out.csv"))
 	require.Equal(t, exitError, code)
 	require.Contains(t, errs, "cannot write")
 }
@@ -790,11 +824,11 @@ func TestTooManyAnswers(t *testing.T) {
 	}
 	code, _, errs := lassodeRun(t, wide+"\n0"+strings.Repeat(",1", 1024)+"\n", "forecast", "-in", "-", "-steps", "20000", "-step", "1")
 	require.Equal(t, exitError, code)
-	require.Contains(t, errs, "want at most 16384 query times for 1024 channels")
+	require.Contains(t, errs, "20000 times are asked for, want at most 16384 for 1024 channels")
 	line := `{"t":[0],"x":[[1` + strings.Repeat(",1", 1023) + "]]}\n"
 	code, out, _ := lassodeRun(t, line+`{"id":"b","t":[0],"x":[[1]],"query":[2]}`+"\n", "forecast", "-in", "-", "-steps", "1025", "-step", "1")
 	require.Equal(t, exitOK, code)
-	require.Contains(t, out, "want at most 1024 times for 1024 channels on a line")
+	require.Contains(t, out, "1025 times are asked for, want at most 1024 for 1024 channels")
 	require.Contains(t, out, `{"id":"b","t":[2],"mean":[[`)
 }
 
@@ -808,11 +842,11 @@ func TestTooManyQuantiles(t *testing.T) {
 	code, out, errs := lassodeRun(t, waveCSV(30), "forecast", "-in", "-", "-at", "0:1000000:1", "-quantiles", list)
 	require.Equal(t, exitError, code)
 	require.Empty(t, out)
-	require.Contains(t, errs, "200 levels of -quantiles at 1000001 times of 2 channels are 400000400 values, want at most 67108864")
+	require.Contains(t, errs, "-quantiles has 200 levels, want at most 33 at 1000001 times of 2 channels")
 	lines := `{"t":[0],"x":[[1]]}` + "\n" + `{"t":[0],"x":[[1]],"query":[1]}` + "\n"
 	code, out, _ = lassodeRun(t, lines, "forecast", "-in", "-", "-at", "1:30000:1", "-quantiles", list)
 	require.Equal(t, exitOK, code)
-	require.Contains(t, out, "200 levels of -quantiles at 30000 times of 1 channel are 6000000 values, want at most 4194304")
+	require.Contains(t, out, "-quantiles has 200 levels, want at most 139 at 30000 times of 1 channel")
 	require.Contains(t, out, `"mean":[[`)
 }
 

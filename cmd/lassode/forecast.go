@@ -35,9 +35,10 @@ JSON Lines: one task a line, in any mix of sizes,
   {"id":"a","t":[0,1,2],"x":[[1.5,null],[1.2,0.3],[0.9,0.4]],"query":[3,4]}
 answered in the same order by
   {"id":"a","t":[3,4],"mean":[[...],...],"quantiles":{"0.1":[[...],...],...}}
-or {"id":"a","error":"...","line":7}; a bad line never stops the others. "names" has
-the names of the channels; other keys are ignored, also T for t. A line without "query" is answered
-at the times that the flags ask for.
+or {"id":"a","error":"...","line":7}; a bad line never stops the others, and the exit
+code is 1 only where all lines are bad. "names" has the names of the channels; other
+keys are ignored, also T for t. A line without "query" is answered at the times that
+the flags ask for.
 
 Single observations that stand alone, such as a sensor's that failed for a moment,
 are left out and named: on the standard error, or in the answer to a line as
@@ -329,6 +330,9 @@ func runForecast(ctx context.Context, env *environment, c *command, args []strin
 		}
 		if err := result.Commit(); err != nil {
 			return err
+		}
+		if failed == lines {
+			return fmt.Errorf("%s: %s, all answered by an error", source.name, plural(lines, "line"))
 		}
 		if failed > 0 {
 			fmt.Fprintf(env.stderr, "lassode forecast: %d of %s answered by an error\n", failed, plural(lines, "line"))

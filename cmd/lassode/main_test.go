@@ -458,6 +458,12 @@ func TestForecastJSONL(t *testing.T) {
 	}
 	require.Equal(t, tasks, i)
 
+	// That of nothing but bad lines is a failure, with its answers.
+	code, out, errs = lassodeRun(t, "{}\n[]\n", "forecast", "-in", "-")
+	require.Equal(t, exitError, code)
+	require.Contains(t, errs, "2 lines, all answered by an error")
+	require.Equal(t, 2, strings.Count(out, `"error"`))
+
 	// The number of workers changes nothing.
 	few := strings.Join(strings.SplitAfter(b.String(), "\n")[:12], "")
 	code, single, errs := lassodeRun(t, few, "forecast", "-in", "-", "-workers", "1")

@@ -24,12 +24,14 @@ func forecastCommand() *command {
 		synopsis: "-in F.csv|F.jsonl [-at LIST | -until T | -steps N | -query Q.csv | -fill] [-lower 0] [-upper V] [-total a+b=V] [-out F] [-plot F.svg|F.png] [-model W]",
 		summary:  "forecast a CSV series, or a JSON Lines file of many",
 		detail: `
-CSV: a header t,name1,name2,... then a row per observation, times increasing,
-at any spacing. An empty cell or nan is not observed. The answer has, for each
-channel, the mean and the quantiles as columns name, name_q0.1, ... Times are numbers of
-any unit, or dates such as 2024-02-29T06:30:00Z, "2024-02-29 06:30" or 2024-02-29; then
--at, -until and -query have dates too, -step may be a duration such as 90s, 1h30m or 1d,
-and rates are those per second. Dates without an offset are taken as if all days had 24 hours.
+CSV: a header t,name1,name2,... then a row per observation, times increasing, at any
+spacing. An empty cell, nan, NA, null or - is not observed. Columns may be separated by
+semicolons, with which numbers may have decimal commas, or by tabs. The answer has
+commas and points: for each channel the mean and the quantiles, as columns name,
+name_q0.1, ... Times are numbers of any unit, or dates such as 2024-02-29T06:30:00Z,
+"2024-02-29 06:30" or 2024-02-29; then -at, -until and -query have dates too, -step may
+be a duration such as 90s, 1h30m or 1d, and rates are those per second. Dates without an
+offset are taken as if all days had 24 hours.
 
 JSON Lines: one task a line, in any mix of sizes,
   {"id":"a","t":[0,1,2],"x":[[1.5,null],[1.2,0.3],[0.9,0.4]],"query":[3,4]}

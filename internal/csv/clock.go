@@ -31,7 +31,7 @@ const (
 // and NaN too.
 func ParseMoment(text string) (Moment, error) {
 	m := Moment{text: text}
-	if len(text) >= len(dateLayouts[dayLayout]) && text[4] == '-' && text[7] == '-' {
+	if isDate(text) {
 		m.zoned = strings.HasSuffix(text, "Z") || len(text) > 16 && strings.ContainsAny(text[11:], "+-")
 		for i, layout := range dateLayouts[1:] {
 			if m.zoned {
@@ -49,6 +49,11 @@ func ParseMoment(text string) (Moment, error) {
 	return m, err
 }
 
+// isDate reports whether a text is meant to be a date.
+func isDate(text string) bool {
+	return len(text) >= len(dateLayouts[dayLayout]) && text[4] == '-' && text[7] == '-'
+}
+
 // Number returns the number, and whether it is one.
 func (m Moment) Number() (float64, bool) { return m.number, m.layout == 0 }
 
@@ -58,6 +63,9 @@ func (m Moment) String() string { return m.text }
 // Clock says what the times of a series mean: numbers, as in its zero value, or seconds since
 // the first of its dates.
 type Clock struct{ origin Moment } // the first time of the file
+
+// NewClock is the clock of a file whose first time is m.
+func NewClock(m Moment) Clock { return Clock{m} }
 
 // Dated reports whether times are seconds since a date.
 func (c Clock) Dated() bool { return c.origin.layout > 0 }

@@ -29,9 +29,14 @@ const maxRecord = 1 << 20
 // maxCells bounds the memory of a CSV file.
 const maxCells = 1 << 26
 
+// missing are the words, without regard to case, for a value that was not observed.
+var missing = []string{"", "nan", "-nan", "na", "n/a", "#n/a", "null", "-"}
+
 // ReadSeries reads a series: a header `t,name1,name2,...`, then a row per
 // time, times increasing: numbers, or dates, which become seconds since the first. An
-// empty cell or nan is not observed. name stands for the file in errors.
+// empty cell, nan, NA, null and the like are not observed. Columns are separated by what
+// first does so in the header, commas, semicolons or tabs; with semicolons numbers may
+// have decimal commas. name stands for the file in errors.
 func ReadSeries(r io.Reader, name string) (lassode.Series, Clock, error) {
 	var s lassode.Series
 	var last Moment
@@ -122,6 +127,7 @@ func readTable(r io.Reader, name string, minChannels int, onHeader func(header [
 		lines.returns = true
 	}
 	cr := csv.NewReader(lines)
+	cr.Comma = separator(start)
 	cr.FieldsPerRecord = -1
 	cr.ReuseRecord = true
 
@@ -144,6 +150,7 @@ func readTable(r io.Reader, name string, minChannels int, onHeader func(header [
 	}
 
 	row := make([]float64, len(header))
+	numbers := decimals{commas: cr.Comma == ';'}
 	rows := 0
 	var m Moment
 	for {
@@ -168,22 +175,26 @@ func readTable(r io.Reader, name string, minChannels int, onHeader func(header [
 		}
 		for c, cell := range record {
 			cell = strings.TrimSpace(cell)
-			if c > 0 && (cell == "" || strings.EqualFold(cell, "nan")) {
-				row[c] = math.NaN()
-				continue
-			}
 			var v float64
-			var err error
+			number, err := cell, error(nil)
+			if c > 0 || !isDate(cell) {
+				if number, err = numbers.point(cell); err != nil {
+					return clock, fmt.Errorf("%s: %w", at(c), err)
+				}
+			}
 			if c > 0 {
-				v, err = strconv.ParseFloat(cell, 64)
-			} else {
-				if m, err = ParseMoment(cell); err == nil {
-					if rows == 1 {
-						clock = Clock{m}
-					}
-					if v, err = clock.On(m); err != nil {
-						return clock, fmt.Errorf("%s: %w", at(0), err)
-					}
+				v, err = strconv.ParseFloat(number, 64)
+				if (err != nil || v != v) && slices.ContainsFunc(missing, func(word string) bool { return strings.EqualFold(cell, word) }) {
+					row[c] = math.NaN()
+					continue
+				}
+			} else if m, err = ParseMoment(number); err == nil {
+				m.text = cell
+				if rows == 1 {
+					clock = NewClock(m)
+				}
+				if v, err = clock.On(m); err != nil {
+					return clock, fmt.Errorf("%s: %w", at(0), err)
 				}
 			}
 			switch {
@@ -210,6 +221,48 @@ func readTable(r io.Reader, name string, minChannels int, onHeader func(header [
 	return clock, nil
 }
 
+// separator is the first of a comma, a semicolon and a tab outside of quotation marks: the
+// name of the time, which comes first, has none.
+func separator(start []byte) rune {
+	quoted := false
+	for _, b := range start {
+		switch b {
+		case '"':
+			quoted = !quoted
+		case ',', ';', '\t':
+			if !quoted {
+				return rune(b)
+			}
+		}
+	}
+	return ','
+}
+
+// decimals reads the numbers of a file that may have decimal commas instead of points.
+type decimals struct {
+	commas bool // whether they may
+	mark   byte // of the first number that has one
+}
+
+// point returns a number with a point in the place of a comma. A file that has both would
+// leave open what either is.
+func (d *decimals) point(cell string) (string, error) {
+	if !d.commas {
+		return cell, nil
+	}
+	i := strings.IndexAny(cell, ".,")
+	if i < 0 {
+		return cell, nil
+	}
+	if d.mark == 0 {
+		d.mark = cell[i]
+	}
+	if other := ".,"[strings.IndexByte(",.", d.mark)]; strings.IndexByte(cell, other) >= 0 {
+		return cell, fmt.Errorf("%s has a %q, the decimal mark of the file is %q; want no other, and none between thousands", quote(cell), other, d.mark)
+	}
+	return strings.ReplaceAll(cell, ",", "."), nil
+}
+
 func checkHeader(name string, header []string, minChannels int) error {
 	numbers := 0
 	for _, h := range header {
@@ -219,9 +272,6 @@ func checkHeader(name string, header []string, minChannels int) error {
 	}
 	if numbers == len(header) {
 		return fmt.Errorf("%s line 1 is all numbers: the header t,name1,... is missing", name)
-	}
-	if len(header) == 1 && strings.ContainsAny(header[0], ";\t") {
-		return fmt.Errorf("%s line 1: separate the columns with commas", name)
 	}
 	if !isTimeName(header[0]) {
 		return fmt.Errorf("%s line 1: the first column is %s, want t (or time, timestamp, date, datetime, or t with a unit as in %q)", name, quote(header[0]), "t [s]")

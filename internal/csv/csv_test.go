@@ -48,6 +48,34 @@ func TestCarriageReturns(t *testing.T) {
 	require.ErrorContains(t, err, "line 3", "rows have lengths of their own")
 }
 
+// Columns may be separated by semicolons, with decimal commas, and by tabs.
+func TestSeparators(t *testing.T) {
+	want, _, err := ReadSeries(strings.NewReader("t,\"a;b\",c\n0.5,1.25,-3e5\n1,2,4.5\n"), "f.csv")
+	require.NoError(t, err)
+	require.Equal(t, []string{"a;b", "c"}, want.Names)
+	for _, text := range []string{
+		"t;\"a;b\";c\n0,5;1,25;-3e5\n1;2;4,5\n", "t;\"a;b\";c\r0.5;1.25;-3e5\r1;2;4.5\r", "\ufeff\"t\"\ta;b\tc\r\n0.5\t1.25\t-3e5\r\n1\t2\t4.5\r\n",
+	} {
+		s, _, err := ReadSeries(strings.NewReader(text), "f.csv")
+		require.NoError(t, err)
+		require.Equal(t, want, s)
+	}
+	s, clock, err := ReadSeries(strings.NewReader("date;a\n2024-02-29 00:00:00,5;1,5\n2024-02-29 00:00:01.5;2,5\n"), "f.csv")
+	require.NoError(t, err, "dates have fractions of their own")
+	require.True(t, clock.Dated())
+	require.Equal(t, []float64{0, 1}, s.Times)
+}
+
+func TestMissing(t *testing.T) {
+	for _, word := range []string{"", " ", "nan", "NaN", "-nan", "NA", "N/A", "#N/A", "null", "NULL", "-"} {
+		s, _, err := ReadSeries(strings.NewReader("t,a\n0,"+word+"\n"), "f.csv")
+		require.NoError(t, err, word)
+		require.True(t, math.IsNaN(s.Values[0][0]))
+		_, _, err = ReadSeries(strings.NewReader("t,a\n0,1\n"+word+",1\n"), "f.csv")
+		require.ErrorContains(t, err, "line 3")
+	}
+}
+
 func TestReadSeriesErrors(t *testing.T) {
 	wide := "t" + strings.Repeat(",x", 10000)
 	var many strings.Builder
@@ -62,7 +90,9 @@ func TestReadSeriesErrors(t *testing.T) {
 		"header only":      {"t,x\n", "has a header and no rows"},
 		"time only":        {"t\n1\n", "want at least one channel"},
 		"wrong time name":  {"x,y\n1,2\n", `the first column is "x", want t`},
-		"semicolons":       {"t;x\n1;2\n", "separate the columns with commas"},
+		"both decimals":    {"t;x\n1;2,5\n2;1.5\n", `line 3, column "x": "1.5" has a '.', the decimal mark of the file is ','`},
+		"thousands":        {"t;x\n1;1.234,5\n", `column "x": "1.234,5" has a ',', the decimal mark of the file is '.'`},
+		"two commas":       {"t;x\n1;1,2,3\n", `column "x": "1,2,3" is not a number`},
 		"same name":        {"t,a,a\n1,2,3\n", `columns 2 and 3 are both named "a"`},
 		"unnamed column":   {"t,a,\n1,2,3\n", "column 3 has no name"},
 		"text in a cell":   {"t,a,b\n0,1,2\n1,2,oops\n", `line 3, column "b": "oops" is not a number`},

@@ -61,6 +61,7 @@ Observations that break a constraint by more than -tolerance are an error.`,
 lassode forecast -in pump.csv -until 120 -out ahead.csv -plot ahead.svg
 lassode forecast -in pump.csv -at 10.5,11,20:30:0.5
 lassode forecast -in load.csv -until 2024-03-07 -step 15m
+lassode forecast -in load.csv -at 2024-03-01/2024-03-02/15m,2024-03-07
 lassode forecast -in pump.csv -steps 50 -quantiles 0.05,0.5,0.95 -rates
 lassode forecast -in tanks.csv -lower 0 -upper tank1=80 -total tank1+tank2=100
 lassode forecast -in plan.csv -fill -out answer.csv
@@ -81,10 +82,17 @@ type horizon struct {
 	flag  string // the one that asks, for messages
 
 	// What the clock of the series has to say first.
-	dates    []csv.Moment // of -at
-	end      *csv.Moment  // of -until
-	duration bool         // -step has a unit
+	dates    []dateRange // of -at
+	end      *csv.Moment // of -until
+	duration bool        // -step has a unit
 	clock    csv.Clock
+}
+
+// dateRange is n dates with a step in seconds between them.
+type dateRange struct {
+	first csv.Moment
+	n     int
+	step  float64
 }
 
 // setUntil takes the value of -until.
@@ -102,12 +110,14 @@ func (h horizon) on(clock csv.Clock) (horizon, error) {
 	if h.at != nil && clock.Dated() {
 		return h, fmt.Errorf("-at has numbers, the times of the series are such as %s", clock.Origin())
 	}
-	for _, m := range h.dates {
-		t, err := clock.On(m)
+	for _, r := range h.dates {
+		t, err := clock.On(r.first)
 		if err != nil {
 			return h, fmt.Errorf("-at: %w", err)
 		}
-		h.at = append(h.at, t)
+		for i := range r.n {
+			h.at = append(h.at, t+float64(i)*r.step)
+		}
 	}
 	if h.end != nil {
 		var err error
@@ -143,12 +153,12 @@ func (f *momentFlag) Set(text string) (err error) {
 func parseStep(text string) (step float64, duration bool, err error) {
 	if step, err = strconv.ParseFloat(text, 64); err != nil {
 		if step, err = parseDuration(text); err != nil {
-			return 0, false, usagef("-step is %q, want a number, or a duration such as 90s, 1h30m or 0.5d", text)
+			return 0, false, fmt.Errorf("%q is no step, want a number, or a duration such as 90s, 1h30m or 0.5d", text)
 		}
 		duration = true
 	}
 	if !(step > 0 && step <= lassode.MaxTime) {
-		return 0, false, usagef("-step is %v, want a positive number of at most %g", text, lassode.MaxTime)
+		return 0, false, fmt.Errorf("%s is no step, want a positive number of at most %g", text, lassode.MaxTime)
 	}
 	return step, duration, nil
 }
@@ -180,7 +190,7 @@ func runForecast(ctx context.Context, env *environment, c *command, args []strin
 	fs := c.flags(env)
 	in := fs.String("in", "", "`file` to forecast: CSV or JSON Lines, .gz accepted, - for standard input")
 	out := fs.String("out", "-", "`file` for the answer; an older file stays until the new one is complete")
-	at := fs.String("at", "", "comma-separated `times`; a:b:s stands for the numbers a, a+s, ... up to b")
+	at := fs.String("at", "", "comma-separated `times`; a:b:s stands for the numbers a, a+s, ... up to b, and a/b/s for dates")
 	var until momentFlag
 	fs.Var(&until, "until", "forecast at every step up to this `time`")
 	steps := fs.Int("steps", 0, "forecast this `number` of steps")
@@ -245,7 +255,7 @@ func runForecast(ctx context.Context, env *environment, c *command, args []strin
 			return usagef("-step is the step of -until and -steps, give it without -at, -query and -fill")
 		}
 		if h.step, h.duration, err = parseStep(*step); err != nil {
-			return err
+			return usagef("-step: %v", err)
 		}
 	}
 	levels, err := parseLevels(*quantiles)
@@ -601,38 +611,21 @@ func usualStep(s lassode.Series) float64 {
 	return least
 }
 
-// parseTimes reads "1,2.5,10:20:0.5", or dates.
-func parseTimes(list string) (times []float64, dates []csv.Moment, err error) {
+// parseTimes reads "1,2.5,10:20:0.5", or dates and ranges of them: 2024-03-01/2024-03-02/15m.
+func parseTimes(list string) (times []float64, dates []dateRange, err error) {
+	dated := 0
 	for word := range strings.SplitSeq(list, ",") {
-		m, err := csv.ParseMoment(strings.TrimSpace(word))
-		if _, number := m.Number(); err == nil && !number {
-			dates = append(dates, m)
-			continue
-		}
-		parts := strings.Split(strings.TrimSpace(word), ":")
-		v := make([]float64, len(parts))
-		for i, p := range parts {
-			f, err := strconv.ParseFloat(strings.TrimSpace(p), 64)
-			if err != nil || math.IsNaN(f) || math.IsInf(f, 0) {
-				return nil, nil, fmt.Errorf("%q is not a time", p)
+		word = strings.TrimSpace(word)
+		if first, _, _ := strings.Cut(word, "/"); isDate(first) {
+			r, err := parseDates(word)
+			if err != nil {
+				return nil, nil, err
 			}
-			v[i] = f
+			dates, dated = append(dates, r), dated+r.n
+		} else if times, err = appendTimes(times, word); err != nil {
+			return nil, nil, err
 		}
-		switch {
-		case len(v) == 1:
-			times = append(times, v[0])
-		case len(v) == 3 && v[2] > 0 && v[1] >= v[0]:
-			n := math.Floor((v[1]-v[0])/v[2] + 1e-9)
-			if !(n < lassode.MaxQueries) {
-				return nil, nil, fmt.Errorf("%q are more than %d times", word, lassode.MaxQueries)
-			}
-			for i := range int(n) + 1 {
-				times = append(times, v[0]+float64(i)*v[2])
-			}
-		default:
-			return nil, nil, fmt.Errorf("%q is not a range, want first:last:step with a positive step", word)
-		}
-		if len(times) > lassode.MaxQueries {
+		if len(times)+dated > lassode.MaxQueries {
 			return nil, nil, fmt.Errorf("more than %d times", lassode.MaxQueries)
 		}
 	}
@@ -640,6 +633,70 @@ func parseTimes(list string) (times []float64, dates []csv.Moment, err error) {
 		return nil, nil, errors.New("numbers and dates do not mix")
 	}
 	return times, dates, nil
+}
+
+// isDate reports whether a text is a date.
+func isDate(text string) bool {
+	m, err := csv.ParseMoment(strings.TrimSpace(text))
+	_, number := m.Number()
+	return err == nil && !number
+}
+
+// parseDates reads a date, or first/last/step.
+func parseDates(word string) (r dateRange, err error) {
+	parts := strings.Split(word, "/")
+	if r.first, err = csv.ParseMoment(strings.TrimSpace(parts[0])); err != nil || len(parts) == 1 {
+		return dateRange{r.first, 1, 0}, err
+	}
+	if len(parts) != 3 || !isDate(parts[1]) {
+		return r, fmt.Errorf("%q is not a range of dates, want first/last/step as in 2024-03-01/2024-03-02/15m", word)
+	}
+	last, err := csv.ParseMoment(strings.TrimSpace(parts[1]))
+	if err != nil {
+		return r, err
+	}
+	span, err := csv.NewClock(r.first).On(last)
+	if err != nil {
+		return r, err
+	}
+	if r.step, _, err = parseStep(strings.TrimSpace(parts[2])); err != nil {
+		return r, err
+	}
+	n := math.Floor(span/r.step+1e-9) + 1
+	if !(n <= lassode.MaxQueries) {
+		return r, fmt.Errorf("%q are more than %d times", word, lassode.MaxQueries)
+	}
+	if r.n = int(n); r.n < 1 {
+		return r, fmt.Errorf("%q is not a range of dates: the last is before the first", word)
+	}
+	return r, nil
+}
+
+// appendTimes reads a number, or a range of them: 10:20:0.5.
+func appendTimes(times []float64, word string) ([]float64, error) {
+	parts := strings.Split(word, ":")
+	v := make([]float64, len(parts))
+	for i, p := range parts {
+		f, err := strconv.ParseFloat(strings.TrimSpace(p), 64)
+		if err != nil || math.IsNaN(f) || math.IsInf(f, 0) {
+			return nil, fmt.Errorf("%q is not a time", p)
+		}
+		v[i] = f
+	}
+	switch {
+	case len(v) == 1:
+		return append(times, v[0]), nil
+	case len(v) == 3 && v[2] > 0 && v[1] >= v[0]:
+		n := math.Floor((v[1]-v[0])/v[2] + 1e-9)
+		if !(n < lassode.MaxQueries) {
+			return nil, fmt.Errorf("%q are more than %d times", word, lassode.MaxQueries)
+		}
+		for i := range int(n) + 1 {
+			times = append(times, v[0]+float64(i)*v[2])
+		}
+		return times, nil
+	}
+	return nil, fmt.Errorf("%q is not a range, want first:last:step with a positive step", word)
 }
 
 // parseLevels reads rising quantile levels.

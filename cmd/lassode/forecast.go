@@ -38,9 +38,9 @@ JSON Lines: one task a line, in any mix of sizes,
 answered in the same order by
   {"id":"a","t":[3,4],"mean":[[...],...],"quantiles":{"0.1":[[...],...],...}}
 or {"id":"a","error":"...","line":7}; a bad line never stops the others, and the exit
-code is 1 only where all lines are bad. "names" has the names of the channels; other
-keys are ignored, also T for t. A line without "query" is answered at the times that
-the flags ask for.
+code is 1 only where all lines are bad. Times may be dates as well. "names" has the
+names of the channels; other keys are ignored, also T for t. A line without "query" is
+answered at the times that the flags ask for.
 
 Single observations that stand alone, such as a sensor's that failed for a moment,
 are left out and named: on the standard error, or in the answer to a line as
@@ -129,9 +129,11 @@ func (h horizon) on(clock csv.Clock) (horizon, error) {
 		return h, errors.New("-step is a duration, the times of the series are numbers without a unit")
 	}
 	if h.query != nil {
-		if err := h.query.On(clock); err != nil {
+		q, err := h.query.On(clock)
+		if err != nil {
 			return h, fmt.Errorf("-query: %w", err)
 		}
+		h.query = q
 	}
 	return h, nil
 }
@@ -330,9 +332,6 @@ func runForecast(ctx context.Context, env *environment, c *command, args []strin
 	defer result.Abort()
 
 	if format == "jsonl" {
-		if h, err = h.on(csv.Clock{}); err != nil {
-			return err
-		}
 		lines, failed, err := forecastLines(ctx, model, source, result, *workers, h, &limits, *keep, levels, *rates)
 		if err != nil {
 			return fmt.Errorf("%s: after %s: %w", source.name, plural(lines, "line"), err)
@@ -450,6 +449,9 @@ func forecastTask(model *lassode.Model, t task, h horizon, limits *constraintFla
 	}
 	at := t.query
 	if at == nil {
+		if h, err = h.on(t.clock); err != nil {
+			return nil, err
+		}
 		if at, err = h.times(t.series); err != nil {
 			return nil, err
 		}
@@ -459,7 +461,7 @@ func forecastTask(model *lassode.Model, t task, h horizon, limits *constraintFla
 	}
 	fc, err := model.Forecast(t.series, at)
 	if err != nil {
-		if broken := describeConstraints(t.series, h.clock, err); broken != nil {
+		if broken := describeConstraints(t.series, t.clock, err); broken != nil {
 			return nil, broken
 		}
 		return nil, describe("", err)

@@ -22,6 +22,7 @@ import (
 type task struct {
 	id     json.RawMessage // as it stood on the line; nil when there was none
 	series lassode.Series
+	clock  csv.Clock // of dates as times
 	query  []float64 // nil when the line has none
 }
 
@@ -58,7 +59,7 @@ func parseTask(line []byte) (task, error) {
 		return t, errors.New(`"x" is missing, want a row of values for each time`)
 	}
 	var err error
-	if t.series.Times, err = parseList(raw["t"], "t", lassode.MaxRows); err != nil {
+	if t.series.Times, err = t.parseTimes(raw["t"], "t", lassode.MaxRows); err != nil {
 		return t, err
 	}
 	if t.series.Values, err = parseRows(raw["x"], "x"); err != nil {
@@ -68,7 +69,7 @@ func parseTask(line []byte) (task, error) {
 		return t, err
 	}
 	if query := raw["query"]; query != nil && string(query) != "null" {
-		if t.query, err = parseList(query, "query", lassode.MaxQueries); err != nil {
+		if t.query, err = t.parseTimes(query, "query", lassode.MaxQueries); err != nil {
 			return t, err
 		}
 		if len(t.query) == 0 {
@@ -177,28 +178,74 @@ func parseNames(raw json.RawMessage) (names []string, err error) {
 	if raw == nil || string(raw) == "null" {
 		return nil, nil
 	}
-	d := json.NewDecoder(bytes.NewReader(raw))
-	if first, err := d.Token(); err != nil || first != json.Delim('[') {
-		return nil, fmt.Errorf("\"names\" is %s, want a list of names", kindOf(raw))
-	}
-	for d.More() {
-		if len(names) == lassode.MaxChannels {
-			return nil, fmt.Errorf("\"names\" has more than %d entries", lassode.MaxChannels)
-		}
-		word, err := d.Token()
-		name, ok := word.(string)
-		if err != nil || !ok {
-			return nil, fmt.Errorf("\"names\"[%d] is not a text, want the name of a channel", len(names))
-		}
+	err = eachText(raw, "names", "the name of a channel", lassode.MaxChannels, func(name string) error {
 		switch {
 		case name == "":
-			return nil, fmt.Errorf("\"names\"[%d] is empty, want the name of a channel", len(names))
+			return fmt.Errorf("\"names\"[%d] is empty, want the name of a channel", len(names))
 		case slices.Contains(names, name):
-			return nil, fmt.Errorf("\"names\"[%d] and [%d] are both %q, want a name for each channel", slices.Index(names, name), len(names), name)
+			return fmt.Errorf("\"names\"[%d] and [%d] are both %q, want a name for each channel", slices.Index(names, name), len(names), name)
 		}
 		names = append(names, name)
+		return nil
+	})
+	return names, err
+}
+
+// parseTimes reads a list of at most so many numbers, or of dates, out of valid JSON. Those
+// of "t" come first, and set the clock; dates have to increase there, for an error that
+// shows them.
+func (t *task) parseTimes(raw []byte, name string, most int) (times []float64, err error) {
+	if first := trimLeft(raw[1:]); raw[0] != '[' || len(first) == 0 || first[0] != '"' {
+		if t.clock.Dated() && len(first) > 0 && first[0] != ']' {
+			return nil, fmt.Errorf("%q has to have dates, as \"t\" has", name)
+		}
+		return parseList(raw, name, most)
 	}
-	return names, nil
+	if name != "t" && !t.clock.Dated() {
+		return nil, fmt.Errorf("%q[0] is a text, want a number as in \"t\"", name)
+	}
+	last := ""
+	err = eachText(raw, name, "a date as the first is one", most, func(text string) error {
+		m, err := csv.ParseMoment(text)
+		if _, number := m.Number(); err != nil || number {
+			return fmt.Errorf("%s[%d] is %.40q, want a date such as 2024-02-29T06:30:00Z, or times that are numbers", name, len(times), text)
+		}
+		if name == "t" && times == nil {
+			t.clock = csv.NewClock(m)
+		}
+		v, err := t.clock.On(m)
+		switch {
+		case err != nil:
+			return fmt.Errorf("%s[%d]: %w", name, len(times), err)
+		case name == "t" && times != nil && v <= times[len(times)-1]:
+			return fmt.Errorf("t[%d] is %s, want a date after t[%d] = %s", len(times), text, len(times)-1, last)
+		}
+		times, last = append(times, v), text
+		return nil
+	})
+	return times, err
+}
+
+// eachText calls f with the entries of a list of at most so many texts out of valid JSON.
+func eachText(raw []byte, name, want string, most int, f func(text string) error) error {
+	d := json.NewDecoder(bytes.NewReader(raw))
+	if first, err := d.Token(); err != nil || first != json.Delim('[') {
+		return fmt.Errorf("%q is %s, want a list of texts", name, kindOf(raw))
+	}
+	for i := 0; d.More(); i++ {
+		if i == most {
+			return fmt.Errorf("%q has more than %d entries", name, most)
+		}
+		word, err := d.Token()
+		text, ok := word.(string)
+		if err != nil || !ok {
+			return fmt.Errorf("%q[%d] is not a text, want %s", name, i, want)
+		}
+		if err := f(text); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // parseList reads a list of at most so many numbers out of valid JSON.
@@ -307,8 +354,14 @@ func kindOf(raw []byte) string {
 func appendAnswer(b []byte, t task, fc *lassode.Forecast, levels []float64, rates bool) []byte {
 	b = append(b, '{')
 	b = appendID(b, t.id)
-	b = append(b, `,"t":`...)
-	b = appendJSONList(b, fc.Times)
+	b = append(b, `,"t":[`...)
+	for i, at := range fc.Times {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = appendJSONTime(b, t.clock, at)
+	}
+	b = append(b, ']')
 	b = append(b, `,"mean":`...)
 	b = appendJSONRows(b, fc.Mean)
 	if rates {
@@ -332,7 +385,9 @@ func appendAnswer(b []byte, t task, fc *lassode.Forecast, levels []float64, rate
 			if i > 0 {
 				b = append(b, ',')
 			}
-			b = appendJSONList(b, []float64{o.Time, float64(o.Channel), o.Value})
+			b = appendJSONTime(append(b, '['), t.clock, o.Time)
+			b = strconv.AppendInt(append(b, ','), int64(o.Channel), 10)
+			b = append(csv.AppendNumber(append(b, ','), o.Value), ']')
 		}
 		b = append(b, ']')
 	}
@@ -368,6 +423,14 @@ func appendJSONRows(b []byte, rows [][]float64) []byte {
 		b = appendJSONList(b, row)
 	}
 	return append(b, ']')
+}
+
+// appendJSONTime writes a number, or a date in quotation marks.
+func appendJSONTime(b []byte, clock csv.Clock, t float64) []byte {
+	if !clock.Dated() {
+		return clock.Append(b, t)
+	}
+	return append(clock.Append(append(b, '"'), t), '"')
 }
 
 func appendJSONList(b []byte, list []float64) []byte {

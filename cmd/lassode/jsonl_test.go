@@ -53,7 +53,7 @@ func TestParseTaskErrors(t *testing.T) {
 		`{"id":1}`:                        `"t" is missing`,
 		`{"t":[1]}`:                       `"x" is missing`,
 		`{"t":1,"x":[[1]]}`:               `"t" is a number, want a list of numbers`,
-		`{"t":["1"],"x":[[1]]}`:           `t[0] is a text, want a number`,
+		`{"t":["1"],"x":[[1]]}`:           `t[0] is "1", want a date such as 2024-02-29T06:30:00Z, or times that are numbers`,
 		`{"t":[null],"x":[[1]]}`:          `t[0] is null, want a number`,
 		`{"t":[0],"x":[1]}`:               `"x[0]" is a number, want a list of numbers`,
 		`{"t":[0],"x":{}}`:                `"x" is an object, want a list with a row`,
@@ -64,14 +64,21 @@ func TestParseTaskErrors(t *testing.T) {
 		`{"t":[0],"x":[[1]],"query":[]}`:  `"query" is empty`,
 		`{"t":[0],"x":[[1]],"query":7}`:   `"query" is a number, want a list of numbers`,
 		`{"t":[0],"x":[[1]],"names":"a"}`: `"names" is a text, want a list`,
-		`{"t":[0],"x":[[1]],"names":["a",{"b":1}]}`:   `"names"[1] is not a text`,
-		`{"t":[0],"x":[[1]],"query":[1]} {"again":1}`: "not JSON at byte",
-		`{"T":[0],"x":[[1]]}`:                         `"t" is missing`,
-		`{"t":[0],"x":[[1]],"t":[2]}`:                 `"t" stands twice on the line`,
-		`{"id":1,"t":[0],"x":[[1]],"id":1}`:           `"id" stands twice`,
-		`{"t":[0],"x":[[1]],"names":["a","a"]}`:       `"names"[0] and [1] are both "a"`,
-		`{"t":[0],"x":[[1]],"names":[""]}`:            `"names"[0] is empty`,
-		`{"t":[0],"x":[[1,2]],"names":["a"]}`:         `names is 1 long, want 2 names`,
+		`{"t":[0],"x":[[1]],"names":["a",{"b":1}]}`:              `"names"[1] is not a text`,
+		`{"t":[0],"x":[[1]],"query":[1]} {"again":1}`:            "not JSON at byte",
+		`{"T":[0],"x":[[1]]}`:                                    `"t" is missing`,
+		`{"t":[0],"x":[[1]],"t":[2]}`:                            `"t" stands twice on the line`,
+		`{"id":1,"t":[0],"x":[[1]],"id":1}`:                      `"id" stands twice`,
+		`{"t":[0],"x":[[1]],"names":["a","a"]}`:                  `"names"[0] and [1] are both "a"`,
+		`{"t":[0],"x":[[1]],"names":[""]}`:                       `"names"[0] is empty`,
+		`{"t":["2024-01-01",1],"x":[[1],[2]]}`:                   `"t"[1] is not a text, want a date`,
+		`{"t":[0,"2024-01-01"],"x":[[1],[2]]}`:                   `t[1] is a text, want a number`,
+		`{"t":["2024-01-02","2024-01-01"],"x":[[1],[2]]}`:        `t[1] is 2024-01-01, want a date after t[0] = 2024-01-02`,
+		`{"t":["2024-01-02","2024-01-03T00:00Z"],"x":[[1],[2]]}`: `t[1]: "2024-01-03T00:00Z" has an offset from UTC`,
+		`{"t":["2024-01-02"],"x":[[1]],"query":[5]}`:             `"query" has to have dates, as "t" has`,
+		`{"t":[0],"x":[[1]],"query":["2024-01-02"]}`:             `"query"[0] is a text, want a number as in "t"`,
+		`{"t":["2024-01-02"],"x":[[1]],"query":[]}`:              `"query" is empty`,
+		`{"t":[0],"x":[[1,2]],"names":["a"]}`:                    `names is 1 long, want 2 names`,
 	} {
 		task, err := parseTask([]byte(line))
 		if err == nil {
@@ -207,6 +214,7 @@ func TestAnswerLinesFailures(t *testing.T) {
 func FuzzJSONL(f *testing.F) {
 	f.Add([]byte(`{"id":"a","t":[0,1],"x":[[1,null],[2,3]],"query":[3]}` + "\n{}\n"))
 	f.Add([]byte(`{"id":"a","t":[0,1],"x":[[1],[2,3]],"query":[3]}`))
+	f.Add([]byte(`{"t":["2024-02-29","2024-03-01 12:00"],"x":[[1],[2]],"query":["2024-03-02T00:00:00.5"]}`))
 	f.Add([]byte(`{"id":{"b":[1]},"t":[1e999],"x":[[]],"query":[null]}`))
 	f.Add([]byte("\ufeff[\n\r\n{\"id\":1,\"t\":[0],\"x\":[[NaN]]}"))
 	f.Fuzz(func(t *testing.T, text []byte) {

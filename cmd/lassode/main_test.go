@@ -344,8 +344,6 @@ func TestForecastDates(t *testing.T) {
 	}
 }
 
-// TestForecastJSONL answers tasks of mixed sizes and directions, with bad
-// lines among them.
 // TestForecastOutliers: a single wrong value is left out and named.
 func TestForecastOutliers(t *testing.T) {
 	lines := strings.Split(waveCSV(120), "\n")
@@ -390,6 +388,31 @@ func TestForecastOutliers(t *testing.T) {
 	require.NotContains(t, out, "outliers")
 }
 
+// TestForecastDatedLines: lines with dates are answered as those with seconds, at dates,
+// beside lines with numbers.
+func TestForecastDatedLines(t *testing.T) {
+	query := write(t, "q.csv", "t\n2024-03-01 12:04\n2024-03-01 12:05:30\n")
+	numbers := `{"t":[0,60,120,180],"x":[[1],[2],[4],[3]],"query":[240,330]}` + "\n"
+	_, want, errs := lassodeRun(t, numbers, "forecast", "-in", "-")
+	want = strings.Replace(want, "[240,330]", `["2024-03-01 12:04","2024-03-01 12:05:30"]`, 1)
+	line := `{"t":["2024-03-01 12:00","2024-03-01 12:01","2024-03-01 12:02","2024-03-01 12:03"],"x":[[1],[2],[4],[3]]`
+	code, out, errs := lassodeRun(t, line+`,"query":["2024-03-01 12:04","2024-03-01 12:05:30"]}`+"\n"+numbers, "forecast", "-in", "-")
+	require.Equal(t, exitOK, code, errs)
+	require.Equal(t, want, strings.SplitAfter(out, "\n")[0])
+	for _, args := range [][]string{{"-at", "2024-03-01 12:04,2024-03-01 12:05:30"}, {"-query", query}} {
+		code, out, errs = lassodeRun(t, line+"}\n"+strings.Replace(line, "12:00", "11:59", 1)+"}\n", append([]string{"forecast", "-in", "-"}, args...)...)
+		require.Equal(t, exitOK, code, errs)
+		answers := strings.SplitAfter(out, "\n")
+		require.Equal(t, want, answers[0])
+		require.Contains(t, answers[1], `"t":["2024-03-01 12:04","2024-03-01 12:05:30"]`)
+	}
+	code, out, _ = lassodeRun(t, line+"}\n"+numbers, "forecast", "-in", "-", "-until", "7")
+	require.Equal(t, exitOK, code)
+	require.Contains(t, out, `"error":"-until: \"7\" is no date, the times of the series are such as 2024-03-01 12:00"`)
+}
+
+// TestForecastJSONL answers tasks of mixed sizes and directions, with bad
+// lines among them.
 func TestForecastJSONL(t *testing.T) {
 	const tasks = 40
 	var b strings.Builder

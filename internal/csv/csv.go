@@ -75,19 +75,18 @@ type Query struct {
 	clock Clock
 }
 
-// On moves the times to the clock of a series.
-func (q *Query) On(c Clock) error {
+// On returns the query with the times of the clock of a series; q stays as it is.
+func (q *Query) On(c Clock) (*Query, error) {
 	shift, err := c.On(q.clock.origin)
-	if err != nil {
-		return err
+	if err != nil || !c.Dated() {
+		return q, err
 	}
-	if c.Dated() {
-		for i := range q.Times {
-			q.Times[i] += shift
-		}
-		q.clock = c
+	moved := Query{Times: make([]float64, len(q.Times)), Truth: q.Truth, clock: c}
+	for i, t := range q.Times {
+		moved.Times[i] = t + shift
 	}
-	return nil
+	moved.Truth.Times = moved.Times
+	return &moved, nil
 }
 
 // ReadQuery reads query times from the first column, in any order. Further

@@ -5,6 +5,9 @@ import (
 	"slices"
 )
 
+// leastNoise is the noise, in half ranges, below which a channel counts as free of noise.
+const leastNoise = 3e-3
+
 // part says which rows of a series an encoding is made from: those from the first on. Those
 // before row old, if there are any, lie before a long gap; they are moved by shift, which makes
 // it shorter. With thin over 1 every so many rows become one.
@@ -47,8 +50,7 @@ const (
 	jumpGain  = .5   // with less than so many times the square error that all rows before them lead to
 	thinRows  = 512  // more rows than these are thinned,
 	thinTo    = 200  // but to no less than these,
-	thinWidth = 3    // nor to less in a width of window that suits the signal
-	thinNoise = 3e-3 // in half ranges: from it on to means
+	thinWidth = 3    // nor to less in a width of window that suits the signal; from leastNoise on to means
 )
 
 // Times of equal steps that were rounded to a few decimals make a smooth curve rough: rounding to
@@ -369,7 +371,7 @@ func (e *engine) noisy(values []float64, c int) bool {
 		d := (x[i] - 4*x[i+1] + 6*x[i+2] - 4*x[i+3] + x[i+4]) / half
 		sum += d * d / 70
 	}
-	return sum > thinNoise*thinNoise*float64(len(x))
+	return sum > leastNoise*leastNoise*float64(len(x))
 }
 
 // A channel that is read more often than it is measured repeats each value the same number of

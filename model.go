@@ -591,9 +591,11 @@ func (e *engine) evaluate(f *Forecast, c, k int, rows []int) {
 	scaleLeft, scaleRight := jump(e.scales, c, k, geo.count)
 	scaleLeft, scaleRight = scaleLeft+float64(scale[0]), scaleRight+float64(scale[1])
 	column, mid, half := e.live[c], e.sys.mid[c], e.sys.half[c]
+	// Of few noisy rows the state is known no better than they tell it, and a band narrower than
+	// the noise would hold little of what is observed next. Next to no noise may be none.
 	floor := 0.
-	if k >= geo.seen {
-		floor = noiseScale(math.Pow(10, e.sys.noise[c]))
+	if noise := math.Pow(10, e.sys.noise[c]); k >= geo.seen && noise >= leastNoise {
+		floor = noise
 	}
 	for i, row := range rows {
 		tau := e.local[i]
@@ -609,17 +611,6 @@ func (e *engine) evaluate(f *Forecast, c, k int, rows []int) {
 		}
 		f.Scale[row][column] = finite(half * max(spread, floor))
 	}
-}
-
-// noiseScale is the least scale of the error ahead, in half ranges, where the
-// observations have noise of the given standard deviation. Of a curve under
-// moderate noise the state is forecast; but where there is next to nothing but
-// noise, the state is no more than their mean, which a long context knows well,
-// and a band about it would hold none of what is observed.
-func noiseScale(noise float64) float64 {
-	const some, all = .15, .3 // noise from which on it counts, and counts in full
-	share := min(max((noise-some)/(all-some), 0), 1)
-	return noise * share * share * (3 - 2*share)
 }
 
 // jump returns what the straight line that joins window k of channel c to its

@@ -704,3 +704,52 @@ func TestJumps(t *testing.T) {
 		}
 	}
 }
+
+// TestBandsOfManyChannels: channels that all show the same two oscillations are forecast to less
+// than their noise from few rows; the bands must not be narrower than what these tell.
+func TestBandsOfManyChannels(t *testing.T) {
+	m := builtIn(t)
+	for _, noise := range []float64{.01, .05} {
+		inside, count := 0., 0.
+		for seed := range uint64(6) {
+			r := rand.New(rand.NewPCG(seed, 5))
+			const channels, rows = 8, 32
+			one, two := 3+5*r.Float64(), 3+5*r.Float64()
+			wave := make([]func(u float64) float64, channels)
+			for c := range wave {
+				a, b, p, q := .5+r.Float64(), .5+r.Float64(), 7*r.Float64(), 7*r.Float64()
+				wave[c] = func(u float64) float64 {
+					return a*math.Cos(2*math.Pi*one*u+p) + b*math.Cos(2*math.Pi*two*u+q)
+				}
+			}
+			var s lassode.Series
+			var at []float64
+			var truth [][]float64
+			for k := range rows + rows/2 {
+				u := float64(k) / (rows - 1)
+				row, seen := make([]float64, channels), make([]float64, channels)
+				for c, f := range wave {
+					row[c] = f(u)
+					seen[c] = row[c] + noise*r.NormFloat64()
+				}
+				if k < rows {
+					s.Times, s.Values = append(s.Times, u), append(s.Values, seen)
+				} else {
+					at, truth = append(at, u), append(truth, row)
+				}
+			}
+			fc, err := m.Forecast(s, at)
+			require.NoError(t, err)
+			lo, hi := fc.Quantile(.1), fc.Quantile(.9)
+			for i, row := range truth {
+				for c, v := range row {
+					count++
+					if lo[i][c] <= v && v <= hi[i][c] {
+						inside++
+					}
+				}
+			}
+		}
+		require.Greater(t, inside/count, .6, "noise %v", noise)
+	}
+}

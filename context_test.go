@@ -3,6 +3,7 @@ package lassode
 import (
 	"math"
 	"math/rand/v2"
+	"runtime"
 	"slices"
 	"testing"
 
@@ -410,6 +411,48 @@ func TestSilence(t *testing.T) {
 				require.InDelta(t, (fc.Mean[i+1][1]-fc.Mean[i-1][1])/(2*h), fc.Rate[i][1], 5e-3)
 			}
 		}
+	}
+}
+
+// TestSilenceOfManyTimes: what a silence is answered from does not grow with the number of times
+// asked, beside the answers, nor do these depend on how many are asked together.
+func TestSilenceOfManyTimes(t *testing.T) {
+	const channels = 8
+	s := Series{Times: regular(0, .1, 440)}
+	for i, u := range s.Times {
+		row := make([]float64, channels)
+		for c := range row {
+			row[c] = math.Sin((.3 + .05*float64(c)) * u)
+		}
+		row[0] = .3*row[1] + row[2]*row[3]
+		if i > 200 && i < 270 {
+			row[0] = math.NaN()
+		}
+		s.Values = append(s.Values, row)
+	}
+	e := smallModel(t).newEngine()
+	require.NoError(t, e.load(s, nil))
+	require.Len(t, e.silences, 1)
+	ask := func(times int) (f Forecast, bytes uint64) {
+		var before, after runtime.MemStats
+		at := regular(20.1, 6.8/float64(times), times)
+		runtime.ReadMemStats(&before)
+		require.NoError(t, e.ask(at, &f, false))
+		runtime.ReadMemStats(&after)
+		return f, after.TotalAlloc - before.TotalAlloc
+	}
+	ask(4000) // makes the encoding and what the engine keeps
+	many, bytes := ask(4000)
+	_, base := ask(1000)
+	if !raceEnabled {
+		require.Less(t, bytes-base, uint64(3000*2*3*8*channels), "twice the answers")
+	}
+	for i := 0; i < 4000; i += 333 {
+		var one Forecast
+		require.NoError(t, e.ask(many.Times[i:i+1], &one, false))
+		require.Equal(t, many.Mean[i], one.Mean[0])
+		require.Equal(t, many.Rate[i], one.Rate[0])
+		require.Equal(t, many.Scale[i], one.Scale[0])
 	}
 }
 

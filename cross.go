@@ -23,6 +23,7 @@ const (
 	crossLimit    = .3  // largest error on them, in standard deviations of the channel
 	crossDelay    = .25 // of the differences, in widths of window
 	crossGrowth   = 8   // of the variance up to the end of a silence that does not
+	crossChunk    = 256 // times asked of which the regressors are made together: they may be many
 )
 
 // crossRidges are the ridges that are validated, in units of the number of observations.
@@ -133,7 +134,6 @@ func (e *engine) silentWith(s *silence) (list []int) {
 func (e *engine) cross(f *Forecast, at []float64, rows []int, s *silence) {
 	w, c, column := len(e.live), s.c, e.live[s.c]
 	half, mid := e.sys.half[c], e.sys.mid[c]
-	// First the times to learn from, then the ends of the silence and the times asked.
 	var times, y []float64
 	for i, t := range e.times {
 		if v := e.values[i*w+c]; v == v && e.encodes(t) {
@@ -148,27 +148,23 @@ func (e *engine) cross(f *Forecast, at []float64, rows []int, s *silence) {
 		}
 		times, y = times[:n], y[:n]
 	}
-	n := len(times)
-	if n < crossLeast {
+	if len(times) < crossLeast {
 		return
 	}
-	times = append(times, s.from, s.to, s.from/2+s.to/2)
-	for _, row := range rows {
-		times = append(times, at[row])
-	}
-	q := e.newRegression(times, n, e.silentWith(s))
+	q := e.newRegression(times, e.silentWith(s))
 	weights, square := q.fit(y)
 	var continued []*driven
 	if s.ends {
 		continued = e.drive(s)
 	}
 	var own Forecast // of the encoding, at the ends and in the middle
-	own.shape(times[n:n+3], e.channels)
+	own.shape([]float64{s.from, s.to, s.from/2 + s.to/2}, e.channels)
 	own.half = f.half
 	e.answer(&own, own.Times, []int{0, 2, 1})
-	value, _ := q.at(weights, n)
+	e.move(q, own.Times[:2])
+	value, _ := q.at(weights, 0)
 	left := (own.Mean[0][column]-mid)/half - value
-	value, _ = q.at(weights, n+1)
+	value, _ = q.at(weights, 1)
 	right := (own.Mean[1][column]-mid)/half - value
 	claimed := own.Scale[2][column] / half
 	if s.ends {
@@ -218,7 +214,14 @@ func (e *engine) cross(f *Forecast, at []float64, rows []int, s *silence) {
 			e.mix(f, row, c, list)
 			continue
 		}
-		value, rate := q.at(weights, n+3+k)
+		if k%crossChunk == 0 {
+			times = times[:0]
+			for _, row := range rows[k:min(k+crossChunk, len(rows))] {
+				times = append(times, at[row])
+			}
+			e.move(q, times)
+		}
+		value, rate := q.at(weights, k%crossChunk)
 		function := estimate{value + v*left + u*right, rate + (right-left)/long, math.Sqrt(square), 0, square + gapFloor, 0}
 		if s.ends { // and who knows how far it holds
 			grown := 1 + crossGrowth*u*u
@@ -230,84 +233,115 @@ func (e *engine) cross(f *Forecast, at []float64, rows []int, s *silence) {
 	}
 }
 
-// regression is that of one channel on the others at some times.
+// regression is that of one channel on the others.
 type regression struct {
-	p           int
-	value, rate []float64 // times x p: the regressors and their time derivatives
+	channels    []regressor
+	products    bool      // whether all products of two are regressors too
+	p           int       // number of regressors
+	value, rate []float64 // times x p: the regressors and their time derivatives at some times
 }
 
-// newRegression makes the regressors at times of the live channels but some, standardised over the
-// first n: one, their values and differences, and all products of two of these, unless there are too
-// many of them for n.
-func (e *engine) newRegression(times []float64, n int, without []int) *regression {
+// regressor is a channel that others are regressed on: its value by an interpolant and its difference,
+// standardised with the mean and unit of each.
+type regressor struct {
+	channel, interpolant int
+	idle                 bool // as good as constant: zeros
+	mean, unit           [2]float64
+}
+
+// newRegression makes the regressors at times to learn from of the live channels but some, standardised
+// over these: one, their values and differences, and all products of two of these, unless there are too
+// many of them for so many times.
+func (e *engine) newRegression(times []float64, without []int) *regression {
+	n := len(times)
 	m := 2 * (len(e.live) - len(without))
-	p := 1 + m + m*(m+1)/2
-	squares := 3*p <= n
-	if !squares {
-		p = 1 + m
+	q := &regression{p: 1 + m + m*(m+1)/2, products: true}
+	if 3*q.p > n {
+		q.p, q.products = 1+m, false
 	}
-	q := &regression{p: p, value: make([]float64, len(times)*p), rate: make([]float64, len(times)*p)}
-	h := crossDelay * e.width
-	seen := make([]float64, n)
 	var errs [classical.NumInside]float32
-	var v, before, after, r, rateBefore, rateAfter [classical.NumInside]float64
-	k := 1
 	for j := range e.live {
-		if slices.Contains(without, j) {
+		if !slices.Contains(without, j) {
+			e.sys.bank.InsideError(j, errs[:])
+			q.channels = append(q.channels, regressor{channel: j, interpolant: slices.Index(errs[:], slices.Min(errs[:]))})
+		}
+	}
+	e.sample(q, times)
+	seen := make([]float64, n)
+	for c := range q.channels {
+		g, k := &q.channels[c], 1+2*c
+		for i := range n {
+			seen[i] = q.value[i*q.p+k]
+		}
+		g.idle = idle(seen)
+		for side := range g.mean {
+			var mean, square float64
+			for i := range n {
+				mean += q.value[i*q.p+k+side] / float64(n)
+			}
+			for i := range n {
+				d := q.value[i*q.p+k+side] - mean
+				square += d * d / float64(n)
+			}
+			g.mean[side], g.unit[side] = mean, 1/max(math.Sqrt(square), 1e-12)
+		}
+	}
+	q.standardise()
+	return q
+}
+
+// move replaces the times of q, whose standards stay those of the times to learn from.
+func (e *engine) move(q *regression, times []float64) {
+	e.sample(q, times)
+	q.standardise()
+}
+
+// sample writes one and the values and differences at times, as they are, to q.
+func (e *engine) sample(q *regression, times []float64) {
+	q.value, q.rate = resize(q.value, len(times)*q.p), resize(q.rate, len(times)*q.p)
+	h := crossDelay * e.width
+	var v, before, after, r, rateBefore, rateAfter [classical.NumInside]float64
+	for i, t := range times {
+		x, d := q.value[i*q.p:][:q.p], q.rate[i*q.p:][:q.p]
+		x[0], d[0] = 1, 0
+		for c, g := range q.channels {
+			k, best := 1+2*c, g.interpolant
+			e.sys.bank.Inside(before[:], rateBefore[:], g.channel, e.sys.geo.at(t-h))
+			e.sys.bank.Inside(v[:], r[:], g.channel, e.sys.geo.at(t))
+			e.sys.bank.Inside(after[:], rateAfter[:], g.channel, e.sys.geo.at(t+h))
+			x[k], d[k] = v[best], r[best]/e.sys.geo.width
+			x[k+1], d[k+1] = after[best]-before[best], (rateAfter[best]-rateBefore[best])/e.sys.geo.width
+		}
+	}
+}
+
+// standardise makes the regressors of what sample has written.
+func (q *regression) standardise() {
+	m := 2 * len(q.channels)
+	for i := 0; i < len(q.value); i += q.p {
+		x, d := q.value[i:][:q.p], q.rate[i:][:q.p]
+		for c, g := range q.channels {
+			for side, unit := range g.unit {
+				k := 1 + 2*c + side
+				if g.idle {
+					x[k], d[k] = 0, 0
+					continue
+				}
+				x[k] = unit * (x[k] - g.mean[side])
+				d[k] *= unit
+			}
+		}
+		if !q.products {
 			continue
 		}
-		e.sys.bank.InsideError(j, errs[:])
-		best := slices.Index(errs[:], slices.Min(errs[:]))
-		for i, t := range times {
-			e.sys.bank.Inside(before[:], rateBefore[:], j, e.sys.geo.at(t-h))
-			e.sys.bank.Inside(v[:], r[:], j, e.sys.geo.at(t))
-			e.sys.bank.Inside(after[:], rateAfter[:], j, e.sys.geo.at(t+h))
-			at := i*p + k
-			q.value[at], q.rate[at] = v[best], r[best]/e.sys.geo.width
-			q.value[at+1], q.rate[at+1] = after[best]-before[best], (rateAfter[best]-rateBefore[best])/e.sys.geo.width
-			if i < n {
-				seen[i] = v[best]
-			}
-		}
-		if idle(seen) {
-			for i := range times {
-				clear(q.value[i*p+k:][:2])
-				clear(q.rate[i*p+k:][:2])
-			}
-		}
-		k += 2
-	}
-	for i := range times {
-		q.value[i*p] = 1
-	}
-	for k := 1; k <= m; k++ {
-		var mean, square float64
-		for i := range n {
-			mean += q.value[i*p+k] / float64(n)
-		}
-		for i := range n {
-			d := q.value[i*p+k] - mean
-			square += d * d / float64(n)
-		}
-		unit := 1 / max(math.Sqrt(square), 1e-12)
-		for i := range times {
-			q.value[i*p+k] = unit * (q.value[i*p+k] - mean)
-			q.rate[i*p+k] *= unit
-		}
-	}
-	if squares {
-		for i := range times {
-			x, d := q.value[i*p:][:p], q.rate[i*p:][:p]
-			k := 1 + m
-			for a := 1; a <= m; a++ {
-				for b := a; b <= m; b++ {
-					x[k], d[k] = x[a]*x[b], x[a]*d[b]+d[a]*x[b]
-					k++
-				}
+		k := 1 + m
+		for a := 1; a <= m; a++ {
+			for b := a; b <= m; b++ {
+				x[k], d[k] = x[a]*x[b], x[a]*d[b]+d[a]*x[b]
+				k++
 			}
 		}
 	}
-	return q
 }
 
 // at returns the regression at time i and its time derivative.

@@ -377,6 +377,35 @@ func TestThin(t *testing.T) {
 	}
 }
 
+// TestLayersOfParts: layers are those of the encoding that a forecast is made from, also where
+// other rows answer inside the context than ahead of it.
+func TestLayersOfParts(t *testing.T) {
+	m := smallModel(t)
+	long := dampedSeries(regular(0, .05, 600))
+	rest := dampedSeries(regular(0, .2, 80))
+	for i := range 20 {
+		rest.Values[i] = rest.Values[20]
+	}
+	for _, s := range []Series{long, rest} {
+		inside, ahead := []float64{.7, 2.05}, []float64{s.Times[len(s.Times)-1] + .1}
+		e := m.newEngine()
+		require.NoError(t, e.load(s, nil))
+		require.NotEqual(t, part{}, e.latest())
+		both, err := forecastLayers(m, s.Times, s.Values, slices.Concat(ahead, inside))
+		require.NoError(t, err)
+		alone, err := forecastLayers(m, s.Times, s.Values, inside)
+		require.NoError(t, err)
+		next, err := forecastLayers(m, s.Times, s.Values, ahead)
+		require.NoError(t, err)
+		fc, err := m.Forecast(s, inside)
+		require.NoError(t, err)
+		for l := range both {
+			require.Equal(t, slices.Concat(next[l], alone[l]), both[l])
+			require.NotEqual(t, fc.Mean, alone[l], "layer %d is the whole model", l)
+		}
+	}
+}
+
 // TestSilence: a channel that falls silent, for a while or for good, while another goes on of
 // which it is a function, is answered by that function; mean and rate belong together.
 func TestSilence(t *testing.T) {

@@ -237,7 +237,7 @@ func (c *contender) update(total float64) {
 		c.average.Update(c.net.params.Data())
 		if h, p := c.net.hub, c.net.params; h != nil && !c.readOnly {
 			c.hubTokens = resize(c.hubTokens, h.Size*h.Width)
-			h.Effective(c.hubTokens, p, nil)
+			h.Effective(c.hubTokens, p)
 			h.Write(p.Slice(h.Memory), c.hubTokens, c.enc.tokens.Data, hubRate, &c.hubScratch)
 		}
 	}
@@ -954,7 +954,7 @@ func (p Probed) Study(m *Model, remove bool) HubStudy {
 		n.forward(tape, &probe.in, &enc, true)
 		var usage [][]float32
 		for i, x := range enc.reads {
-			usage = append(usage, n.hub.Usage(n.params, nil, x.Data, n.blocks[i].hubRead))
+			usage = append(usage, n.hub.Usage(n.params, x.Data, n.blocks[i].hubRead))
 			for _, v := range n.hub.Read(tape, nil, n.hub.Tokens(tape), x, n.blocks[i].hubRead).Data {
 				added[i] += float64(v) * float64(v)
 			}

@@ -698,7 +698,7 @@ func (e *engine) hubUsage() []float32 {
 	}
 	e.usage = e.usage[:0]
 	for i, x := range e.enc.reads {
-		u := net.hub.Usage(net.params, nil, x.Data, net.blocks[i].hubRead)
+		u := net.hub.Usage(net.params, x.Data, net.blocks[i].hubRead)
 		if i == 0 {
 			e.usage = append(e.usage, u...)
 			continue

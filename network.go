@@ -69,7 +69,7 @@ func newNetwork(cfg Config) *network {
 	n.guide = p.Add("token.guide", guideFeatures, d)
 	n.guides = p.Add("token.guides", guideSamples*guideSlots, d)
 	if cfg.HubTokens > 0 {
-		n.hub = hub.New(p, "hub", cfg.HubTokens, d, nil)
+		n.hub = hub.New(p, "hub", cfg.HubTokens, d)
 	}
 	for i := range cfg.Blocks {
 		name := fmt.Sprintf("block.%d.", i)
@@ -83,7 +83,7 @@ func newNetwork(cfg Config) *network {
 		}
 		if cfg.HubTokens > 0 {
 			b.hubNorm = p.Add(name+"hub.norm", d)
-			b.hubRead = n.hub.NewLayer(p, name+"hub", cfg.Heads, 0, nil)
+			b.hubRead = n.hub.NewLayer(p, name+"hub", cfg.Heads)
 		}
 		b.feedNorm = p.Add(name+"feed.norm", d)
 		b.feedIn = p.Add(name+"feed.in", d, 2*cfg.Feed)

@@ -233,7 +233,7 @@ func (tr *trainer) writeHub() {
 	w := tr.workers[tr.step%shards]
 	h, p := tr.net.hub, tr.net.params
 	tr.hubTokens = resize(tr.hubTokens, h.Size*h.Width)
-	h.Effective(tr.hubTokens, p, nil)
+	h.Effective(tr.hubTokens, p)
 	h.Write(p.Slice(h.Memory), tr.hubTokens, w.enc.tokens.Data, hubRate, &tr.hubScratch)
 }
 

@@ -25,7 +25,6 @@ package hub
 import (
 	"fmt"
 	"math"
-	"math/rand/v2"
 
 	"github.com/lassode/lassode/asm"
 	"github.com/lassode/lassode/attn"
@@ -51,27 +50,18 @@ type Hub struct {
 }
 
 // New adds the parameters of a hub to p, named prefix + ".token", ".gate" and
-// ".memory" (the model's prefix is "hub"): tokens normal with standard deviation 0.5 drawn from r, gates
-// 0.1, an empty memory. r may be nil when the values are to be loaded; tokens
-// are then zeros.
-func New(p *tensor.Params, prefix string, size, width int, r *rand.Rand) *Hub {
+// ".memory" (the model's prefix is "hub"), all zero: the values are the caller's to set.
+// It panics unless size and width are positive.
+func New(p *tensor.Params, prefix string, size, width int) *Hub {
 	if size < 1 || width < 1 {
 		panic(fmt.Sprintf("hub: New: %d tokens of width %d, needs at least 1 of 1", size, width))
 	}
-	h := &Hub{
+	return &Hub{
 		Size: size, Width: width,
 		Token:  p.Add(prefix+".token", size, width),
 		Gate:   p.Add(prefix+".gate", size),
 		Memory: p.Add(prefix+".memory", size, width),
 	}
-	if r != nil {
-		tensor.NormalInto(r, p.Slice(h.Token), 0.5)
-	}
-	gate := p.Slice(h.Gate)
-	for i := range gate {
-		gate[i] = 0.1
-	}
-	return h
 }
 
 // Layer is one place of a network where the hub is read: the projections of
@@ -82,27 +72,17 @@ type Layer struct {
 }
 
 // NewLayer adds the projections of a reading layer to p, named name + ".q",
-// ".k", ".v" and ".out". Weights are normal with standard deviation
-// 1/sqrt(Width), those of the output outStd. r may be nil when the values are
-// to be loaded. It panics when the heads do not divide the width.
-func (h *Hub) NewLayer(p *tensor.Params, name string, heads int, outStd float64, r *rand.Rand) Layer {
+// ".k", ".v" and ".out", all zero. It panics when the heads do not divide the width.
+func (h *Hub) NewLayer(p *tensor.Params, name string, heads int) Layer {
 	d := h.Width
 	if heads < 1 || d%heads != 0 {
 		panic(fmt.Sprintf("hub: NewLayer: width %d is no multiple of %d heads", d, heads))
 	}
-	l := Layer{
+	return Layer{
 		Q: p.Add(name+".q", d, d), K: p.Add(name+".k", d, d),
 		V: p.Add(name+".v", d, d), Out: p.Add(name+".out", d, d),
 		Heads: heads,
 	}
-	if r != nil {
-		std := 1 / math.Sqrt(float64(d))
-		tensor.NormalInto(r, p.Slice(l.Q), std)
-		tensor.NormalInto(r, p.Slice(l.K), std)
-		tensor.NormalInto(r, p.Slice(l.V), std)
-		tensor.NormalInto(r, p.Slice(l.Out), outStd)
-	}
-	return l
 }
 
 // inverseRMS returns 1/sqrt(mean(x^2) + eps) of a row.
@@ -156,12 +136,9 @@ func tokensBackward(t *tensor.Tape, n *tensor.Node) {
 }
 
 // Effective writes the effective tokens of the parameters p to dst, Size x
-// Width, without a tape. memory replaces the parameter of that name, for
-// example by an adapted copy; nil is the parameter itself.
-func (h *Hub) Effective(dst []float32, p *tensor.Params, memory []float32) {
-	if memory == nil {
-		memory = p.Slice(h.Memory)
-	}
+// Width, without a tape.
+func (h *Hub) Effective(dst []float32, p *tensor.Params) {
+	memory := p.Slice(h.Memory)
 	h.check("Effective", dst, memory)
 	h.effective(dst, p.Slice(h.Token), p.Slice(h.Gate), memory)
 }
@@ -278,15 +255,15 @@ func unitRow(dst, x []float32) bool {
 
 // Usage returns how much each row of x (n x Width, normalised as for Read)
 // reads of each hub token in a layer, [n, Size] with rows that sum to 1,
-// averaged over the heads. memory as for Effective.
-func (h *Hub) Usage(p *tensor.Params, memory, x []float32, l Layer) []float32 {
+// averaged over the heads, in new memory.
+func (h *Hub) Usage(p *tensor.Params, x []float32, l Layer) []float32 {
 	d := h.Width
 	if len(x)%d != 0 {
 		panic(fmt.Sprintf("hub: Usage: %d values are no rows of width %d", len(x), d))
 	}
 	n := len(x) / d
 	eff := make([]float32, h.Size*d)
-	h.Effective(eff, p, memory)
+	h.Effective(eff, p)
 	q, k := make([]float32, n*d), make([]float32, h.Size*d)
 	asm.Gemm(false, false, n, d, d, x, d, p.Slice(l.Q), d, q, d, false)
 	asm.Gemm(false, false, h.Size, d, d, eff, d, p.Slice(l.K), d, k, d, false)

@@ -13,8 +13,16 @@ import (
 func build(size, width int) (*tensor.Params, *Hub, Layer, *rand.Rand) {
 	r := rand.New(rand.NewPCG(21, 3))
 	p := tensor.NewParams()
-	h := New(p, "hub", size, width, r)
-	l := h.NewLayer(p, "block0.hub", 2, 0.3, r)
+	h := New(p, "hub", size, width)
+	l := h.NewLayer(p, "block0.hub", 2)
+	tensor.NormalInto(r, p.Slice(h.Token), 0.5)
+	for _, id := range []tensor.ParamID{l.Q, l.K, l.V} {
+		tensor.NormalInto(r, p.Slice(id), 1/math.Sqrt(float64(width)))
+	}
+	tensor.NormalInto(r, p.Slice(l.Out), 0.3)
+	for i := range size {
+		p.Slice(h.Gate)[i] = 0.1
+	}
 	return p, h, l, r
 }
 
@@ -135,7 +143,7 @@ func TestRead(t *testing.T) {
 		require.InDelta(t, (up-down)/2e-5, float64(tape.Grads()[i]), 1e-4, "parameter value %d", i)
 	}
 
-	usage := h.Usage(p, nil, x, l)
+	usage := h.Usage(p, x, l)
 	_, want := reference(p, wide(p.Data()), h, l, wide(x))
 	for i, v := range want {
 		require.InDelta(t, v, float64(usage[i]), 1e-6)
@@ -154,16 +162,16 @@ func TestRead(t *testing.T) {
 func TestEffectiveMatchesTokens(t *testing.T) {
 	p, h, _, r := build(3, 4)
 	eff := make([]float32, 12)
-	h.Effective(eff, p, nil)
+	h.Effective(eff, p)
 	require.Equal(t, p.Slice(h.Token), eff, "an empty memory adds nothing")
 	tensor.NormalInto(r, p.Slice(h.Memory), 1)
-	h.Effective(eff, p, nil)
+	h.Effective(eff, p)
 	require.Equal(t, h.Tokens(tensor.NewTape(p, false)).Data, eff)
-	other := make([]float32, 12)
-	other[0] = 1
-	h.Effective(eff, p, other)
+	memory := p.Slice(h.Memory)
+	clear(memory)
+	memory[0] = 1
+	h.Effective(eff, p)
 	require.InDelta(t, p.Slice(h.Token)[0]+0.2, eff[0], 1e-5) // rms of (1,0,0,0) is 1/2
-	require.Equal(t, float32(0.1), p.Slice(h.Gate)[0])
 }
 
 // TestWriteAgainstNaive compares one write with its formula in float64.
@@ -276,28 +284,27 @@ func TestUsage(t *testing.T) {
 	p, h, l, r := build(3, 8)
 	tokens := make([]float32, 20*8)
 	tensor.NormalInto(r, tokens, 1)
-	one, eff := append([]float32(nil), p.Slice(h.Memory)...), make([]float32, 3*8)
-	h.Effective(eff, p, one)
-	h.Write(one, eff, tokens, 0.5, nil)
+	empty, eff := h.Usage(p, tokens, l), make([]float32, 3*8)
+	h.Effective(eff, p)
+	h.Write(p.Slice(h.Memory), eff, tokens, 0.5, nil)
 	sum := 0.0
-	for _, v := range h.Usage(p, one, tokens[:8], l) {
+	for _, v := range h.Usage(p, tokens[:8], l) {
 		sum += float64(v)
 	}
 	require.InDelta(t, 1, sum, 1e-6)
-	require.NotEqual(t, h.Usage(p, nil, tokens, l), h.Usage(p, one, tokens, l))
+	require.NotEqual(t, empty, h.Usage(p, tokens, l))
 }
 
 func TestNew(t *testing.T) {
-	p, h, _, _ := build(3, 4)
+	p := tensor.NewParams()
+	h := New(p, "hub", 3, 4)
+	h.NewLayer(p, "l", 2)
 	for name, id := range map[string]tensor.ParamID{"hub.token": h.Token, "hub.gate": h.Gate, "hub.memory": h.Memory} {
 		got, ok := p.Lookup(name)
 		require.True(t, ok)
 		require.Equal(t, id, got)
 	}
-	require.Equal(t, make([]float32, 12), p.Slice(h.Memory))
-	require.Panics(t, func() { New(tensor.NewParams(), "h", 0, 4, nil) })
-	require.Panics(t, func() { h.NewLayer(tensor.NewParams(), "l", 3, 1, nil) })
-	q := tensor.NewParams()
-	g := New(q, "hub", 2, 4, nil)
-	require.Equal(t, make([]float32, 8), q.Slice(g.Token))
+	require.Equal(t, make([]float32, p.Len()), p.Data())
+	require.Panics(t, func() { New(tensor.NewParams(), "h", 0, 4) })
+	require.Panics(t, func() { h.NewLayer(tensor.NewParams(), "l", 3) })
 }

@@ -215,10 +215,10 @@ func (b *registerBody) tokens(t *tensor.Tape, n *network, x *tensor.Tensor, in *
 			x = n.carryPhase(t, x, in)
 		}
 		y := joined()
-		a := attn.MultiHead(t, t.Linear(t.RMSNorm(y, t.Param(block.timeNorm)), t.Param(block.timeQKV), nil, tensor.None), rows, all, 1, cfg.Heads, nil, nil)
+		a := attn.MultiHead(t, t.Linear(t.RMSNorm(y, t.Param(block.timeNorm)), t.Param(block.timeQKV), nil, tensor.None), rows, all, 1, cfg.Heads)
 		y = t.LinearAdd(y, a, t.Param(block.timeOut), nil)
 		if in.channels > 1 {
-			a = attn.MultiHead(t, t.Linear(t.RMSNorm(y, t.Param(block.channelNorm)), t.Param(block.channelQKV), nil, tensor.None), rows/in.channels, in.channels, all, cfg.Heads, nil, nil)
+			a = attn.MultiHead(t, t.Linear(t.RMSNorm(y, t.Param(block.channelNorm)), t.Param(block.channelQKV), nil, tensor.None), rows/in.channels, in.channels, all, cfg.Heads)
 			y = t.LinearAdd(y, a, t.Param(block.channelOut), nil)
 		}
 		if n.hub != nil {

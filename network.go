@@ -371,11 +371,11 @@ func (n *network) forward(t *tensor.Tape, in *inputs, enc *encoded, wantReads bo
 			x = n.carryPhase(t, x, in)
 		}
 		h := t.RMSNorm(x, t.Param(b.timeNorm))
-		a := attn.MultiHead(t, t.Linear(h, t.Param(b.timeQKV), nil, tensor.None), rows, windows, 1, cfg.Heads, nil, nil)
+		a := attn.MultiHead(t, t.Linear(h, t.Param(b.timeQKV), nil, tensor.None), rows, windows, 1, cfg.Heads)
 		x = t.LinearAdd(x, a, t.Param(b.timeOut), nil)
 		if in.channels > 1 {
 			h = t.RMSNorm(x, t.Param(b.channelNorm))
-			a = attn.MultiHead(t, t.Linear(h, t.Param(b.channelQKV), nil, tensor.None), rows/in.channels, in.channels, windows, cfg.Heads, nil, nil)
+			a = attn.MultiHead(t, t.Linear(h, t.Param(b.channelQKV), nil, tensor.None), rows/in.channels, in.channels, windows, cfg.Heads)
 			x = t.LinearAdd(x, a, t.Param(b.channelOut), nil)
 		}
 		if n.hub != nil {

@@ -91,7 +91,7 @@ func (e *encoder) forward(t *tensor.Tape, lo, hi int) *tensor.Tensor {
 		b := &e.blocks[i]
 		h := t.LayerNorm(x, t.Param(b.norm1), t.Param(b.bias1))
 		qkv := t.Linear(h, t.Param(b.qkv), t.Param(b.qkvBias), tensor.None)
-		a := attn.MultiHead(t, qkv, hi-lo, e.rows, 1, e.heads, nil, nil)
+		a := attn.MultiHead(t, qkv, hi-lo, e.rows, 1, e.heads)
 		x = t.LinearAdd(x, a, t.Param(b.out), t.Param(b.outBias))
 		h = t.LayerNorm(x, t.Param(b.norm2), t.Param(b.bias2))
 		h = t.Linear(h, t.Param(b.in), t.Param(b.inBias), tensor.Gelu)

@@ -12,14 +12,13 @@ import (
 //	query r of sequence s:             q[s*QNext + r*QStride:]
 //	key and value j of sequence s:     k, v[s*KNext + j*KStride:]
 //	result of query r of sequence s:   out[s*ONext + r*OStride:]
-//	mask of key j of sequence s:       mask[s*MaskNext + j*MaskStride]
 //
 // Gradients lie like what they belong to.
 type AttentionShape struct {
-	Sequences, Rows, Keys, Heads, Head    int
-	QStride, KStride, OStride, MaskStride int
-	QNext, KNext, ONext, MaskNext         int
-	Scale                                 float32 // of the scores, > 0
+	Sequences, Rows, Keys, Heads, Head int
+	QStride, KStride, OStride          int
+	QNext, KNext, ONext                int
+	Scale                              float32 // of the scores, > 0
 }
 
 // attnPairSteps is the longest sequence that goes through the kernels for pairs of tokens,
@@ -93,7 +92,7 @@ func (s *AttentionShape) WorkLen() int {
 }
 
 // check panics unless the buffers hold what the shape says.
-func (s *AttentionShape) check(op string, q, k, v, out, bias, mask, work []float32) {
+func (s *AttentionShape) check(op string, q, k, v, out, work []float32) {
 	if s.Sequences < 0 || s.Rows < 0 || s.Keys < 0 || s.Heads < 1 || s.Head < 1 {
 		panic(fmt.Sprintf("asm: %s: shape %+v", op, *s))
 	}
@@ -111,28 +110,21 @@ func (s *AttentionShape) check(op string, q, k, v, out, bias, mask, work []float
 	atLeast(op, "k", len(k), span(s.Keys, s.KStride, s.KNext))
 	atLeast(op, "v", len(v), span(s.Keys, s.KStride, s.KNext))
 	atLeast(op, "out", len(out), span(s.Rows, s.OStride, s.ONext))
-	if bias != nil {
-		atLeast(op, "bias", len(bias), s.Heads*s.Rows*s.Keys)
-	}
-	if mask != nil && s.Keys > 0 {
-		atLeast(op, "mask", len(mask), (s.Sequences-1)*s.MaskNext+(s.Keys-1)*s.MaskStride+1)
-	}
 	atLeast(op, "work", len(work), s.WorkLen())
 }
 
 // Attention computes scaled dot-product attention (Vaswani et al., arXiv 1706.03762),
 // for each sequence and head
 //
-//	out = softmax(Scale * q k^T + bias) v
+//	out = softmax(Scale * q k^T) v
 //
-// over the keys. bias is nil or [Heads, Rows, Keys]. mask is nil or 0 for tokens that
-// are no keys; a query without keys gets zeros. saved is nil or takes SavedLen numbers
-// for [AttentionGrad]; work is scratch of WorkLen. Weights err as in [SoftmaxRows],
+// over the keys; without keys it is zero. saved is nil or takes SavedLen numbers for
+// [AttentionGrad]; work is scratch of WorkLen. Weights err as in [SoftmaxRows],
 // products are sums over tokens and over a head in order, with multiply-adds fused
 // where the tier can. A sequence never depends on another, and a result not on saved.
 // out must not overlap an input.
-func Attention(s *AttentionShape, out, q, k, v, bias, mask, saved, work []float32) {
-	s.check("Attention", q, k, v, out, bias, mask, work)
+func Attention(s *AttentionShape, out, q, k, v, saved, work []float32) {
+	s.check("Attention", q, k, v, out, work)
 	if saved != nil {
 		atLeast("Attention", "saved", len(saved), s.SavedLen())
 	}
@@ -151,20 +143,20 @@ func Attention(s *AttentionShape, out, q, k, v, bias, mask, saved, work []float3
 			}
 		}
 	case s.Head%8 != 0:
-		s.forwardPadded(out, q, k, v, bias, mask, saved, work)
+		s.forwardPadded(out, q, k, v, saved, work)
 	case s.pairs():
-		s.forwardPairs(out, q, k, v, bias, mask, saved, work)
+		s.forwardPairs(out, q, k, v, saved, work)
 	default:
-		s.forwardTiles(out, q, k, v, bias, mask, saved, work)
+		s.forwardTiles(out, q, k, v, saved, work)
 	}
 }
 
 // AttentionGrad is the gradient of [Attention]: given the gradient dout of its result
-// it adds those of q, k, v and bias to dq, dk, dv and dbias. Each of them may be nil.
+// it adds those of q, k and v to dq, dk and dv. Each of them may be nil.
 // out and saved are what Attention made; work is scratch of WorkLen.
-func AttentionGrad(s *AttentionShape, dq, dk, dv, dbias, dout, out, q, k, v, saved, work []float32) {
+func AttentionGrad(s *AttentionShape, dq, dk, dv, dout, out, q, k, v, saved, work []float32) {
 	const op = "AttentionGrad"
-	s.check(op, q, k, v, out, dbias, nil, work)
+	s.check(op, q, k, v, out, work)
 	if s.Sequences == 0 || s.Rows == 0 || s.Keys == 0 {
 		return
 	}
@@ -186,11 +178,11 @@ func AttentionGrad(s *AttentionShape, dq, dk, dv, dbias, dout, out, q, k, v, sav
 	}
 	switch {
 	case s.Head%8 != 0:
-		s.backwardPadded(dq, dk, dv, dbias, dout, out, q, k, v, saved, work)
+		s.backwardPadded(dq, dk, dv, dout, out, q, k, v, saved, work)
 	case s.pairs():
-		s.backwardPairs(dq, dk, dv, dbias, dout, q, k, v, saved, work)
+		s.backwardPairs(dq, dk, dv, dout, q, k, v, saved, work)
 	default:
-		s.backwardTiles(dq, dk, dv, dbias, dout, out, q, k, v, saved, work)
+		s.backwardTiles(dq, dk, dv, dout, out, q, k, v, saved, work)
 	}
 }
 
@@ -227,7 +219,7 @@ func narrow(dst []float32, stride int, x []float32, rows, heads, head, wide int,
 	}
 }
 
-func (s *AttentionShape) forwardPadded(out, q, k, v, bias, mask, saved, work []float32) {
+func (s *AttentionShape) forwardPadded(out, q, k, v, saved, work []float32) {
 	w := s.widened()
 	d := s.Heads * w.Head
 	qw, kw, vw, ow := cut(&work, s.Rows*d), cut(&work, s.Keys*d), cut(&work, s.Keys*d), cut(&work, s.Rows*d)
@@ -235,19 +227,16 @@ func (s *AttentionShape) forwardPadded(out, q, k, v, bias, mask, saved, work []f
 		widen(qw, q[i*s.QNext:], s.QStride, s.Rows, s.Heads, s.Head, w.Head)
 		widen(kw, k[i*s.KNext:], s.KStride, s.Keys, s.Heads, s.Head, w.Head)
 		widen(vw, v[i*s.KNext:], s.KStride, s.Keys, s.Heads, s.Head, w.Head)
-		var m, kept []float32
-		if mask != nil {
-			m = mask[i*s.MaskNext:]
-		}
+		var kept []float32
 		if saved != nil {
 			kept = cut(&saved, w.SavedLen())
 		}
-		Attention(&w, ow, qw, kw, vw, bias, m, kept, work)
+		Attention(&w, ow, qw, kw, vw, kept, work)
 		narrow(out[i*s.ONext:], s.OStride, ow, s.Rows, s.Heads, s.Head, w.Head, false)
 	}
 }
 
-func (s *AttentionShape) backwardPadded(dq, dk, dv, dbias, dout, out, q, k, v, saved, work []float32) {
+func (s *AttentionShape) backwardPadded(dq, dk, dv, dout, out, q, k, v, saved, work []float32) {
 	w := s.widened()
 	d := s.Heads * w.Head
 	rows, keys := s.Rows*d, s.Keys*d
@@ -262,7 +251,7 @@ func (s *AttentionShape) backwardPadded(dq, dk, dv, dbias, dout, out, q, k, v, s
 		clear(dqw)
 		clear(dkw)
 		clear(dvw)
-		AttentionGrad(&w, dqw, dkw, dvw, dbias, dow, ow, qw, kw, vw, cut(&saved, w.SavedLen()), work)
+		AttentionGrad(&w, dqw, dkw, dvw, dow, ow, qw, kw, vw, cut(&saved, w.SavedLen()), work)
 		if dq != nil {
 			narrow(dq[i*s.QNext:], s.QStride, dqw, s.Rows, s.Heads, s.Head, w.Head, true)
 		}
@@ -278,27 +267,17 @@ func (s *AttentionShape) backwardPadded(dq, dk, dv, dbias, dout, out, q, k, v, s
 // attnUnit is the factor of products without one.
 var attnUnit = []float32{1}
 
-// keepLanes marks with ones in all bits the lanes that are keys of sequence i.
-func (s *AttentionShape) keepLanes(keep, mask []float32, i int) {
-	ones := math.Float32frombits(math.MaxUint32)
-	for j := range keep {
-		keep[j] = 0
-		if j < s.Keys && (mask == nil || mask[i*s.MaskNext+j*s.MaskStride] != 0) {
-			keep[j] = ones
-		}
-	}
-}
-
 // forwardTiles handles one head of one sequence at a time, by blocks of queries: the
 // scores against the transposed keys, their exponentials in place, the product with
 // the values. The exponentials stay as they are; the sums divide the result.
-func (s *AttentionShape) forwardTiles(out, q, k, v, bias, mask, saved, work []float32) {
+func (s *AttentionShape) forwardTiles(out, q, k, v, saved, work []float32) {
 	kp, block := round8(s.Keys), s.block()
 	keysT, keep, scores, sums := cut(&work, s.Head*kp), cut(&work, kp), cut(&work, block*kp), cut(&work, block)
+	clear(keep)
+	for j := range s.Keys {
+		keep[j] = math.Float32frombits(math.MaxUint32)
+	}
 	for i := range s.Sequences {
-		if i == 0 || mask != nil {
-			s.keepLanes(keep, mask, i)
-		}
 		for h := range s.Heads {
 			kh, vh := k[i*s.KNext+h*s.Head:], v[i*s.KNext+h*s.Head:]
 			attnTranspose(keysT, kh, s.KStride, s.Keys, s.Head, s.Scale)
@@ -313,11 +292,6 @@ func (s *AttentionShape) forwardTiles(out, q, k, v, bias, mask, saved, work []fl
 					eb, ib = e[r*kp:], inv[r:]
 				}
 				attnMul(eb, kp, q[i*s.QNext+r*s.QStride+h*s.Head:], s.QStride, 1, keysT, kp, n, kp, s.Head, attnUnit, 0, false)
-				if bias != nil {
-					for t := range n {
-						AddTo(eb[t*kp:][:s.Keys], bias[(h*s.Rows+r+t)*s.Keys:][:s.Keys])
-					}
-				}
 				attnExp(eb, ib, keep, n, kp)
 				attnMul(out[i*s.ONext+r*s.OStride+h*s.Head:], s.OStride, eb, kp, 1, vh, s.KStride, n, s.Head, s.Keys, ib, 1, false)
 			}
@@ -327,7 +301,7 @@ func (s *AttentionShape) forwardTiles(out, q, k, v, bias, mask, saved, work []fl
 
 // backwardTiles: with the saved exponentials e of a query and the inverse c of their
 // sum, g = c*dout and delta = g.out, the gradient of the scores is e*(g v^T - delta).
-func (s *AttentionShape) backwardTiles(dq, dk, dv, dbias, dout, out, q, k, v, saved, work []float32) {
+func (s *AttentionShape) backwardTiles(dq, dk, dv, dout, out, q, k, v, saved, work []float32) {
 	kp, block := round8(s.Keys), s.block()
 	valuesT, ds, g, delta := cut(&work, s.Head*kp), cut(&work, block*kp), cut(&work, block*s.Head), cut(&work, block)
 	scale := [1]float32{s.Scale}
@@ -346,11 +320,6 @@ func (s *AttentionShape) backwardTiles(dq, dk, dv, dbias, dout, out, q, k, v, sa
 				if dv != nil {
 					attnMul(dv[key:], s.KStride, eb, 1, kp, g, s.Head, s.Keys, s.Head, n, attnUnit, 0, true)
 				}
-				if dbias != nil {
-					for t := range n {
-						AddTo(dbias[(h*s.Rows+r+t)*s.Keys:][:s.Keys], ds[t*kp:][:s.Keys])
-					}
-				}
 				if dq != nil {
 					attnMul(dq[query:], s.QStride, ds, kp, 1, k[key:], s.KStride, n, s.Head, s.Keys, scale[:], 0, true)
 				}
@@ -364,7 +333,7 @@ func (s *AttentionShape) backwardTiles(dq, dk, dv, dbias, dout, out, q, k, v, sa
 
 // forwardPairs handles blocks of short sequences. The weights of a block lie key by
 // key; within a key by sequence, query and head, so that softmax runs across vectors.
-func (s *AttentionShape) forwardPairs(out, q, k, v, bias, mask, saved, work []float32) {
+func (s *AttentionShape) forwardPairs(out, q, k, v, saved, work []float32) {
 	lanes, block := s.lanes(), s.block()
 	p, part := cut(&work, s.Keys*lanes), cut(&work, 8*lanes)
 	for i := 0; i < s.Sequences; i += block {
@@ -373,34 +342,12 @@ func (s *AttentionShape) forwardPairs(out, q, k, v, bias, mask, saved, work []fl
 		}
 		n := min(block, s.Sequences-i)
 		attnPairDots(p, part, q[i*s.QNext:], k[i*s.KNext:], n, s.Rows, s.Heads, s.Head, lanes, s.QStride, s.QNext, s.KStride, s.KNext, s.Scale)
-		if bias != nil || mask != nil {
-			s.finishPairs(p, bias, mask, i, n)
-		}
 		attnPairSoftmax(p, s.Keys, lanes, round8(n*s.Rows*s.Heads))
 		attnPairMix(out[i*s.ONext:], p, v[i*s.KNext:], n, s.Rows, s.Heads, s.Head, s.Heads, lanes, s.OStride, s.ONext, s.KStride, s.KNext, 1, false)
 	}
 }
 
-// finishPairs adds the bias and takes away masked keys.
-func (s *AttentionShape) finishPairs(p, bias, mask []float32, first, n int) {
-	lanes, inf := s.lanes(), float32(math.Inf(-1))
-	for w := range n {
-		for j := range s.Keys {
-			row := p[j*lanes+w*s.Rows*s.Heads:][:s.Rows*s.Heads]
-			if mask != nil && mask[(first+w)*s.MaskNext+j*s.MaskStride] == 0 {
-				for l := range row {
-					row[l] = inf
-				}
-			} else if bias != nil {
-				for l := range row {
-					row[l] += bias[(l%s.Heads*s.Rows+l/s.Heads)*s.Keys+j]
-				}
-			}
-		}
-	}
-}
-
-func (s *AttentionShape) backwardPairs(dq, dk, dv, dbias, dout, q, k, v, saved, work []float32) {
+func (s *AttentionShape) backwardPairs(dq, dk, dv, dout, q, k, v, saved, work []float32) {
 	lanes, block := s.lanes(), s.block()
 	ds, part := cut(&work, s.Keys*lanes), cut(&work, 8*lanes)
 	for i := 0; i < s.Sequences; i += block {
@@ -410,20 +357,11 @@ func (s *AttentionShape) backwardPairs(dq, dk, dv, dbias, dout, q, k, v, saved, 
 		if dv != nil {
 			attnPairMix(dv[ki:], p, dout[oi:], n, s.Rows, s.Heads, s.Head, lanes, s.Heads, s.KStride, s.KNext, s.OStride, s.ONext, 1, true)
 		}
-		if dq == nil && dk == nil && dbias == nil {
+		if dq == nil && dk == nil {
 			continue
 		}
 		attnPairDots(ds, part, dout[oi:], v[ki:], n, s.Rows, s.Heads, s.Head, lanes, s.OStride, s.ONext, s.KStride, s.KNext, 1)
 		attnPairGrad(ds, p, s.Keys, lanes, round8(n*s.Rows*s.Heads))
-		if dbias != nil {
-			for w := range n {
-				for j := range s.Keys {
-					for l, x := range ds[j*lanes+w*s.Rows*s.Heads:][:s.Rows*s.Heads] {
-						dbias[(l%s.Heads*s.Rows+l/s.Heads)*s.Keys+j] += x
-					}
-				}
-			}
-		}
 		if dq != nil {
 			attnPairMix(dq[qi:], ds, k[ki:], n, s.Rows, s.Heads, s.Head, s.Heads, lanes, s.QStride, s.QNext, s.KStride, s.KNext, s.Scale, true)
 		}
@@ -521,7 +459,7 @@ func attnMulGo(c []float32, ldc int, a []float32, ar, al int, b []float32, ldb, 
 }
 
 // attnExp replaces rows of scores e by their exponentials relative to the greatest of
-// the row, zero in lanes without key, and writes the inverse of their sums to inv, 0
+// the row, zero in the lanes without key behind the last, and writes the inverse of their sums to inv, 0
 // for rows without any.
 func attnExp(e, inv, keep []float32, rows, n int) {
 	if !useSIMD || n > maxCall {

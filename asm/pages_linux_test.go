@@ -197,8 +197,8 @@ func TestAttentionAtPageEnd(t *testing.T) {
 	eachTier(t, func(tier string) {
 		r := rand.New(rand.NewPCG(2, 9))
 		for _, s := range [][5]int{{5, 3, 3, 4, 24}, {2, 8, 8, 1, 8}, {2, 9, 9, 2, 24}, {1, 37, 37, 1, 40}, {1, 64, 64, 1, 32}, {1, 5, 29, 2, 16}, {1, 11, 11, 1, 5}} {
-			c := newAttnCase(r, s[0], s[1], s[2], s[3], s[4], false, true, true, 0, 0)
-			for _, x := range []*[]float32{&c.q, &c.k, &c.v, &c.out, &c.dout, &c.bias, &c.mask, &c.dq, &c.dk, &c.dv, &c.dbias, &c.saved, &c.work} {
+			c := newAttnCase(r, s[0], s[1], s[2], s[3], s[4], false, 0, 0)
+			for _, x := range []*[]float32{&c.q, &c.k, &c.v, &c.out, &c.dout, &c.dq, &c.dk, &c.dv, &c.saved, &c.work} {
 				y := pages[float32](t, len(*x), false)
 				copy(y, *x)
 				*x = y

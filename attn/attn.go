@@ -3,8 +3,8 @@
 // set of tokens that all rows share ([Cross]).
 //
 // Both operations are scaled dot-product attention (Vaswani et al., arXiv
-// 1706.03762): per head, weights = softmax(q k^T / sqrt(width of a head) + bias)
-// over the keys, result = weights v; package asm computes it by blocks that stay
+// 1706.03762): per head, weights = softmax(q k^T / sqrt(width of a head)) over
+// the keys, result = weights v; package asm computes it by blocks that stay
 // in cache. The weights are kept for the backward pass: the sequences here are
 // short (tens of windows or channels), and reading them back costs less than the
 // product and the exponentials that made them.
@@ -49,8 +49,8 @@ func newGrid(qkv *tensor.Tensor, outer, steps, inner, heads int) grid {
 	}
 	g.AttentionShape = asm.AttentionShape{
 		Sequences: sequences, Rows: steps, Keys: steps, Heads: heads, Head: d / heads,
-		QStride: inner * w, KStride: inner * w, OStride: inner * d, MaskStride: inner,
-		QNext: next * w, KNext: next * w, ONext: next * d, MaskNext: next,
+		QStride: inner * w, KStride: inner * w, OStride: inner * d,
+		QNext: next * w, KNext: next * w, ONext: next * d,
 		Scale: headScale(d / heads),
 	}
 	if d == 0 || rows == 0 {
@@ -72,73 +72,40 @@ func headScale(head int) float32 { return float32(1 / math.Sqrt(float64(max(head
 // outer = B*C, steps = K, inner = 1; attention over channels is outer = B,
 // steps = C, inner = K.
 //
-// bias is nil or a [heads, steps, steps] tensor added to the scaled scores
-// (query by key) of every sequence; it takes a gradient. keyMask is nil or has
-// one number per token row, where 0 means that the token is no key; it must
-// stay unchanged only during the call. A query whose sequence has no key at
-// all gets zeros.
-//
 // The result is [rows, d], heads side by side. Panics on other shapes.
-func MultiHead(t *tensor.Tape, qkv *tensor.Tensor, outer, steps, inner, heads int, bias *tensor.Tensor, keyMask []float32) *tensor.Tensor {
+func MultiHead(t *tensor.Tape, qkv *tensor.Tensor, outer, steps, inner, heads int) *tensor.Tensor {
 	g := newGrid(qkv, outer, steps, inner, heads)
-	rows := outer * steps * inner
-	if keyMask != nil && len(keyMask) != rows {
-		panic(fmt.Sprintf("attn: MultiHead: key mask of length %d for %d token rows", len(keyMask), rows))
-	}
-	if bias != nil && len(bias.Data) != heads*steps*steps {
-		panic(fmt.Sprintf("attn: MultiHead: bias has shape %v, needs [%d %d %d]", bias.Shape, heads, steps, steps))
-	}
-	out := t.Output(tensor.MakeShape(rows, g.d), qkv, bias)
-	if n := t.Record(opMultiHead, out, qkv, bias); n != nil {
-		n.Saved[0] = t.Scratch(g.calls * g.SavedLen())
+	out := t.Output(tensor.MakeShape(outer*steps*inner, g.d), qkv)
+	var saved []float32
+	if n := t.Record(opMultiHead, out, qkv); n != nil {
+		saved = t.Scratch(g.calls * g.SavedLen())
+		n.Saved[0] = saved
 		n.Ints = [10]int{outer, steps, inner, heads}
-		g.forward(t, out, qkv, bias, keyMask, n.Saved[0])
-	} else {
-		g.forward(t, out, qkv, bias, keyMask, nil)
 	}
-	return out
-}
-
-func (g *grid) forward(t *tensor.Tape, out, qkv, bias *tensor.Tensor, mask, saved []float32) {
 	mark := t.Mark()
 	work := t.Scratch(g.WorkLen())
-	var b []float32
-	if bias != nil {
-		b = bias.Data
-	}
 	d := g.d
 	for i := range g.calls {
 		x, y := qkv.Data[i*g.rows*3*d:], out.Data[i*g.rows*d:]
-		var m, kept []float32
-		if mask != nil {
-			m = mask[i*g.rows:]
-		}
+		var kept []float32
 		if saved != nil {
 			kept = saved[i*g.SavedLen():][:g.SavedLen()]
 		}
-		asm.Attention(&g.AttentionShape, y, x, x[d:], x[2*d:], b, m, kept, work)
+		asm.Attention(&g.AttentionShape, y, x, x[d:], x[2*d:], kept, work)
 	}
 	t.Release(mark)
+	return out
 }
 
 func multiHeadBackward(t *tensor.Tape, n *tensor.Node) {
-	qkv, bias := n.In[0], n.In[1]
+	qkv := n.In[0]
 	g := newGrid(qkv, n.Ints[0], n.Ints[1], n.Ints[2], n.Ints[3])
 	work := t.Scratch(g.WorkLen())
-	var dbias []float32
-	if bias != nil {
-		dbias = bias.Grad
-	}
 	d := g.d
 	for i := range g.calls {
 		at := i * g.rows * d
-		x := qkv.Data[3*at:]
-		var dq, dk, dv []float32
-		if qkv.Grad != nil {
-			dq = qkv.Grad[3*at:]
-			dk, dv = dq[d:], dq[2*d:]
-		}
-		asm.AttentionGrad(&g.AttentionShape, dq, dk, dv, dbias, n.Out.Grad[at:], n.Out.Data[at:], x, x[d:], x[2*d:], n.Saved[0][i*g.SavedLen():], work)
+		x, dx := qkv.Data[3*at:], qkv.Grad[3*at:]
+		asm.AttentionGrad(&g.AttentionShape, dx, dx[d:], dx[2*d:], n.Out.Grad[at:], n.Out.Data[at:], x, x[d:], x[2*d:], n.Saved[0][i*g.SavedLen():], work)
 	}
 }
 
@@ -163,7 +130,7 @@ func crossShape(n, m, d, heads int) asm.AttentionShape {
 }
 
 // Cross is attention from n rows q [n, d] to m tokens with keys k and values v
-// [m, d] that all rows share, without masks or biases. The result is [n, d],
+// [m, d] that all rows share. The result is [n, d],
 // heads side by side. Leading axes are folded. Panics on other shapes.
 func Cross(t *tensor.Tape, q, k, v *tensor.Tensor, heads int) *tensor.Tensor {
 	n, m, d := checkCross(q, k, v, heads)
@@ -176,7 +143,7 @@ func Cross(t *tensor.Tape, q, k, v *tensor.Tensor, heads int) *tensor.Tensor {
 		node.Ints[0] = heads
 	}
 	mark := t.Mark()
-	asm.Attention(&s, out.Data, q.Data, k.Data, v.Data, nil, nil, saved, t.Scratch(s.WorkLen()))
+	asm.Attention(&s, out.Data, q.Data, k.Data, v.Data, saved, t.Scratch(s.WorkLen()))
 	t.Release(mark)
 	return out
 }
@@ -185,7 +152,7 @@ func crossBackward(t *tensor.Tape, node *tensor.Node) {
 	q, k, v := node.In[0], node.In[1], node.In[2]
 	n, m, d := checkCross(q, k, v, node.Ints[0])
 	s := crossShape(n, m, d, node.Ints[0])
-	asm.AttentionGrad(&s, q.Grad, k.Grad, v.Grad, nil, node.Out.Grad, node.Out.Data, q.Data, k.Data, v.Data, node.Saved[0], t.Scratch(s.WorkLen()))
+	asm.AttentionGrad(&s, q.Grad, k.Grad, v.Grad, node.Out.Grad, node.Out.Data, q.Data, k.Data, v.Data, node.Saved[0], t.Scratch(s.WorkLen()))
 }
 
 // CrossWeights writes the attention weights of [Cross], averaged over the

@@ -12,29 +12,22 @@ import (
 )
 
 // naive attends from one query to keys, in float64: the textbook formula, one
-// head at a time. mask[j] false removes key j; bias may be nil.
-func naive(q []float64, ks, vs [][]float64, bias func(h, j int) float64, mask func(j int) bool, heads int) []float64 {
+// head at a time.
+func naive(q []float64, ks, vs [][]float64, heads int) []float64 {
 	d := len(q)
 	w := d / heads
 	out := make([]float64, d)
 	for h := 0; h < heads; h++ {
 		var e []float64
 		sum := 0.0
-		for j, k := range ks {
+		for _, k := range ks {
 			s := 0.0
 			for i := h * w; i < (h+1)*w; i++ {
 				s += q[i] * k[i]
 			}
-			s = s/math.Sqrt(float64(w)) + bias(h, j)
-			x := math.Exp(s)
-			if !mask(j) {
-				x = 0
-			}
+			x := math.Exp(s / math.Sqrt(float64(w)))
 			e = append(e, x)
 			sum += x
-		}
-		if sum == 0 {
-			continue
 		}
 		for j, v := range vs {
 			for i := h * w; i < (h+1)*w; i++ {
@@ -49,11 +42,10 @@ type geometry struct {
 	name                       string
 	outer, steps, inner, heads int
 	d                          int
-	bias, mask                 bool
 }
 
 // multiHeadRef is MultiHead by naive, row by row.
-func multiHeadRef(g geometry, qkv, bias []float64, mask []float32) []float64 {
+func multiHeadRef(g geometry, qkv []float64) []float64 {
 	rows := g.outer * g.steps * g.inner
 	out := make([]float64, rows*g.d)
 	at := func(o, s, i int) int { return (o*g.steps+s)*g.inner + i }
@@ -67,14 +59,7 @@ func multiHeadRef(g geometry, qkv, bias []float64, mask []float32) []float64 {
 			}
 			for s := 0; s < g.steps; s++ {
 				row := at(o, s, i)
-				b := func(h, j int) float64 {
-					if bias == nil {
-						return 0
-					}
-					return bias[(h*g.steps+s)*g.steps+j]
-				}
-				m := func(j int) bool { return mask == nil || mask[at(o, j, i)] != 0 }
-				copy(out[row*g.d:], naive(part(row, 0), ks, vs, b, m, g.heads))
+				copy(out[row*g.d:], naive(part(row, 0), ks, vs, g.heads))
 			}
 		}
 	}
@@ -82,14 +67,14 @@ func multiHeadRef(g geometry, qkv, bias []float64, mask []float32) []float64 {
 }
 
 var geometries = []geometry{
-	{"time axis", 3, 7, 1, 2, 8, false, false},
-	{"channel axis", 2, 3, 4, 2, 8, false, false},
-	{"bias", 2, 4, 2, 2, 6, true, false},
-	{"mask", 3, 5, 2, 1, 4, false, true},
-	{"bias and mask", 2, 6, 3, 4, 8, true, true},
-	{"one step", 4, 1, 2, 2, 4, true, false},
-	{"odd head", 1, 3, 1, 1, 5, false, true},
-	{"by matrix products", 2, 12, 2, 2, 32, true, true},
+	{"time axis", 3, 7, 1, 2, 8},
+	{"channel axis", 2, 3, 4, 2, 8},
+	{"two steps", 2, 4, 2, 2, 6},
+	{"one head", 3, 5, 2, 1, 4},
+	{"four heads", 2, 6, 3, 4, 8},
+	{"one step", 4, 1, 2, 2, 4},
+	{"odd head", 1, 3, 1, 1, 5},
+	{"by matrix products", 2, 12, 2, 2, 32},
 }
 
 func normal(r *rand.Rand, n int) []float64 {
@@ -177,46 +162,11 @@ func TestGradients(t *testing.T) {
 		t.Run("MultiHead/"+g.name, func(t *testing.T) {
 			r := rand.New(rand.NewPCG(1, 5))
 			rows := g.outer * g.steps * g.inner
-			shapes := [][]int{{rows, 3 * g.d}}
-			in := [][]float64{normal(r, rows*3*g.d)}
-			if g.bias {
-				shapes = append(shapes, []int{g.heads, g.steps, g.steps})
-				in = append(in, normal(r, g.heads*g.steps*g.steps))
-			}
-			var mask []float32
-			if g.mask {
-				mask = make([]float32, rows)
-				for i := range mask {
-					mask[i] = float32(r.IntN(2))
-				}
-				for s := 0; s < g.steps; s++ { // one sequence without any key
-					mask[s*g.inner] = 0
-				}
-			}
-			bias := func(in []*tensor.Tensor) *tensor.Tensor {
-				if g.bias {
-					return in[1]
-				}
-				return nil
-			}
-			gradCheck(t, shapes, in,
+			gradCheck(t, [][]int{{rows, 3 * g.d}}, [][]float64{normal(r, rows*3*g.d)},
 				func(tape *tensor.Tape, in []*tensor.Tensor) *tensor.Tensor {
-					out := MultiHead(tape, in[0], g.outer, g.steps, g.inner, g.heads, bias(in), mask)
-					if g.mask {
-						for s := 0; s < g.steps; s++ {
-							row := s * g.inner
-							require.Equal(t, make([]float32, g.d), out.Data[row*g.d:(row+1)*g.d], "a query without keys")
-						}
-					}
-					return out
+					return MultiHead(tape, in[0], g.outer, g.steps, g.inner, g.heads)
 				},
-				func(in [][]float64) []float64 {
-					var b []float64
-					if g.bias {
-						b = in[1]
-					}
-					return multiHeadRef(g, in[0], b, mask)
-				})
+				func(in [][]float64) []float64 { return multiHeadRef(g, in[0]) })
 		})
 	}
 	covered["attn.Cross"] = true
@@ -237,7 +187,7 @@ func TestGradients(t *testing.T) {
 					}
 					var out []float64
 					for _, q := range rows(in[0]) {
-						out = append(out, naive(q, rows(in[1]), rows(in[2]), func(h, j int) float64 { return 0 }, func(int) bool { return true }, c.heads)...)
+						out = append(out, naive(q, rows(in[1]), rows(in[2]), c.heads)...)
 					}
 					return out
 				})
@@ -281,20 +231,6 @@ func TestPartialGradients(t *testing.T) {
 			}
 		}
 	}
-	// A bias with gradient beside a constant qkv, and the reverse.
-	for _, biasOnly := range []bool{true, false} {
-		tape := tensor.NewTape(nil, true)
-		qkv, bias := tape.New(4, 12), tape.New(2, 4, 4)
-		if biasOnly {
-			bias = tape.Variable(2, 4, 4)
-		} else {
-			qkv = tape.Variable(4, 12)
-		}
-		tensor.NormalInto(r, qkv.Data, 1)
-		tape.Backward(tape.SumAll(tape.Square(MultiHead(tape, qkv, 1, 4, 1, 2, bias, nil))))
-		require.Equal(t, biasOnly, bias.Grad != nil)
-		require.Equal(t, biasOnly, qkv.Grad == nil)
-	}
 }
 
 // TestExtremeScores: large scores must not overflow.
@@ -304,7 +240,7 @@ func TestExtremeScores(t *testing.T) {
 	for i := range qkv.Data {
 		qkv.Data[i] = float32(1e4 * math.Pow(-1.5, float64(i%5)))
 	}
-	out := MultiHead(tape, qkv, 1, 3, 1, 1, nil, nil)
+	out := MultiHead(tape, qkv, 1, 3, 1, 1)
 	tape.Backward(tape.SumAll(out))
 	for i, v := range append(append([]float32(nil), out.Data...), qkv.Grad...) {
 		require.False(t, math.IsNaN(float64(v)) || math.IsInf(float64(v), 0), "%d", i)
@@ -339,11 +275,9 @@ func TestCrossWeights(t *testing.T) {
 func TestShapePanics(t *testing.T) {
 	tape := tensor.NewTape(nil, false)
 	require.PanicsWithValue(t, "attn: MultiHead: qkv has shape [6 12], needs 2 x 2 x 1 rows", func() {
-		MultiHead(tape, tape.New(6, 12), 2, 2, 1, 2, nil, nil)
+		MultiHead(tape, tape.New(6, 12), 2, 2, 1, 2)
 	})
-	require.Panics(t, func() { MultiHead(tape, tape.New(6, 12), 2, 3, 1, 3, nil, nil) })
-	require.Panics(t, func() { MultiHead(tape, tape.New(6, 12), 2, 3, 1, 2, nil, make([]float32, 5)) })
-	require.Panics(t, func() { MultiHead(tape, tape.New(6, 12), 2, 3, 1, 2, tape.New(2, 3, 2), nil) })
+	require.Panics(t, func() { MultiHead(tape, tape.New(6, 12), 2, 3, 1, 3) })
 	require.Panics(t, func() { Cross(tape, tape.New(6, 4), tape.New(3, 4), tape.New(2, 4), 2) })
 	require.Panics(t, func() { Cross(tape, tape.New(6, 4), tape.New(3, 4), tape.New(3, 4), 3) })
 }
@@ -351,14 +285,11 @@ func TestShapePanics(t *testing.T) {
 func TestSteadyStateAllocatesNothing(t *testing.T) {
 	p := tensor.NewParams()
 	x := p.Add("x", 2*4*3, 3*8)
-	b := p.Add("b", 2, 4, 4)
 	tensor.NormalInto(rand.New(rand.NewPCG(1, 1)), p.Data(), 1)
-	mask := make([]float32, 24)
-	mask[3] = 1
 	tape := tensor.NewTape(p, true)
 	requireNoAllocs(t, 5, func() {
 		tape.Reset()
-		y := MultiHead(tape, tape.Param(x), 2, 4, 3, 2, tape.Param(b), mask)
+		y := MultiHead(tape, tape.Param(x), 2, 4, 3, 2)
 		z := Cross(tape, y, y, y, 4)
 		tape.Backward(tape.SumAll(z))
 	})

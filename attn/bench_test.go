@@ -65,11 +65,11 @@ func (a *attention) composedGrad() {
 }
 
 func (a *attention) fused() {
-	asm.Attention(&a.AttentionShape, a.out, a.q, a.k, a.v, nil, nil, a.saved, a.work)
+	asm.Attention(&a.AttentionShape, a.out, a.q, a.k, a.v, a.saved, a.work)
 }
 
 func (a *attention) fusedGrad() {
-	asm.AttentionGrad(&a.AttentionShape, a.dq, a.dk, a.dv, nil, a.dout, a.out, a.q, a.k, a.v, a.saved, a.work)
+	asm.AttentionGrad(&a.AttentionShape, a.dq, a.dk, a.dv, a.dout, a.out, a.q, a.k, a.v, a.saved, a.work)
 }
 
 func benchmark(b *testing.B, op, shape string, a *attention, top float64) {

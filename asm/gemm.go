@@ -86,9 +86,6 @@ func Pack(transB bool, n, k int, b []float32, ldb int) *Packed {
 	return p
 }
 
-// Size returns the rows k and the columns n of op(B).
-func (p *Packed) Size() (k, n int) { return p.k, p.n }
-
 // GemmPacked is [GemmEpilogue] with A of m x k as it is and the packed B: the same
 // bits.
 func GemmPacked(m int, a []float32, lda int, b *Packed, c []float32, ldc int, acc bool, e *Epilogue) {

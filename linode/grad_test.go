@@ -119,8 +119,8 @@ var gradCases = []gradCase{
 			for i := 0; i < 3; i++ {
 				for q := 0; q < 5; q++ {
 					for k := i * 4; k < i*4+4; k++ {
-						z, _ := DiagonalAt(in[0][k], in[1][k], in[2][k], in[3][i*5+q])
-						out = append(out, z)
+						lambda, tau := in[0][k], in[3][i*5+q]
+						out = append(out, math.Exp(lambda*tau)*in[1][k]+tau*Phi1(lambda*tau)*in[2][k])
 					}
 				}
 			}

@@ -37,16 +37,13 @@ func TestPhi(t *testing.T) {
 	require.True(t, math.IsInf(Phi1(math.Inf(1)), 1))
 	require.InEpsilon(t, (1-1e-4)*1e-4, Phi2(-1e4), 1e-14)
 
-	// Complex: on the real axis as above; elsewhere phi1(2z) = (e^z+1) phi1(z)/2
-	// and phi_k' = phi_k - k phi_(k+1), and continuity of the series' border.
+	// Complex: on the real axis as above; elsewhere phi1(2z) = (e^z+1) phi1(z)/2.
 	for _, x := range []float64{0, 1e-9, -0.3, 0.7, -1.2} {
 		require.InDelta(t, Phi1(x), real(ComplexPhi1(complex(x, 0))), 1e-14)
-		require.InDelta(t, Phi2(x), real(ComplexPhi2(complex(x, 0))), 1e-14)
 	}
 	for _, z := range []complex128{1e-9i, 1e-5 + 2e-5i, 0.1 - 0.2i, 1 + 2i, -3 + 40i, 0.999i, 1.001i, -1e4 + 3i} {
 		a, b := ComplexPhi1(2*z), (ComplexExp(z)+1)*ComplexPhi1(z)/2
 		require.Less(t, cmplx.Abs(a-b), 1e-14*(1+cmplx.Abs(a)), "%v", z)
-		require.Less(t, cmplx.Abs(z*ComplexPhi2(z)+1-ComplexPhi1(z)), 1e-14*(1+cmplx.Abs(a)), "%v", z)
 		require.Less(t, cmplx.Abs(cmplx.Exp(z)-ComplexExp(z)), 1e-14)
 	}
 }
@@ -303,23 +300,4 @@ func TestDenseAgainstIntegrator(t *testing.T) {
 		var z, dz [3]float64
 		w.State(z[:], dz[:], denseCases[0].a, []float64{1, 2, 3}, denseCases[0].b, 0.7)
 	})
-}
-
-func TestExp2x2(t *testing.T) {
-	w := NewDense(2)
-	for _, a := range [][4]float64{
-		{1, 2, -3, 0.5}, {-1, 1, 0, -1}, {0, 1, 0, 0}, {0, 1, -1, 0}, {2, 1, 1, 2}, {-30, 28, 28, -30},
-		{1, 1e-9, -1e-9, 1}, {1 + 1e-7, 1e-7, 1e-7, 1}, {0, 0, 0, 0}, {-3, 0.16, 0.1, -3.1},
-	} {
-		for _, tt := range []float64{0, 0.3, 1, -1, 4} {
-			x := []float64{a[0] * tt, a[1] * tt, a[2] * tt, a[3] * tt}
-			w.Exp(x, x, 2)
-			ea, eb, ec, ed := Exp2x2(a[0], a[1], a[2], a[3], tt)
-			requireClose(t, x, []float64{ea, eb, ec, ed}, 1e-12, "exp2x2")
-		}
-	}
-	// Stiff with a slow direction: no overflow of the hyperbolic functions.
-	ea, _, _, ed := Exp2x2(-4e3, 0, 0, -1, 1)
-	require.InDelta(t, 0, ea, 1e-300)
-	require.InEpsilon(t, math.Exp(-1), ed, 1e-12)
 }

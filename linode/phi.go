@@ -17,6 +17,11 @@
 //     polynomial with scaling and squaring ([DenseStates], [Dense], and for
 //     many matrices in float32 [ExpBatch]).
 //
+// The tokens of the network are pairs. Diagonal and dense ones are what they were
+// compared with (docs/evidence-ablations.md), [Dense] measures how far the dynamics
+// of known systems are locally linear (docs/evidence.md), and all are open to other
+// programs.
+//
 // phi1 is nowhere computed by the subtraction (e^x - 1)/x, which loses all
 // digits near x = 0; e^x - 1 always comes from an expm1.
 //
@@ -101,20 +106,6 @@ func ComplexPhi1(z complex128) complex128 {
 	return ComplexExpm1(z) / z
 }
 
-// ComplexPhi2 returns (phi1(z) - 1)/z, and 1/2 for z = 0: by its Taylor series
-// for |z| < 1, by the quotient elsewhere.
-func ComplexPhi2(z complex128) complex128 {
-	if x, y := real(z), imag(z); x*x+y*y < 1 {
-		// z^20/22! < 1e-21.
-		sum := complex128(0)
-		for k := 19; k >= 0; k-- {
-			sum = sum*z*complex(1/float64(k+3), 0) + 1
-		}
-		return sum / 2
-	}
-	return (ComplexPhi1(z) - 1) / z
-}
-
 // PairAt returns the state z(t) and the rate z'(t) of one pair in float64: the
 // solution of z' = (sigma + i omega) z + b with z(0) = z0, every vector written
 // as re + i im. It is the reference for the float32 operations and does not
@@ -125,53 +116,4 @@ func PairAt(sigma, omega float64, z0, b complex128, t float64) (z, rate complex1
 	lt := lambda * complex(t, 0)
 	e := ComplexExp(lt)
 	return e*z0 + complex(t, 0)*ComplexPhi1(lt)*b, e * (lambda*z0 + b)
-}
-
-// DiagonalAt returns the state z(t) and the rate z'(t) of z' = lambda z + b in
-// float64, the reference for [DiagonalStates]. It does not clamp.
-func DiagonalAt(lambda, z0, b, t float64) (z, rate float64) {
-	e := math.Exp(lambda * t)
-	return e*z0 + t*Phi1(lambda*t)*b, e * (lambda*z0 + b)
-}
-
-// Exp2x2 returns e^(At) of a real 2x2 matrix A = [[a, b], [c, d]] as its four
-// entries in the same order. With mu = (a+d)/2 and D = ((a-d)/2)^2 + bc,
-//
-//	e^(At) = e^(mu t) (C I + S (A - mu I)),
-//
-// where C = cosh(sqrt(D) t), S = sinh(sqrt(D) t)/sqrt(D), or cos and sin for
-// D < 0, and a series in D t^2 near zero: a smooth function, defective A
-// (equal eigenvalues with one eigenvector) included.
-func Exp2x2(a, b, c, d, t float64) (ea, eb, ec, ed float64) {
-	mu, h := (a+d)/2, (a-d)/2
-	disc := h*h + b*c
-	w := disc * t * t
-	switch {
-	case math.Abs(w) < 1e-2:
-		// C = sum w^k/(2k)!, S = t sum w^k/(2k+1)!; w^6/12! < 3e-21.
-		em := math.Exp(mu * t)
-		cc := em * (1 + w/2*(1+w/12*(1+w/30*(1+w/56*(1+w/90)))))
-		ss := em * t * (1 + w/6*(1+w/20*(1+w/42*(1+w/72*(1+w/110)))))
-		return cc + ss*h, ss * b, ss * c, cc - ss*h
-	case disc > 0:
-		// Two real eigenvalues mu +- r. Each exponential is taken with its own
-		// weight, (r+h)/2r and (r-h)/2r, so that neither overflow nor the
-		// cancellation of a fast mode in a slow entry can happen; the lesser
-		// weight comes from (r+h)(r-h) = bc.
-		r := math.Sqrt(disc)
-		plus := r + math.Abs(h)
-		minus := b * c / plus
-		if h < 0 {
-			plus, minus = minus, plus
-		}
-		ep, em := math.Exp((mu+r)*t), math.Exp((mu-r)*t)
-		ss := (ep - em) / (2 * r)
-		return (ep*plus + em*minus) / (2 * r), ss * b, ss * c, (ep*minus + em*plus) / (2 * r)
-	default:
-		r := math.Sqrt(-disc)
-		sin, cos := math.Sincos(r * t)
-		em := math.Exp(mu * t)
-		cc, ss := em*cos, em*sin/r
-		return cc + ss*h, ss * b, ss * c, cc - ss*h
-	}
 }

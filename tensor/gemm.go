@@ -23,7 +23,8 @@ const (
 // Gemm is asm.GemmEpilogue on up to workers goroutines (0: GOMAXPROCS). C is split by
 // rows or by columns into parts that the shape alone fixes, and each element is
 // summed as asm.Gemm does it: the bits are those of one call for any number of workers.
-// It does not allocate in steady state.
+// It does not allocate in steady state. The operations of a tape, which are parallel one
+// level up, do not use it: it is for single products that are large.
 func Gemm(workers int, transA, transB bool, m, n, k int, a []float32, lda int, b []float32, ldb int, c []float32, ldc int, acc bool, e *asm.Epilogue) {
 	if workers <= 0 {
 		workers = runtime.GOMAXPROCS(0)

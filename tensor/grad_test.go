@@ -504,19 +504,6 @@ func gradCases() []gradCase {
 					return x[0].at(int(idx[i[0]]), i[1])
 				})
 			}})
-		add(gradCase{op: "ScatterRows", name: fmt.Sprint(d), args: []arg{in(6, d, 2)},
-			run: func(t *Tape, x []*Tensor) *Tensor { return t.ScatterRows(x[0], idx, 7) },
-			ref: func(x []arr) arr {
-				return generate([]int{7, d, 2}, func(i []int) float64 {
-					s := 0.0
-					for r, to := range idx {
-						if int(to) == i[0] {
-							s += x[0].at(r, i[1], i[2])
-						}
-					}
-					return s
-				})
-			}})
 	}
 
 	var ragged, even []int32 // longer than blocks of steps

@@ -9,7 +9,6 @@ var (
 	opSlice     = Register("tensor.Slice", sliceBackward)
 	opTranspose = Register("tensor.Transpose", transposeBackward)
 	opGather    = Register("tensor.GatherRows", gatherBackward)
-	opScatter   = Register("tensor.ScatterRows", scatterBackward)
 )
 
 // view returns a tensor that shares a range of x.
@@ -279,15 +278,10 @@ func (t *Tape) GatherRows(x *Tensor, idx []int32) *Tensor {
 		}
 	}
 	if n := t.Record(opGather, y, x); n != nil {
-		n.Index[0] = t.copyInts(idx)
+		n.Index[0] = t.ints.take(len(idx))
+		copy(n.Index[0], idx)
 		n.Ints[0] = d
 	}
-	return y
-}
-
-func (t *Tape) copyInts(x []int32) []int32 {
-	y := t.ints.take(len(x))
-	copy(y, x)
 	return y
 }
 
@@ -296,40 +290,6 @@ func gatherBackward(t *Tape, n *Node) {
 	for i, r := range n.Index[0] {
 		if r >= 0 {
 			addTo(dx[int(r)*d:(int(r)+1)*d], dy[i*d:(i+1)*d])
-		}
-	}
-}
-
-// ScatterRows returns [rows, ...] with row i of x [len(idx), ...] added to row
-// idx[i], in order; rows named by no index are zero, negative indices are
-// skipped. idx is copied when the tape records.
-func (t *Tape) ScatterRows(x *Tensor, idx []int32, rows int) *Tensor {
-	if x.Shape.rank == 0 || x.Shape.dim[0] != len(idx) {
-		panic(fmt.Sprintf("tensor: ScatterRows: %d indices for %v", len(idx), x.Shape))
-	}
-	_, _, d := x.Shape.around(0)
-	y := t.Output(x.Shape.With(0, rows), x)
-	clear(y.Data)
-	for i, r := range idx {
-		if int(r) >= rows {
-			panic(fmt.Sprintf("tensor: ScatterRows: index %d at %d, %d rows", r, i, rows))
-		}
-		if r >= 0 {
-			addTo(y.Data[int(r)*d:(int(r)+1)*d], x.Data[i*d:(i+1)*d])
-		}
-	}
-	if n := t.Record(opScatter, y, x); n != nil {
-		n.Index[0] = t.copyInts(idx)
-		n.Ints[0] = d
-	}
-	return y
-}
-
-func scatterBackward(t *Tape, n *Node) {
-	dx, dy, d := n.In[0].Grad, n.Out.Grad, n.Ints[0]
-	for i, r := range n.Index[0] {
-		if r >= 0 {
-			addTo(dx[i*d:(i+1)*d], dy[int(r)*d:(int(r)+1)*d])
 		}
 	}
 }

@@ -95,9 +95,6 @@ type Node struct {
 	op *Op
 }
 
-// Op returns the definition that the node was recorded with.
-func (n *Node) Op() *Op { return n.op }
-
 var registry struct {
 	sync.Mutex
 	ops map[string]*Op
@@ -194,9 +191,6 @@ func (t *Tape) bind() {
 
 // Recording reports whether the tape was made to compute gradients.
 func (t *Tape) Recording() bool { return t.record }
-
-// Params returns the parameters that the tape was made over.
-func (t *Tape) Params() *Params { return t.params }
 
 // Reset forgets everything recorded and computed since the last Reset and
 // keeps the memory. All tensors and slices obtained from the tape become

@@ -18,7 +18,6 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"sort"
 	"strings"
 	"syscall/js"
 	"time"
@@ -256,9 +255,7 @@ func show(model *lassode.Model, rows int, ahead float64) (any, error) {
 	}
 	for _, s := range fc.Segments {
 		w := window{Start: s.Start, End: s.End, Observed: s.Observed}
-		modes := s.Modes
-		sort.SliceStable(modes, func(i, j int) bool { return modes[i].Amplitude > modes[j].Amplitude })
-		for _, m := range modes[:min(shownModes, len(modes))] {
+		for _, m := range s.Modes[:min(shownModes, len(s.Modes))] { // the largest
 			w.Modes = append(w.Modes, mode{m.Growth, math.Abs(m.Frequency), m.Amplitude})
 		}
 		ch := &p.Channels[s.Channel]

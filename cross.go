@@ -411,7 +411,7 @@ func (q *regression) fit(y []float64) (weights []float64, square float64) {
 
 // solveRidge solves the normal equations in a, the lower half of a p x p matrix with any number of
 // right sides behind it, with a ridge on all but the first unknown, and returns the solutions, one
-// after another. a is overwritten.
+// after another. By Cholesky's decomposition, in a.
 func solveRidge(a []float64, p int, ridge float64) []float64 {
 	for i := range p {
 		row := a[i*p:][:p]

@@ -191,7 +191,7 @@ type system struct {
 	best  []float64 // per channel: least log10 validation error of the guides
 
 	guide [classical.NumGuides]float64
-	fit   [legendreTerms][legendreTerms + 1]float64
+	fit   [(legendreTerms + 1) * legendreTerms]float64
 	errs  [classical.NumGuides]float32
 }
 
@@ -301,13 +301,13 @@ const guideBound = 8
 // channel gives zeros, but for whether it lies ahead of the context.
 func (s *system) fitWindow(dst []float32, c, k, lo, hi int) {
 	const m = legendreTerms
-	a := &s.fit
-	for i := range a {
-		clear(a[i][:])
-		a[i][i] = legendreRidge[i]
+	a := s.fit[:] // the normal equations: a matrix, then the right side
+	clear(a)
+	for i, ridge := range legendreRidge {
+		a[i*m+i] = ridge
 	}
 	var p [m]float64
-	n, square := 0, 0.0
+	n := 0
 	var first, last float64
 	for r := lo; r < hi; r++ {
 		x := s.values[r*s.channels+c]
@@ -319,13 +319,12 @@ func (s *system) fitWindow(dst []float32, c, k, lo, hi int) {
 		}
 		last = x
 		n++
-		square += x * x
 		legendre(&p, 2*(s.times[r]-float64(k))-1)
 		for i := range p {
 			for j := 0; j <= i; j++ {
-				a[i][j] += p[i] * p[j]
+				a[i*m+j] += p[i] * p[j]
 			}
-			a[i][m] += p[i] * x
+			a[m*m+i] += p[i] * x
 		}
 	}
 	clear(dst[:windowFeatures])
@@ -335,38 +334,7 @@ func (s *system) fitWindow(dst []float32, c, k, lo, hi int) {
 	if n == 0 {
 		return
 	}
-	// Cholesky of the normal matrix in place; column m is the right side.
-	var rhs, coef [m]float64
-	for i := range rhs {
-		rhs[i] = a[i][m]
-	}
-	for i := 0; i < m; i++ {
-		for j := 0; j <= i; j++ {
-			sum := a[i][j]
-			for l := 0; l < j; l++ {
-				sum -= a[i][l] * a[j][l]
-			}
-			if i == j {
-				a[i][i] = math.Sqrt(max(sum, 1e-12))
-			} else {
-				a[i][j] = sum / a[j][j]
-			}
-		}
-	}
-	for i := 0; i < m; i++ {
-		sum := rhs[i]
-		for l := 0; l < i; l++ {
-			sum -= a[i][l] * coef[l]
-		}
-		coef[i] = sum / a[i][i]
-	}
-	for i := m - 1; i >= 0; i-- {
-		sum := coef[i]
-		for l := i + 1; l < m; l++ {
-			sum -= a[l][i] * coef[l]
-		}
-		coef[i] = sum / a[i][i]
-	}
+	coef := solveRidge(a, m, 0)
 	residual := 0.0
 	for r := lo; r < hi; r++ {
 		x := s.values[r*s.channels+c]

@@ -35,6 +35,8 @@ var imports = map[string][]string{
 	"internal/layers": {},
 	// Files that are replaced whole.
 	"internal/atomicfile": {},
+	// Counting allocations, for tests.
+	"internal/allocs": {},
 	// What JSON of unknown origin may not hold.
 	"internal/jsonkeys": {},
 	// Reading and writing CSV files, for the programs.

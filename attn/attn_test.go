@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/lassode/lassode/internal/allocs"
 	"github.com/lassode/lassode/tensor"
 	"github.com/stretchr/testify/require"
 )
@@ -254,7 +255,7 @@ func TestCrossWeights(t *testing.T) {
 	tensor.NormalInto(r, q, 1)
 	tensor.NormalInto(r, k, 1)
 	dst, work := make([]float32, n*m), make([]float32, n*m)
-	requireNoAllocs(t, 5, func() { CrossWeights(dst, q, k, work, n, m, d, heads) })
+	allocs.RequireNone(t, 5, func() { CrossWeights(dst, q, k, work, n, m, d, heads) })
 	// Attention with values that are unit vectors per head shows its weights.
 	tape := tensor.NewTape(nil, false)
 	for j := 0; j < m; j++ {
@@ -287,7 +288,7 @@ func TestSteadyStateAllocatesNothing(t *testing.T) {
 	x := p.Add("x", 2*4*3, 3*8)
 	tensor.NormalInto(rand.New(rand.NewPCG(1, 1)), p.Data(), 1)
 	tape := tensor.NewTape(p, true)
-	requireNoAllocs(t, 5, func() {
+	allocs.RequireNone(t, 5, func() {
 		tape.Reset()
 		y := MultiHead(tape, tape.Param(x), 2, 4, 3, 2)
 		z := Cross(tape, y, y, y, 4)

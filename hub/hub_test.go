@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/lassode/lassode/internal/allocs"
 	"github.com/lassode/lassode/tensor"
 	"github.com/stretchr/testify/require"
 )
@@ -153,7 +154,7 @@ func TestRead(t *testing.T) {
 			require.Equal(t, "hub.Tokens", name, "an operation without a gradient check")
 		}
 	}
-	requireNoAllocs(t, 5, func() {
+	allocs.RequireNone(t, 5, func() {
 		tape.Reset()
 		tape.Backward(tape.SumAll(h.Read(tape, nil, h.Tokens(tape), tape.Input(x, 5, 4), l)))
 	})
@@ -231,7 +232,7 @@ func TestWriteAgainstNaive(t *testing.T) {
 	for i, v := range want {
 		require.InDelta(t, v, float64(memory[i]), 1e-5)
 	}
-	requireNoAllocs(t, 5, func() { h.Write(memory, hubTokens, tokens, rate, &s) })
+	allocs.RequireNone(t, 5, func() { h.Write(memory, hubTokens, tokens, rate, &s) })
 }
 
 func TestWriteSemantics(t *testing.T) {

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/lassode/lassode/asm"
+	"github.com/lassode/lassode/internal/allocs"
 	"github.com/lassode/lassode/tensor"
 	"github.com/stretchr/testify/require"
 )
@@ -184,7 +185,7 @@ func TestExpBatchAllocations(t *testing.T) {
 		a[i] = float32(i%7) * 0.1
 	}
 	ExpBatch(dst, a, 5, 40)
-	requireNoAllocs(t, 5, func() { ExpBatch(dst, a, 5, 40) })
+	allocs.RequireNone(t, 5, func() { ExpBatch(dst, a, 5, 40) })
 }
 
 func BenchmarkExpBatch(b *testing.B) {

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/lassode/lassode/internal/allocs"
 	"github.com/lassode/lassode/tensor"
 	"github.com/stretchr/testify/require"
 )
@@ -357,7 +358,7 @@ func TestDeterministicAndAllocationFree(t *testing.T) {
 	first := append([]float32(nil), last...)
 	step()
 	require.Equal(t, first, last)
-	requireNoAllocs(t, 5, step)
+	allocs.RequireNone(t, 5, step)
 }
 
 func TestShapePanics(t *testing.T) {

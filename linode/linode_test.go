@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"testing"
 
+	"github.com/lassode/lassode/internal/allocs"
 	"github.com/stretchr/testify/require"
 )
 
@@ -204,7 +205,7 @@ func TestEvalPairsBlocksAndAllocations(t *testing.T) {
 	}
 	sigma, omega, z0, b, c, tau := v(pairs), v(pairs), v(2*pairs), v(2*pairs), v(2*pairs), v(n)
 	y, rate := make([]float32, n), make([]float32, n)
-	requireNoAllocs(t, 10, func() { EvalPairs(y, rate, sigma, omega, z0, b, c, tau) })
+	allocs.RequireNone(t, 10, func() { EvalPairs(y, rate, sigma, omega, z0, b, c, tau) })
 	for q, tt := range tau {
 		var want, dwant complex128
 		for p := range sigma {
@@ -296,7 +297,7 @@ func TestDenseAgainstIntegrator(t *testing.T) {
 			}
 		}
 	}
-	requireNoAllocs(t, 5, func() {
+	allocs.RequireNone(t, 5, func() {
 		var z, dz [3]float64
 		w.State(z[:], dz[:], denseCases[0].a, []float64{1, 2, 3}, denseCases[0].b, 0.7)
 	})

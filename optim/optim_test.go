@@ -5,6 +5,7 @@ import (
 	"math/rand/v2"
 	"testing"
 
+	"github.com/lassode/lassode/internal/allocs"
 	"github.com/lassode/lassode/tensor"
 	"github.com/stretchr/testify/require"
 )
@@ -267,7 +268,7 @@ func TestStepAllocatesNothing(t *testing.T) {
 	o := New(p, groups)
 	o.Workers = 1
 	g := gradients(rand.New(rand.NewPCG(1, 1)), p.Len())
-	requireNoAllocs(t, 10, func() { o.Step(g, 1) })
+	allocs.RequireNone(t, 10, func() { o.Step(g, 1) })
 }
 
 func TestMisuse(t *testing.T) {

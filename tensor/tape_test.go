@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/lassode/lassode/asm"
+	"github.com/lassode/lassode/internal/allocs"
 )
 
 // net is a small model that uses every kind of operation.
@@ -82,9 +83,6 @@ func (m *net) step(t *Tape) float32 {
 }
 
 func TestZeroAllocations(t *testing.T) {
-	if raceEnabled {
-		t.Skip("allocations are not counted under the race detector")
-	}
 	m := newNet()
 	train, infer := NewTape(m.p, true), NewTape(m.p, false)
 	// Every operation must be in the measured net.
@@ -98,10 +96,10 @@ func TestZeroAllocations(t *testing.T) {
 			require.True(t, used[name], "%s is not measured", name)
 		}
 	}
-	require.Zero(t, testing.AllocsPerRun(20, func() { m.step(train) }))
+	allocs.RequireNone(t, 20, func() { m.step(train) })
 	infer.Reset()
 	m.loss(infer)
-	require.Zero(t, testing.AllocsPerRun(20, func() { infer.Reset(); m.loss(infer) }))
+	allocs.RequireNone(t, 20, func() { infer.Reset(); m.loss(infer) })
 }
 
 func TestReuse(t *testing.T) {
@@ -253,11 +251,9 @@ func TestFrozen(t *testing.T) {
 		})
 	}
 	wg.Wait()
-	if !raceEnabled {
-		tape := f.NewTape()
-		m.loss(tape)
-		require.Zero(t, testing.AllocsPerRun(20, func() { tape.Reset(); m.loss(tape) }))
-	}
+	tape := f.NewTape()
+	m.loss(tape)
+	allocs.RequireNone(t, 20, func() { tape.Reset(); m.loss(tape) })
 	require.False(t, f.NewTape().Recording())
 }
 
@@ -465,11 +461,9 @@ func TestParallel(t *testing.T) {
 		}
 	})
 
-	if !raceEnabled {
-		f := func(int) {}
-		Parallel(8, 4, f)
-		require.Zero(t, testing.AllocsPerRun(200, func() { Parallel(8, 4, f) }))
-	}
+	f := func(int) {}
+	Parallel(8, 4, f)
+	allocs.RequireNone(t, 200, func() { Parallel(8, 4, f) })
 }
 
 // TestParallelTraining checks the intended use: gradients of fixed tasks added

@@ -292,6 +292,14 @@ var (
 	opGlu       = Register("tensor.Glu", gluBackward)
 )
 
+// unary records a function of each element of x.
+func (t *Tape) unary(op *Op, x *Tensor, f func(dst, x []float32)) *Tensor {
+	y := t.Output(x.Shape, x)
+	f(y.Data, x.Data)
+	t.Record(op, y, x)
+	return y
+}
+
 // Scale returns s*x.
 func (t *Tape) Scale(x *Tensor, s float32) *Tensor {
 	y := t.Output(x.Shape, x)
@@ -315,12 +323,7 @@ func (t *Tape) AddScalar(x *Tensor, s float32) *Tensor {
 func addScalarBackward(t *Tape, n *Node) { asm.AddTo(n.In[0].Grad, n.Out.Grad) }
 
 // Sigmoid returns 1/(1+exp(-x)), element by element.
-func (t *Tape) Sigmoid(x *Tensor) *Tensor {
-	y := t.Output(x.Shape, x)
-	asm.Sigmoid(y.Data, x.Data)
-	t.Record(opSigmoid, y, x)
-	return y
-}
+func (t *Tape) Sigmoid(x *Tensor) *Tensor { return t.unary(opSigmoid, x, asm.Sigmoid) }
 
 func sigmoidBackward(t *Tape, n *Node) {
 	x := n.In[0]
@@ -328,12 +331,7 @@ func sigmoidBackward(t *Tape, n *Node) {
 }
 
 // Tanh returns the hyperbolic tangent, element by element.
-func (t *Tape) Tanh(x *Tensor) *Tensor {
-	y := t.Output(x.Shape, x)
-	asm.Tanh(y.Data, x.Data)
-	t.Record(opTanh, y, x)
-	return y
-}
+func (t *Tape) Tanh(x *Tensor) *Tensor { return t.unary(opTanh, x, asm.Tanh) }
 
 func tanhBackward(t *Tape, n *Node) {
 	x := n.In[0]
@@ -342,12 +340,7 @@ func tanhBackward(t *Tape, n *Node) {
 
 // Gelu returns the Gaussian error linear unit in its tanh form,
 // x/2*(1+tanh(sqrt(2/pi)*(x+0.044715*x^3))), element by element.
-func (t *Tape) Gelu(x *Tensor) *Tensor {
-	y := t.Output(x.Shape, x)
-	asm.Gelu(y.Data, x.Data)
-	t.Record(opGelu, y, x)
-	return y
-}
+func (t *Tape) Gelu(x *Tensor) *Tensor { return t.unary(opGelu, x, asm.Gelu) }
 
 func geluBackward(t *Tape, n *Node) {
 	x := n.In[0]
@@ -383,12 +376,7 @@ func siluBackward(t *Tape, n *Node) {
 }
 
 // Exp returns e^x, element by element.
-func (t *Tape) Exp(x *Tensor) *Tensor {
-	y := t.Output(x.Shape, x)
-	asm.Exp(y.Data, x.Data)
-	t.Record(opExp, y, x)
-	return y
-}
+func (t *Tape) Exp(x *Tensor) *Tensor { return t.unary(opExp, x, asm.Exp) }
 
 func expBackward(t *Tape, n *Node) { asm.MulAdd(n.In[0].Grad, n.Out.Data, n.Out.Grad) }
 
@@ -412,12 +400,7 @@ func logBackward(t *Tape, n *Node) {
 
 // Softplus returns log(1+exp(x)) without overflow, element by element, within
 // a few units in the last place also where it is tiny.
-func (t *Tape) Softplus(x *Tensor) *Tensor {
-	y := t.Output(x.Shape, x)
-	asm.Softplus(y.Data, x.Data)
-	t.Record(opSoftplus, y, x)
-	return y
-}
+func (t *Tape) Softplus(x *Tensor) *Tensor { return t.unary(opSoftplus, x, asm.Softplus) }
 
 func softplusBackward(t *Tape, n *Node) {
 	x, dy, dx := n.In[0].Data, n.Out.Grad, n.In[0].Grad

@@ -1,6 +1,7 @@
 //go:build amd64 && !noasm
 
 #include "textflag.h"
+#include "avx_amd64.h"
 
 #define B0 Y12
 #define B1 Y13
@@ -11,28 +12,21 @@
 // Kernels of attention. All widths are whole vectors of 8 elements; strides come in
 // elements and are turned into bytes.
 
-#define C8(name, v) \
-	DATA name<>+0(SB)/8, $v; \
-	DATA name<>+8(SB)/8, $v; \
-	DATA name<>+16(SB)/8, $v; \
-	DATA name<>+24(SB)/8, $v; \
-	GLOBL name<>(SB), RODATA|NOPTR, $32
-
-C8(attnOne, 0x3f8000003f800000)    // 1.0
-C8(attnHalf, 0x3f0000003f000000)   // 0.5
-C8(attnNegInf, 0xff800000ff800000) // -Inf
-C8(attnMin, 0xc2d00000c2d00000)    // -104, e^-104 is 0
-C8(attnLog2e, 0x3fb8aa3b3fb8aa3b)  // 1/ln2
-C8(attnLn2hi, 0x3f3180003f318000)  // ln2 = ln2hi + ln2lo, k*ln2hi is exact
-C8(attnLn2lo, 0xb95e8083b95e8083)  // -0.00021219444
-C8(attnExp1, 0x3e2aaaaa3e2aaaaa)   // 0.16666665459
-C8(attnExp2, 0x3d2aa9c13d2aa9c1)   // 0.041665795894
-C8(attnExp3, 0x3c0889083c088908)   // 0.0083334519073
-C8(attnExp4, 0x3ab743ce3ab743ce)   // 0.0013981999507
-C8(attnExp5, 0x3950696739506967)   // 0.000198756915
-C8(attnMagic, 0x4b4000004b400000)  // 1.5*2^23: adding it rounds to an integer, kept in the low bits
-C8(attnBias, 0x5f8000005f800000)   // 127+64 as an exponent
-C8(attnTiny, 0x1f8000001f800000)   // 2^-64
+V8(attnOne, 0x3f8000003f800000)    // 1.0
+V8(attnHalf, 0x3f0000003f000000)   // 0.5
+V8(attnNegInf, 0xff800000ff800000) // -Inf
+V8(attnMin, 0xc2d00000c2d00000)    // -104, e^-104 is 0
+V8(attnLog2e, 0x3fb8aa3b3fb8aa3b)  // 1/ln2
+V8(attnLn2hi, 0x3f3180003f318000)  // ln2 = ln2hi + ln2lo, k*ln2hi is exact
+V8(attnLn2lo, 0xb95e8083b95e8083)  // -0.00021219444
+V8(attnExp1, 0x3e2aaaaa3e2aaaaa)   // 0.16666665459
+V8(attnExp2, 0x3d2aa9c13d2aa9c1)   // 0.041665795894
+V8(attnExp3, 0x3c0889083c088908)   // 0.0083334519073
+V8(attnExp4, 0x3ab743ce3ab743ce)   // 0.0013981999507
+V8(attnExp5, 0x3950696739506967)   // 0.000198756915
+V8(attnMagic, 0x4b4000004b400000)  // 1.5*2^23: adding it rounds to an integer, kept in the low bits
+V8(attnBias, 0x5f8000005f800000)   // 127+64 as an exponent
+V8(attnTiny, 0x1f8000001f800000)   // 2^-64
 
 // The exponential of Cephes expf (Moshier), relative error 2e-8, for arguments that are
 // at most 0. The power of two is applied as 2^(k+64) and 2^-64, so that results may be

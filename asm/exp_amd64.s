@@ -1,17 +1,10 @@
 //go:build amd64 && !noasm
 
 #include "textflag.h"
+#include "avx_amd64.h"
 
 // Elementary functions. NaN rule: VMINPS and VMAXPS return their second source (the
 // first operand here) when either is NaN, so every clamp puts x there.
-
-// A constant in eight lanes; v is the bit pattern twice.
-#define V8(name, v) \
-	DATA name<>+0(SB)/8, $v; \
-	DATA name<>+8(SB)/8, $v; \
-	DATA name<>+16(SB)/8, $v; \
-	DATA name<>+24(SB)/8, $v; \
-	GLOBL name<>(SB), RODATA|NOPTR, $32
 
 V8(one, 0x3f8000003f800000) // 1.0
 V8(two, 0x4000000040000000) // 2.0
@@ -91,22 +84,6 @@ DATA roots32<>+8(SB)/8, $0x2f75fed72f7837f0
 DATA roots32<>+16(SB)/8, $0x2f75672a2f7504f3
 DATA roots32<>+24(SB)/8, $0x2f7ac0c72f7744fd
 GLOBL roots32<>(SB), RODATA|NOPTR, $32
-
-DATA laneMask<>+0(SB)/8, $0xffffffffffffffff
-DATA laneMask<>+8(SB)/8, $0xffffffffffffffff
-DATA laneMask<>+16(SB)/8, $0xffffffffffffffff
-DATA laneMask<>+24(SB)/8, $0xffffffffffffffff
-DATA laneMask<>+32(SB)/8, $0
-DATA laneMask<>+40(SB)/8, $0
-DATA laneMask<>+48(SB)/8, $0
-DATA laneMask<>+56(SB)/8, $0
-GLOBL laneMask<>(SB), RODATA|NOPTR, $64
-
-// Y15 = mask of the first CX lanes, 0 < CX < 8. Changes CX, AX.
-#define TAILMASK \
-	NEGQ    CX; \
-	LEAQ    laneMask<>+32(SB), AX; \
-	VMOVUPS (AX)(CX*4), Y15
 
 // Y0 = x, clamped. Y1 = k = round(x/ln2) as integers, Y2 = e^r - 1 for r = x - k*ln2.
 // Changes Y3. The polynomial is that of Cephes expf (Moshier), relative error 2e-8.

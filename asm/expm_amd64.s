@@ -2,24 +2,11 @@
 
 #include "go_asm.h"
 #include "textflag.h"
+#include "avx_amd64.h"
 
 // Kernels on stacks of small matrices, AVX2 with FMA and AVX-512. See expm.go.
 
-DATA absLanes<>+0(SB)/8, $0x7fffffff7fffffff
-DATA absLanes<>+8(SB)/8, $0x7fffffff7fffffff
-DATA absLanes<>+16(SB)/8, $0x7fffffff7fffffff
-DATA absLanes<>+24(SB)/8, $0x7fffffff7fffffff
-GLOBL absLanes<>(SB), RODATA|NOPTR, $32
-
-DATA firstLanes<>+0(SB)/8, $0xffffffffffffffff
-DATA firstLanes<>+8(SB)/8, $0xffffffffffffffff
-DATA firstLanes<>+16(SB)/8, $0xffffffffffffffff
-DATA firstLanes<>+24(SB)/8, $0xffffffffffffffff
-DATA firstLanes<>+32(SB)/8, $0
-DATA firstLanes<>+40(SB)/8, $0
-DATA firstLanes<>+48(SB)/8, $0
-DATA firstLanes<>+56(SB)/8, $0
-GLOBL firstLanes<>(SB), RODATA|NOPTR, $64
+V8(absLanes, 0x7fffffff7fffffff) // all but the sign bit
 
 // Y8..Y15 = columns of the 8 x 8 block with rows Y0..Y7. Changes Y0..Y7.
 #define TRANSPOSE8 \
@@ -993,7 +980,7 @@ chunk:
 	CMPQ    CX, R11
 	CMOVQLT CX, R11
 	NEGQ    R11
-	LEAQ    firstLanes<>+32(SB), R12
+	LEAQ    laneMask<>+32(SB), R12
 	VMOVUPS (R12)(R11*4), Y14
 	MOVQ    DX, R11
 	MOVQ    R8, R12

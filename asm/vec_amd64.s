@@ -1,26 +1,10 @@
 //go:build amd64 && !noasm
 
 #include "textflag.h"
+#include "avx_amd64.h"
 
 // Exact maps and ordered sums. No multiplication is fused with an addition, so that
 // the bits equal those of the Go bodies.
-
-// Eight ones and eight zeros: loaded at offset 4*(8-r), the first r lanes are on.
-DATA laneMask<>+0(SB)/8, $0xffffffffffffffff
-DATA laneMask<>+8(SB)/8, $0xffffffffffffffff
-DATA laneMask<>+16(SB)/8, $0xffffffffffffffff
-DATA laneMask<>+24(SB)/8, $0xffffffffffffffff
-DATA laneMask<>+32(SB)/8, $0
-DATA laneMask<>+40(SB)/8, $0
-DATA laneMask<>+48(SB)/8, $0
-DATA laneMask<>+56(SB)/8, $0
-GLOBL laneMask<>(SB), RODATA|NOPTR, $64
-
-// Y15 = mask of the first CX lanes, 0 < CX < 8. Changes CX, AX.
-#define TAILMASK \
-	NEGQ    CX; \
-	LEAQ    laneMask<>+32(SB), AX; \
-	VMOVUPS (AX)(CX*4), Y15
 
 // dst (DI) = OP(a (SI), b (DX)) over CX elements.
 #define BINARY(OP) \

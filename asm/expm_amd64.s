@@ -429,423 +429,213 @@ done:
 	VZEROUPPER
 	RET
 
-#define FMAROW4(a, c0, c1, c2, c3) \
-	VFMADD231PS Z0, a, c0; \
-	VFMADD231PS Z1, a, c1; \
-	VFMADD231PS Z2, a, c2; \
-	VFMADD231PS Z3, a, c3
+// c (DI) = a (SI) b (R8), plus d (R9) if there is one, in vectors of 1<<shift = step bytes:
+// by tiles of 4 x 4 in the registers c0 to c15, columns and single rows behind them.
+#define STACKMUL(shift, step, r0, r1, r2, r3, r4, r5, r6, r7, c0, c1, c2, c3, c4, c5, c6, c7, c8, c9, c10, c11, c12, c13, c14, c15) \
+	MOVQ a+8(FP), SI; \
+	MOVQ n+32(FP), AX; \
+	SHLQ $shift, AX; \
+	LEAQ (AX)(AX*2), R10; \
+	MOVQ n+32(FP), R11; \
+	XORQ BX, BX; \
+	CMPQ R11, $4; \
+	JLT  single; \
+rows: \
+	XORQ DX, DX; \
+	MOVQ n+32(FP), CX; \
+fours: \
+	CMPQ CX, $4; \
+	JLT  columns; \
+	MOVQ d+24(FP), R9; \
+	TESTQ R9, R9; \
+	JZ   zero4; \
+	ADDQ BX, R9; \
+	ADDQ DX, R9; \
+	VMOVUPS (R9), c0; \
+	VMOVUPS step(R9), c1; \
+	VMOVUPS (2*step)(R9), c2; \
+	VMOVUPS (3*step)(R9), c3; \
+	VMOVUPS (R9)(AX*1), c4; \
+	VMOVUPS step(R9)(AX*1), c5; \
+	VMOVUPS (2*step)(R9)(AX*1), c6; \
+	VMOVUPS (3*step)(R9)(AX*1), c7; \
+	VMOVUPS (R9)(AX*2), c8; \
+	VMOVUPS step(R9)(AX*2), c9; \
+	VMOVUPS (2*step)(R9)(AX*2), c10; \
+	VMOVUPS (3*step)(R9)(AX*2), c11; \
+	VMOVUPS (R9)(R10*1), c12; \
+	VMOVUPS step(R9)(R10*1), c13; \
+	VMOVUPS (2*step)(R9)(R10*1), c14; \
+	VMOVUPS (3*step)(R9)(R10*1), c15; \
+	JMP  begin4; \
+zero4: \
+	VPXORD c0, c0, c0; \
+	VPXORD c1, c1, c1; \
+	VPXORD c2, c2, c2; \
+	VPXORD c3, c3, c3; \
+	VPXORD c4, c4, c4; \
+	VPXORD c5, c5, c5; \
+	VPXORD c6, c6, c6; \
+	VPXORD c7, c7, c7; \
+	VPXORD c8, c8, c8; \
+	VPXORD c9, c9, c9; \
+	VPXORD c10, c10, c10; \
+	VPXORD c11, c11, c11; \
+	VPXORD c12, c12, c12; \
+	VPXORD c13, c13, c13; \
+	VPXORD c14, c14, c14; \
+	VPXORD c15, c15, c15; \
+begin4: \
+	LEAQ (SI)(BX*1), R12; \
+	MOVQ b+16(FP), R8; \
+	ADDQ DX, R8; \
+	MOVQ n+32(FP), R13; \
+	PCALIGN $32; \
+inner4: \
+	VMOVUPS (R8), r0; \
+	VMOVUPS step(R8), r1; \
+	VMOVUPS (2*step)(R8), r2; \
+	VMOVUPS (3*step)(R8), r3; \
+	VMOVUPS (R12), r4; \
+	VMOVUPS (R12)(AX*1), r5; \
+	VMOVUPS (R12)(AX*2), r6; \
+	VMOVUPS (R12)(R10*1), r7; \
+	VFMADD231PS r0, r4, c0; \
+	VFMADD231PS r1, r4, c1; \
+	VFMADD231PS r2, r4, c2; \
+	VFMADD231PS r3, r4, c3; \
+	VFMADD231PS r0, r5, c4; \
+	VFMADD231PS r1, r5, c5; \
+	VFMADD231PS r2, r5, c6; \
+	VFMADD231PS r3, r5, c7; \
+	VFMADD231PS r0, r6, c8; \
+	VFMADD231PS r1, r6, c9; \
+	VFMADD231PS r2, r6, c10; \
+	VFMADD231PS r3, r6, c11; \
+	VFMADD231PS r0, r7, c12; \
+	VFMADD231PS r1, r7, c13; \
+	VFMADD231PS r2, r7, c14; \
+	VFMADD231PS r3, r7, c15; \
+	ADDQ AX, R8; \
+	ADDQ $step, R12; \
+	DECQ R13; \
+	JNZ  inner4; \
+	MOVQ c+0(FP), DI; \
+	ADDQ BX, DI; \
+	ADDQ DX, DI; \
+	VMOVUPS c0, (DI); \
+	VMOVUPS c1, step(DI); \
+	VMOVUPS c2, (2*step)(DI); \
+	VMOVUPS c3, (3*step)(DI); \
+	VMOVUPS c4, (DI)(AX*1); \
+	VMOVUPS c5, step(DI)(AX*1); \
+	VMOVUPS c6, (2*step)(DI)(AX*1); \
+	VMOVUPS c7, (3*step)(DI)(AX*1); \
+	VMOVUPS c8, (DI)(AX*2); \
+	VMOVUPS c9, step(DI)(AX*2); \
+	VMOVUPS c10, (2*step)(DI)(AX*2); \
+	VMOVUPS c11, (3*step)(DI)(AX*2); \
+	VMOVUPS c12, (DI)(R10*1); \
+	VMOVUPS c13, step(DI)(R10*1); \
+	VMOVUPS c14, (2*step)(DI)(R10*1); \
+	VMOVUPS c15, (3*step)(DI)(R10*1); \
+	ADDQ $(4*step), DX; \
+	SUBQ $4, CX; \
+	JMP  fours; \
+columns: \
+	TESTQ CX, CX; \
+	JZ   nextRows; \
+	VPXORD c0, c0, c0; \
+	VPXORD c4, c4, c4; \
+	VPXORD c8, c8, c8; \
+	VPXORD c12, c12, c12; \
+	MOVQ d+24(FP), R9; \
+	TESTQ R9, R9; \
+	JZ   begin1; \
+	ADDQ BX, R9; \
+	ADDQ DX, R9; \
+	VMOVUPS (R9), c0; \
+	VMOVUPS (R9)(AX*1), c4; \
+	VMOVUPS (R9)(AX*2), c8; \
+	VMOVUPS (R9)(R10*1), c12; \
+begin1: \
+	LEAQ (SI)(BX*1), R12; \
+	MOVQ b+16(FP), R8; \
+	ADDQ DX, R8; \
+	MOVQ n+32(FP), R13; \
+inner1: \
+	VMOVUPS (R8), r0; \
+	VFMADD231PS (R12), r0, c0; \
+	VFMADD231PS (R12)(AX*1), r0, c4; \
+	VFMADD231PS (R12)(AX*2), r0, c8; \
+	VFMADD231PS (R12)(R10*1), r0, c12; \
+	ADDQ AX, R8; \
+	ADDQ $step, R12; \
+	DECQ R13; \
+	JNZ  inner1; \
+	MOVQ c+0(FP), DI; \
+	ADDQ BX, DI; \
+	ADDQ DX, DI; \
+	VMOVUPS c0, (DI); \
+	VMOVUPS c4, (DI)(AX*1); \
+	VMOVUPS c8, (DI)(AX*2); \
+	VMOVUPS c12, (DI)(R10*1); \
+	ADDQ $step, DX; \
+	DECQ CX; \
+	JMP  columns; \
+nextRows: \
+	SUBQ $4, R11; \
+	JZ   done; \
+	LEAQ (BX)(AX*4), BX; \
+	CMPQ R11, $4; \
+	JGE  rows; \
+	MOVQ n+32(FP), BX; \
+	SUBQ $4, BX; \
+	IMULQ AX, BX; \
+	MOVQ $4, R11; \
+	JMP  rows; \
+single: \
+	XORQ DX, DX; \
+	MOVQ n+32(FP), CX; \
+singleColumn: \
+	VPXORD c0, c0, c0; \
+	MOVQ d+24(FP), R9; \
+	TESTQ R9, R9; \
+	JZ   beginSingle; \
+	ADDQ BX, R9; \
+	VMOVUPS (R9)(DX*1), c0; \
+beginSingle: \
+	LEAQ (SI)(BX*1), R12; \
+	MOVQ b+16(FP), R8; \
+	ADDQ DX, R8; \
+	MOVQ n+32(FP), R13; \
+innerSingle: \
+	VMOVUPS (R8), r0; \
+	VFMADD231PS (R12), r0, c0; \
+	ADDQ AX, R8; \
+	ADDQ $step, R12; \
+	DECQ R13; \
+	JNZ  innerSingle; \
+	MOVQ c+0(FP), DI; \
+	ADDQ BX, DI; \
+	VMOVUPS c0, (DI)(DX*1); \
+	ADDQ $step, DX; \
+	DECQ CX; \
+	JNZ  singleColumn; \
+	ADDQ AX, BX; \
+	DECQ R11; \
+	JNZ  single; \
+done: \
+	VZEROUPPER; \
+	RET
 
 // func stackMulAVX512(c, a, b, d *float32, n int)
-//
-// Registers as above; tiles of 4 x 4 in Z16..Z31.
 TEXT ·stackMulAVX512(SB), NOSPLIT, $0-40
-	MOVQ a+8(FP), SI
-	MOVQ n+32(FP), AX
-	SHLQ $6, AX
-	LEAQ (AX)(AX*2), R10
-	MOVQ n+32(FP), R11
-	XORQ BX, BX
-	CMPQ R11, $4
-	JLT  single
-
-rows:
-	XORQ DX, DX
-	MOVQ n+32(FP), CX
-
-fours:
-	CMPQ CX, $4
-	JLT  columns
-	MOVQ d+24(FP), R9
-	TESTQ R9, R9
-	JZ   zero4
-	ADDQ BX, R9
-	ADDQ DX, R9
-	VMOVUPS (R9), Z16
-	VMOVUPS 64(R9), Z17
-	VMOVUPS 128(R9), Z18
-	VMOVUPS 192(R9), Z19
-	VMOVUPS (R9)(AX*1), Z20
-	VMOVUPS 64(R9)(AX*1), Z21
-	VMOVUPS 128(R9)(AX*1), Z22
-	VMOVUPS 192(R9)(AX*1), Z23
-	VMOVUPS (R9)(AX*2), Z24
-	VMOVUPS 64(R9)(AX*2), Z25
-	VMOVUPS 128(R9)(AX*2), Z26
-	VMOVUPS 192(R9)(AX*2), Z27
-	VMOVUPS (R9)(R10*1), Z28
-	VMOVUPS 64(R9)(R10*1), Z29
-	VMOVUPS 128(R9)(R10*1), Z30
-	VMOVUPS 192(R9)(R10*1), Z31
-	JMP  begin4
-
-zero4:
-	VPXORD Z16, Z16, Z16
-	VPXORD Z17, Z17, Z17
-	VPXORD Z18, Z18, Z18
-	VPXORD Z19, Z19, Z19
-	VPXORD Z20, Z20, Z20
-	VPXORD Z21, Z21, Z21
-	VPXORD Z22, Z22, Z22
-	VPXORD Z23, Z23, Z23
-	VPXORD Z24, Z24, Z24
-	VPXORD Z25, Z25, Z25
-	VPXORD Z26, Z26, Z26
-	VPXORD Z27, Z27, Z27
-	VPXORD Z28, Z28, Z28
-	VPXORD Z29, Z29, Z29
-	VPXORD Z30, Z30, Z30
-	VPXORD Z31, Z31, Z31
-
-begin4:
-	LEAQ (SI)(BX*1), R12
-	MOVQ b+16(FP), R8
-	ADDQ DX, R8
-	MOVQ n+32(FP), R13
-	PCALIGN $32
-
-inner4:
-	VMOVUPS (R8), Z0
-	VMOVUPS 64(R8), Z1
-	VMOVUPS 128(R8), Z2
-	VMOVUPS 192(R8), Z3
-	VMOVUPS (R12), Z4
-	VMOVUPS (R12)(AX*1), Z5
-	VMOVUPS (R12)(AX*2), Z6
-	VMOVUPS (R12)(R10*1), Z7
-	FMAROW4(Z4, Z16, Z17, Z18, Z19)
-	FMAROW4(Z5, Z20, Z21, Z22, Z23)
-	FMAROW4(Z6, Z24, Z25, Z26, Z27)
-	FMAROW4(Z7, Z28, Z29, Z30, Z31)
-	ADDQ AX, R8
-	ADDQ $64, R12
-	DECQ R13
-	JNZ  inner4
-	MOVQ c+0(FP), DI
-	ADDQ BX, DI
-	ADDQ DX, DI
-	VMOVUPS Z16, (DI)
-	VMOVUPS Z17, 64(DI)
-	VMOVUPS Z18, 128(DI)
-	VMOVUPS Z19, 192(DI)
-	VMOVUPS Z20, (DI)(AX*1)
-	VMOVUPS Z21, 64(DI)(AX*1)
-	VMOVUPS Z22, 128(DI)(AX*1)
-	VMOVUPS Z23, 192(DI)(AX*1)
-	VMOVUPS Z24, (DI)(AX*2)
-	VMOVUPS Z25, 64(DI)(AX*2)
-	VMOVUPS Z26, 128(DI)(AX*2)
-	VMOVUPS Z27, 192(DI)(AX*2)
-	VMOVUPS Z28, (DI)(R10*1)
-	VMOVUPS Z29, 64(DI)(R10*1)
-	VMOVUPS Z30, 128(DI)(R10*1)
-	VMOVUPS Z31, 192(DI)(R10*1)
-	ADDQ $256, DX
-	SUBQ $4, CX
-	JMP  fours
-
-columns:
-	TESTQ CX, CX
-	JZ   nextRows
-	VPXORD Z16, Z16, Z16
-	VPXORD Z20, Z20, Z20
-	VPXORD Z24, Z24, Z24
-	VPXORD Z28, Z28, Z28
-	MOVQ d+24(FP), R9
-	TESTQ R9, R9
-	JZ   begin1
-	ADDQ BX, R9
-	ADDQ DX, R9
-	VMOVUPS (R9), Z16
-	VMOVUPS (R9)(AX*1), Z20
-	VMOVUPS (R9)(AX*2), Z24
-	VMOVUPS (R9)(R10*1), Z28
-
-begin1:
-	LEAQ (SI)(BX*1), R12
-	MOVQ b+16(FP), R8
-	ADDQ DX, R8
-	MOVQ n+32(FP), R13
-
-inner1:
-	VMOVUPS (R8), Z0
-	VFMADD231PS (R12), Z0, Z16
-	VFMADD231PS (R12)(AX*1), Z0, Z20
-	VFMADD231PS (R12)(AX*2), Z0, Z24
-	VFMADD231PS (R12)(R10*1), Z0, Z28
-	ADDQ AX, R8
-	ADDQ $64, R12
-	DECQ R13
-	JNZ  inner1
-	MOVQ c+0(FP), DI
-	ADDQ BX, DI
-	ADDQ DX, DI
-	VMOVUPS Z16, (DI)
-	VMOVUPS Z20, (DI)(AX*1)
-	VMOVUPS Z24, (DI)(AX*2)
-	VMOVUPS Z28, (DI)(R10*1)
-	ADDQ $64, DX
-	DECQ CX
-	JMP  columns
-
-nextRows:
-	SUBQ $4, R11
-	JZ   done
-	LEAQ (BX)(AX*4), BX
-	CMPQ R11, $4
-	JGE  rows
-	MOVQ n+32(FP), BX
-	SUBQ $4, BX
-	IMULQ AX, BX
-	MOVQ $4, R11
-	JMP  rows
-
-single:
-	XORQ DX, DX
-	MOVQ n+32(FP), CX
-
-singleColumn:
-	VPXORD Z16, Z16, Z16
-	MOVQ d+24(FP), R9
-	TESTQ R9, R9
-	JZ   beginSingle
-	ADDQ BX, R9
-	VMOVUPS (R9)(DX*1), Z16
-
-beginSingle:
-	LEAQ (SI)(BX*1), R12
-	MOVQ b+16(FP), R8
-	ADDQ DX, R8
-	MOVQ n+32(FP), R13
-
-innerSingle:
-	VMOVUPS (R8), Z0
-	VFMADD231PS (R12), Z0, Z16
-	ADDQ AX, R8
-	ADDQ $64, R12
-	DECQ R13
-	JNZ  innerSingle
-	MOVQ c+0(FP), DI
-	ADDQ BX, DI
-	VMOVUPS Z16, (DI)(DX*1)
-	ADDQ $64, DX
-	DECQ CX
-	JNZ  singleColumn
-	ADDQ AX, BX
-	DECQ R11
-	JNZ  single
-
-done:
-	VZEROUPPER
-	RET
-
-#define FMAROW4Y(a, c0, c1, c2, c3) \
-	VFMADD231PS Y0, a, c0; \
-	VFMADD231PS Y1, a, c1; \
-	VFMADD231PS Y2, a, c2; \
-	VFMADD231PS Y3, a, c3
+	STACKMUL(6, 64, Z0, Z1, Z2, Z3, Z4, Z5, Z6, Z7, Z16, Z17, Z18, Z19, Z20, Z21, Z22, Z23, Z24, Z25, Z26, Z27, Z28, Z29, Z30, Z31)
 
 // func stackMul8AVX512(c, a, b, d *float32, n int)
-//
-// Registers as above; tiles of 4 x 4 in Y16..Y31.
 TEXT ·stackMul8AVX512(SB), NOSPLIT, $0-40
-	MOVQ a+8(FP), SI
-	MOVQ n+32(FP), AX
-	SHLQ $5, AX
-	LEAQ (AX)(AX*2), R10
-	MOVQ n+32(FP), R11
-	XORQ BX, BX
-	CMPQ R11, $4
-	JLT  single
-
-rows:
-	XORQ DX, DX
-	MOVQ n+32(FP), CX
-
-fours:
-	CMPQ CX, $4
-	JLT  columns
-	MOVQ d+24(FP), R9
-	TESTQ R9, R9
-	JZ   zero4
-	ADDQ BX, R9
-	ADDQ DX, R9
-	VMOVUPS (R9), Y16
-	VMOVUPS 32(R9), Y17
-	VMOVUPS 64(R9), Y18
-	VMOVUPS 96(R9), Y19
-	VMOVUPS (R9)(AX*1), Y20
-	VMOVUPS 32(R9)(AX*1), Y21
-	VMOVUPS 64(R9)(AX*1), Y22
-	VMOVUPS 96(R9)(AX*1), Y23
-	VMOVUPS (R9)(AX*2), Y24
-	VMOVUPS 32(R9)(AX*2), Y25
-	VMOVUPS 64(R9)(AX*2), Y26
-	VMOVUPS 96(R9)(AX*2), Y27
-	VMOVUPS (R9)(R10*1), Y28
-	VMOVUPS 32(R9)(R10*1), Y29
-	VMOVUPS 64(R9)(R10*1), Y30
-	VMOVUPS 96(R9)(R10*1), Y31
-	JMP  begin4
-
-zero4:
-	VPXORD Y16, Y16, Y16
-	VPXORD Y17, Y17, Y17
-	VPXORD Y18, Y18, Y18
-	VPXORD Y19, Y19, Y19
-	VPXORD Y20, Y20, Y20
-	VPXORD Y21, Y21, Y21
-	VPXORD Y22, Y22, Y22
-	VPXORD Y23, Y23, Y23
-	VPXORD Y24, Y24, Y24
-	VPXORD Y25, Y25, Y25
-	VPXORD Y26, Y26, Y26
-	VPXORD Y27, Y27, Y27
-	VPXORD Y28, Y28, Y28
-	VPXORD Y29, Y29, Y29
-	VPXORD Y30, Y30, Y30
-	VPXORD Y31, Y31, Y31
-
-begin4:
-	LEAQ (SI)(BX*1), R12
-	MOVQ b+16(FP), R8
-	ADDQ DX, R8
-	MOVQ n+32(FP), R13
-	PCALIGN $32
-
-inner4:
-	VMOVUPS (R8), Y0
-	VMOVUPS 32(R8), Y1
-	VMOVUPS 64(R8), Y2
-	VMOVUPS 96(R8), Y3
-	VMOVUPS (R12), Y4
-	VMOVUPS (R12)(AX*1), Y5
-	VMOVUPS (R12)(AX*2), Y6
-	VMOVUPS (R12)(R10*1), Y7
-	FMAROW4Y(Y4, Y16, Y17, Y18, Y19)
-	FMAROW4Y(Y5, Y20, Y21, Y22, Y23)
-	FMAROW4Y(Y6, Y24, Y25, Y26, Y27)
-	FMAROW4Y(Y7, Y28, Y29, Y30, Y31)
-	ADDQ AX, R8
-	ADDQ $32, R12
-	DECQ R13
-	JNZ  inner4
-	MOVQ c+0(FP), DI
-	ADDQ BX, DI
-	ADDQ DX, DI
-	VMOVUPS Y16, (DI)
-	VMOVUPS Y17, 32(DI)
-	VMOVUPS Y18, 64(DI)
-	VMOVUPS Y19, 96(DI)
-	VMOVUPS Y20, (DI)(AX*1)
-	VMOVUPS Y21, 32(DI)(AX*1)
-	VMOVUPS Y22, 64(DI)(AX*1)
-	VMOVUPS Y23, 96(DI)(AX*1)
-	VMOVUPS Y24, (DI)(AX*2)
-	VMOVUPS Y25, 32(DI)(AX*2)
-	VMOVUPS Y26, 64(DI)(AX*2)
-	VMOVUPS Y27, 96(DI)(AX*2)
-	VMOVUPS Y28, (DI)(R10*1)
-	VMOVUPS Y29, 32(DI)(R10*1)
-	VMOVUPS Y30, 64(DI)(R10*1)
-	VMOVUPS Y31, 96(DI)(R10*1)
-	ADDQ $128, DX
-	SUBQ $4, CX
-	JMP  fours
-
-columns:
-	TESTQ CX, CX
-	JZ   nextRows
-	VPXORD Y16, Y16, Y16
-	VPXORD Y20, Y20, Y20
-	VPXORD Y24, Y24, Y24
-	VPXORD Y28, Y28, Y28
-	MOVQ d+24(FP), R9
-	TESTQ R9, R9
-	JZ   begin1
-	ADDQ BX, R9
-	ADDQ DX, R9
-	VMOVUPS (R9), Y16
-	VMOVUPS (R9)(AX*1), Y20
-	VMOVUPS (R9)(AX*2), Y24
-	VMOVUPS (R9)(R10*1), Y28
-
-begin1:
-	LEAQ (SI)(BX*1), R12
-	MOVQ b+16(FP), R8
-	ADDQ DX, R8
-	MOVQ n+32(FP), R13
-
-inner1:
-	VMOVUPS (R8), Y0
-	VFMADD231PS (R12), Y0, Y16
-	VFMADD231PS (R12)(AX*1), Y0, Y20
-	VFMADD231PS (R12)(AX*2), Y0, Y24
-	VFMADD231PS (R12)(R10*1), Y0, Y28
-	ADDQ AX, R8
-	ADDQ $32, R12
-	DECQ R13
-	JNZ  inner1
-	MOVQ c+0(FP), DI
-	ADDQ BX, DI
-	ADDQ DX, DI
-	VMOVUPS Y16, (DI)
-	VMOVUPS Y20, (DI)(AX*1)
-	VMOVUPS Y24, (DI)(AX*2)
-	VMOVUPS Y28, (DI)(R10*1)
-	ADDQ $32, DX
-	DECQ CX
-	JMP  columns
-
-nextRows:
-	SUBQ $4, R11
-	JZ   done
-	LEAQ (BX)(AX*4), BX
-	CMPQ R11, $4
-	JGE  rows
-	MOVQ n+32(FP), BX
-	SUBQ $4, BX
-	IMULQ AX, BX
-	MOVQ $4, R11
-	JMP  rows
-
-single:
-	XORQ DX, DX
-	MOVQ n+32(FP), CX
-
-singleColumn:
-	VPXORD Y16, Y16, Y16
-	MOVQ d+24(FP), R9
-	TESTQ R9, R9
-	JZ   beginSingle
-	ADDQ BX, R9
-	VMOVUPS (R9)(DX*1), Y16
-
-beginSingle:
-	LEAQ (SI)(BX*1), R12
-	MOVQ b+16(FP), R8
-	ADDQ DX, R8
-	MOVQ n+32(FP), R13
-
-innerSingle:
-	VMOVUPS (R8), Y0
-	VFMADD231PS (R12), Y0, Y16
-	ADDQ AX, R8
-	ADDQ $32, R12
-	DECQ R13
-	JNZ  innerSingle
-	MOVQ c+0(FP), DI
-	ADDQ BX, DI
-	VMOVUPS Y16, (DI)(DX*1)
-	ADDQ $32, DX
-	DECQ CX
-	JNZ  singleColumn
-	ADDQ AX, BX
-	DECQ R11
-	JNZ  single
-
-done:
-	VZEROUPPER
-	RET
+	STACKMUL(5, 32, Y0, Y1, Y2, Y3, Y4, Y5, Y6, Y7, Y16, Y17, Y18, Y19, Y20, Y21, Y22, Y23, Y24, Y25, Y26, Y27, Y28, Y29, Y30, Y31)
 
 // func stackLinearSIMD(a *stackLinearArgs)
 TEXT ·stackLinearSIMD(SB), NOSPLIT, $0-8

@@ -592,7 +592,7 @@ func TestJump(t *testing.T) {
 	}{
 		"phase":    {of(150, jumped), 91, 91, 62},
 		"none":     {of(150, func(k int) float64 { return math.Sin(.3 * float64(k)) }), 0, 0, 0},
-		"few rows": {of(100, jumped), 0, 0, 0},
+		"few rows": {of(100, jumped), 0, 0, 12},
 		"relay":    {of(150, func(k int) float64 { return float64(k / 5 % 2) }), 0, 0, 0},
 		"two, one a channel": {func() Series {
 			s := of(150, jumped)

@@ -621,7 +621,7 @@ func TestFastSignalIsNoNoise(t *testing.T) {
 		if size == 0 {
 			require.Less(t, got, 1e-6)
 			require.True(t, b.group(0).clean)
-			work := make([]float64, len(values))
+			work := make([]float64, 2*len(values))
 			require.Greater(t, differenceNoise(values, work), .1)
 		} else {
 			require.Greater(t, got, size)
@@ -756,4 +756,25 @@ func TestSlopeOf(t *testing.T) {
 			require.InDelta(t, want, slopeOf(at, x, i), 1e-10, "degree %d at %v", degree, u)
 		}
 	}
+}
+
+// A signal that jumps is free of noise where three quarters of its differences say so; few
+// samples, held values and noise on top are judged by all of them.
+func TestNoiseOfJumps(t *testing.T) {
+	r := rand.New(rand.NewPCG(3, 1))
+	of := func(n int, f func(k float64) float64) float64 {
+		y := make([]float64, n)
+		for k := range y {
+			y[k] = f(float64(k))
+		}
+		return differenceNoise(y, make([]float64, 2*n))
+	}
+	saw := func(k float64) float64 { return 2*math.Mod(k/31, 1) - 1 }
+	require.Less(t, of(128, saw), cleanNoise)
+	require.Greater(t, of(79, saw), .1)
+	require.InDelta(t, .1, of(400, func(k float64) float64 { return math.Floor(k/4)/50 + .1*r.NormFloat64() }), .02)
+	require.Greater(t, of(128, func(k float64) float64 { return math.Floor(5 * saw(k)) }), .1)
+	noisy := of(400, func(k float64) float64 { return saw(k) + .01*r.NormFloat64() })
+	require.Greater(t, noisy, .1)
+	require.InDelta(t, .005, of(400, func(k float64) float64 { return math.Sin(.1*k) + .005*r.NormFloat64() }), .001)
 }

@@ -247,12 +247,15 @@ func (p *prep) splines(mem *arena, natural, smooth []spline, noise []float64) {
 // differenceNoise estimates the standard deviation of white noise on equally
 // spaced samples of a smooth signal: the k-th difference of the noise has
 // variance binom(2k,k) sigma^2 while that of the signal vanishes as the k-th
-// power of the step. The least of k = 2..8 is taken. work has len(y) floats.
+// power of the step. The least of k = 2..8 is taken. A signal that jumps once in a while has
+// large differences there alone: where three quarters of them are such as those of no noise, and
+// there are enough, that counts. work has 2 len(y) floats.
 func differenceNoise(y, work []float64) float64 {
 	n := len(y)
-	d := work[:n]
+	d, sizes := work[:n], work[n:2*n]
 	copy(d, y)
 	best, gain := math.Inf(1), 1.0
+	jumps := n >= jumpyRows
 	for k := 1; k <= 8; k++ {
 		gain *= float64(2*(2*k-1)) / float64(k)
 		sum := 0.0
@@ -260,12 +263,38 @@ func differenceNoise(y, work []float64) float64 {
 			d[i] = d[i+1] - d[i]
 			sum += d[i] * d[i]
 		}
-		if v := math.Sqrt(sum / float64(n-k) / gain); k >= 2 && v < best {
+		if k == 1 {
+			held := 0
+			for _, v := range d[:n-1] {
+				if v == 0 {
+					held++
+				}
+			}
+			jumps = jumps && held < n/8
+			continue
+		}
+		best = min(best, math.Sqrt(sum/float64(n-k)/gain))
+		if !jumps || best < cleanNoise {
+			continue
+		}
+		sizes = sizes[:n-k]
+		for i, v := range d[:n-k] {
+			sizes[i] = math.Abs(v)
+		}
+		slices.Sort(sizes)
+		if v := sizes[3*len(sizes)/4] / (normalQuartile * math.Sqrt(gain)); v < cleanNoise {
 			best = v
 		}
 	}
 	return best
 }
+
+// jumpyRows is the least number of samples of a signal that jumps and counts as free of noise.
+const jumpyRows = 80
+
+// normalQuartile is what three quarters of the absolute values of a standard normal variable are
+// less than.
+const normalQuartile = 1.1503
 
 // Sizes of predictionNoise: the largest order, and the least number of samples.
 const (

@@ -13,6 +13,9 @@ const (
 	strayParts   = 3  // parts of the horizon whose distance from the context counts
 	strayStates  = 256
 	logFloor     = 1e-5
+	validated    = 7    // base features that are errors of validation
+	fewRows      = 64   // Of fewer, such errors and distances to other candidates
+	fewError     = 1e-4 // count as no less than this: the mixer has seen hardly any.
 )
 
 // lg is the halved logarithm of a relative error, floored.
@@ -655,6 +658,11 @@ func (s *scorer) finish(mem *arena, g *group) {
 		}
 	}
 	ranks := [4]int{0, 1, 3, 6}
+	floor := 0.
+	if g.native.n < fewRows && !s.coarse {
+		floor = fewError
+	}
+	low := lg(floor)
 	for j := 0; j < s.c; j++ {
 		base := s.base[j*NumGuides*baseFeatures:]
 		samp := s.samples[j*NumGuides*agreeTimes:]
@@ -686,10 +694,17 @@ func (s *scorer) finish(mem *arena, g *group) {
 			f := g.feats[(j*NumGuides+i)*NumFeatures:][:NumFeatures]
 			b := base[i*baseFeatures:][:baseFeatures]
 			for k, v := range b {
+				if k < validated {
+					v = math.Max(v, low)
+				}
 				f[k] = float32(v)
 			}
 			for k, v := range least {
-				f[15+k] = float32(b[k] - v)
+				w := b[k]
+				if k < validated {
+					v, w = math.Max(v, low), math.Max(w, low)
+				}
+				f[15+k] = float32(w - v)
 			}
 			for side, d := range [2]*[NumGuides]float64{&near[i], &farD[i]} {
 				var top [7]float64 // least distances, ascending; its own is infinite
@@ -712,7 +727,7 @@ func (s *scorer) finish(mem *arena, g *group) {
 					m = agreeTimes - agreeNear
 				}
 				for k, r := range ranks {
-					f[23+side*4+k] = float32(lg(math.Sqrt(top[r]/m) / s.std[j]))
+					f[23+side*4+k] = float32(lg(math.Max(math.Sqrt(top[r]/m)/s.std[j], floor)))
 				}
 			}
 			f[31] = float32(noise)

@@ -753,3 +753,32 @@ func TestBandsOfManyChannels(t *testing.T) {
 		require.Greater(t, inside/count, .6, "noise %v", noise)
 	}
 }
+
+// TestExactOfFewRows: sums of harmonics and a trend, which linear autoregressions continue exactly,
+// are not spoilt by guides that do not.
+func TestExactOfFewRows(t *testing.T) {
+	m := builtIn(t)
+	for seed := range uint64(8) {
+		r := rand.New(rand.NewPCG(seed, 6))
+		const rows = 32
+		cycles, p, q, slope := 4+5*r.Float64(), 7*r.Float64(), 7*r.Float64(), 9*r.Float64()-4.5
+		of := func(k int) float64 {
+			u := float64(k) / (rows - 1)
+			return 3*math.Sin(2*math.Pi*cycles*u+p) + 1.2*math.Sin(4*math.Pi*cycles*u+q) + slope*u
+		}
+		var s lassode.Series
+		var at []float64
+		for k := range rows * 3 / 2 {
+			if k < rows {
+				s.Times, s.Values = append(s.Times, float64(k)), append(s.Values, []float64{of(k)})
+			} else {
+				at = append(at, float64(k))
+			}
+		}
+		fc, err := m.Forecast(s, at)
+		require.NoError(t, err)
+		for i, row := range fc.Mean {
+			require.InDelta(t, of(rows+i), row[0], .1, "seed %d", seed)
+		}
+	}
+}

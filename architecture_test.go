@@ -43,7 +43,7 @@ var imports = map[string][]string{
 	"internal/csv": {"."},
 	// The command goes through the public API; classical only for the
 	// comparisons of eval and demo.
-	"cmd/lassode": {".", "ode", "pretrained", "classical", "internal/csv", "internal/layers"},
+	"cmd/lassode": {".", "ode", "pretrained", "classical", "internal/atomicfile", "internal/csv", "internal/layers"},
 	// The measurements of docs/evidence.md.
 	"cmd/evidence": {".", "ode", "pretrained", "linode"},
 	"examples/*":   {".", "ode", "pretrained"},

@@ -7,13 +7,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 
 	"github.com/lassode/lassode"
+	"github.com/lassode/lassode/internal/atomicfile"
 )
 
 // maxLine bounds one line of a JSON Lines file, so that one without line ends
@@ -92,11 +92,11 @@ var byteOrderMark = []byte{0xef, 0xbb, 0xbf}
 // Commit, so that a failure at any moment leaves an older file as it was.
 type output struct {
 	*bufio.Writer
-	zip    *gzip.Writer
-	file   *os.File // nil for standard output
-	temp   string   // name of the temporary file; empty when written in place
-	target string
-	done   bool
+	zip     *gzip.Writer
+	whole   *atomicfile.File // nil for standard output, and for
+	inPlace *os.File         // a device or a pipe
+	target  string
+	done    bool
 }
 
 // sameFile reports whether both names are of one file that exists.
@@ -159,28 +159,24 @@ func createOutput(env *environment, path string) (*output, error) {
 		if real, err := filepath.EvalSymlinks(path); err == nil {
 			out.target = real
 		}
-		mode := fs.FileMode(0o666)
 		info, err := os.Stat(out.target)
 		switch {
 		case err == nil && info.IsDir():
 			return nil, fmt.Errorf("cannot write %s: it is a directory", path)
 		case err == nil && !info.Mode().IsRegular():
 			// A device or a pipe is written in place; there is no old content.
-			out.file, err = os.OpenFile(out.target, os.O_WRONLY, 0)
+			file, err := os.OpenFile(out.target, os.O_WRONLY, 0)
 			if err != nil {
 				return nil, fmt.Errorf("cannot write %s: %w", path, err)
 			}
+			out.inPlace, raw = file, file
 		default:
-			if err == nil {
-				mode = info.Mode().Perm()
-			}
-			out.file, err = createTemporary(out.target, mode)
+			out.whole, err = atomicfile.Create(out.target)
 			if err != nil {
 				return nil, fmt.Errorf("cannot write %s: %w", path, err)
 			}
-			out.temp = out.file.Name()
+			raw = out.whole
 		}
-		raw = out.file
 	}
 	if strings.HasSuffix(strings.ToLower(path), ".gz") {
 		out.zip = gzip.NewWriter(raw)
@@ -188,17 +184,6 @@ func createOutput(env *environment, path string) (*output, error) {
 	}
 	out.Writer = bufio.NewWriterSize(raw, 1<<16)
 	return out, nil
-}
-
-// createTemporary makes a new file beside the target. It has one name, so that
-// what a killed process left goes with the next run; nobody else has files of
-// such a name, which would go as well.
-func createTemporary(target string, mode fs.FileMode) (*os.File, error) {
-	name := target + ".lassode.tmp"
-	if err := os.Remove(name); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return nil, err
-	}
-	return os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, mode)
 }
 
 // Commit completes the file and puts it in place.
@@ -211,31 +196,16 @@ func (o *output) Commit() error {
 		err = errors.Join(err, o.zip.Close())
 	}
 	o.done = true
-	if o.file == nil {
-		return err
-	}
-	if o.temp == "" {
-		return errors.Join(err, o.file.Close())
-	}
-	if err == nil {
-		err = o.file.Sync()
-	}
-	mine, statErr := o.file.Stat()
-	err = errors.Join(err, statErr, o.file.Close())
-	if err == nil {
-		if now, lost := os.Lstat(o.temp); lost != nil || !os.SameFile(mine, now) {
-			return fmt.Errorf("cannot write %s: another process writes it", o.target)
-		}
-		err = os.Rename(o.temp, o.target)
+	switch {
+	case o.inPlace != nil:
+		err = errors.Join(err, o.inPlace.Close())
+	case o.whole != nil && err != nil:
+		o.whole.Abort()
+	case o.whole != nil:
+		err = o.whole.Commit()
 	}
 	if err != nil {
-		os.Remove(o.temp)
 		return fmt.Errorf("cannot write %s: %w", o.target, err)
-	}
-	// The rename itself must reach the disk; not every system can sync a folder.
-	if d, err := os.Open(filepath.Dir(o.target)); err == nil {
-		_ = d.Sync()
-		d.Close()
 	}
 	return nil
 }
@@ -247,16 +217,16 @@ func (o *output) Abort() {
 		return
 	}
 	o.done = true
-	if o.file == nil {
+	switch {
+	case o.inPlace != nil:
+		o.inPlace.Close()
+	case o.whole != nil:
+		o.whole.Abort()
+	default:
 		o.Flush()
 		if o.zip != nil {
 			o.zip.Close()
 		}
-		return
-	}
-	o.file.Close()
-	if o.temp != "" {
-		os.Remove(o.temp)
 	}
 }
 

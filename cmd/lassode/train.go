@@ -552,7 +552,11 @@ func runFinetune(ctx context.Context, env *environment, c *command, args []strin
 		var input *lassode.InputError
 		if errors.As(err, &input) {
 			for i, name := range names {
-				if input.Field == fmt.Sprintf("series[%d]", i) {
+				rest, ok := strings.CutPrefix(input.Field, fmt.Sprintf("series[%d]", i))
+				if part, inside := strings.CutPrefix(rest, "."); ok && inside {
+					return describe(name, &lassode.InputError{Field: part, Got: input.Got, Want: input.Want})
+				}
+				if ok {
 					return fmt.Errorf("%s is %s, want %s", name, input.Got, input.Want)
 				}
 			}
@@ -566,9 +570,12 @@ func runFinetune(ctx context.Context, env *environment, c *command, args []strin
 	case report.Steps == 0:
 		kept = "the series are written into the hub, with the original weights"
 	}
-	on := fmt.Sprintf("%d series kept apart", report.ValidationTrajectories)
-	if report.ValidationTrajectories == 0 {
-		on = "the last third of the series"
+	on := "each, forecast from the others,"
+	switch {
+	case len(series) == 1:
+		on = "parts of it"
+	case report.Steps > 0:
+		on = fmt.Sprintf("the %d kept apart", report.ValidationTrajectories)
 	}
 	if report.SkippedSteps > 0 {
 		fmt.Fprintf(env.stderr, "%d steps were left out: their loss or gradient was not finite\n", report.SkippedSteps)

@@ -101,9 +101,7 @@ func TestLibraryRefusesEmptyRuns(t *testing.T) {
 	b.Fit([]float64{1, 2, 3}, []float64{1, 2, 3}, 1, 5) // an empty library is none
 }
 
-// TestLibraryLeavesNoTrace: what a bank makes of a context with a library does not depend on
-// what it was used for before.
-// An arranged library holds the same curves under other numbers.
+// TestLibraryArranged: an arranged library holds the same curves under other numbers.
 func TestLibraryArranged(t *testing.T) {
 	l := NewLibrary(2)
 	require.True(t, l.Add([]float64{0, 1, 2, 3, 4}, []float64{0, 7, 1, 5, 2, 7, 3, 8, 4, 9}))
@@ -114,6 +112,8 @@ func TestLibraryArranged(t *testing.T) {
 	require.Panics(t, func() { l.Arranged([]int{0}) })
 }
 
+// TestLibraryLeavesNoTrace: what a bank makes of a context with a library does not depend on
+// what it was used for before.
 func TestLibraryLeavesNoTrace(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 9))
 	// A hardening spring, whose equation the rows show: what is learnt first.

@@ -45,14 +45,38 @@ type Info struct {
 	Parameters  int
 	Provenance  Provenance
 	Calibration Calibration
+	Library     LibraryInfo
 }
 
-// Info returns the configuration, size, provenance and calibration of the model. The
-// slices are the caller's.
+// LibraryInfo says which runs of a fleet a model holds ([Model.FineTune], [Model.Adapt]). The zero
+// value is that of none.
+type LibraryInfo struct {
+	Runs     int      // series
+	Rows     int      // of all together
+	Channels int      // of each
+	Names    []string // of the channels; nil where the series had none
+	Weight   float64  // of the runs in a fit, relative to the context
+}
+
+// Knows reports whether forecasts of a series with channels of these names, all of them observed,
+// use the library: not if they are other names than its own. Without names on either side it is used.
+func (l LibraryInfo) Knows(names []string) bool {
+	return l.Names == nil || names == nil || columnsOf(names, l.Names) != nil
+}
+
+// Info returns the configuration, size, provenance and calibration of the model, and what
+// library it holds. The slices are the caller's.
 func (m *Model) Info() Info {
 	c := m.calibration
 	c.Levels, c.Inside, c.Ahead = slices.Clone(c.Levels), c.Inside.clone(), c.Ahead.clone()
-	return Info{Config: m.net.cfg, Parameters: m.net.params.Len(), Provenance: m.provenance, Calibration: c}
+	info := Info{Config: m.net.cfg, Parameters: m.net.params.Len(), Provenance: m.provenance, Calibration: c}
+	if f := m.fleet; f != nil {
+		info.Library = LibraryInfo{Runs: len(f.series), Channels: len(f.levels), Names: slices.Clone(f.names), Weight: f.weight}
+		for _, s := range f.series {
+			info.Library.Rows += len(s.Times)
+		}
+	}
+	return info
 }
 
 // Forecast predicts the state at the times at, which may lie before, inside or
@@ -64,7 +88,7 @@ func (m *Model) Info() Info {
 //
 // A channel without any observation gets NaN, unless a conserved total decides it
 // ([Constraints]). A channel that never changes, or
-// a single observation, is continued as it is. Times more than MaxWindows/4
+// a single observation, is continued as it is. Times more than MaxWindows/4 - 1
 // times the observed span away from it are answered by the mean and spread of
 // the observations.
 func (m *Model) Forecast(s Series, at []float64) (*Forecast, error) {

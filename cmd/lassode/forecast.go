@@ -399,6 +399,9 @@ func runForecast(ctx context.Context, env *environment, c *command, args []strin
 		return err
 	}
 	reportOutliers(env, series, clock, fc)
+	if l := model.Info().Library; !l.Knows(series.Names) {
+		fmt.Fprintf(env.stderr, "the runs in the weights have the channels %s, not %s: forecast without them\n", strings.Join(l.Names, ", "), strings.Join(series.Names, ", "))
+	}
 	if h.query != nil {
 		reportTruth(env, series, fc, h.query)
 	}

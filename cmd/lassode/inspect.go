@@ -119,6 +119,15 @@ type tensorInfo struct {
 	Bytes int    `json:"bytes"`
 }
 
+// library is what the model holds of a fleet, as JSON.
+type library struct {
+	Runs     int      `json:"runs"`
+	Rows     int      `json:"rows"`
+	Channels int      `json:"channels"`
+	Names    []string `json:"names,omitempty"`
+	Weight   float64  `json:"weight"`
+}
+
 func inspectWeights(env *environment, path string, tensors, asJSON bool) error {
 	var model *lassode.Model
 	var err error
@@ -144,9 +153,10 @@ func inspectWeights(env *environment, path string, tensors, asJSON bool) error {
 			Parameters  int                 `json:"parameters"`
 			Provenance  lassode.Provenance  `json:"provenance"`
 			Calibration lassode.Calibration `json:"calibration"`
+			Library     library             `json:"library"`
 			Bytes       int                 `json:"bytes"`
 			Tensors     []tensorInfo        `json:"tensors"`
-		}{info.Config, info.Parameters, info.Provenance, info.Calibration, raw.Len(), list}
+		}{info.Config, info.Parameters, info.Provenance, info.Calibration, library(info.Library), raw.Len(), list}
 		return printJSON(env.stdout, v)
 	}
 	w := env.stdout
@@ -166,6 +176,12 @@ func inspectWeights(env *environment, path string, tensors, asJSON bool) error {
 	}
 	if p.Note != "" {
 		fmt.Fprintf(w, "  %s\n", p.Note)
+	}
+	if l := info.Library; l.Runs > 0 {
+		fmt.Fprintf(w, "\nlibrary\n  %s of %s of %s, weight %v\n", plural(l.Rows, "row"), plural(l.Runs, "run"), plural(l.Channels, "channel"), l.Weight)
+		if l.Names != nil {
+			fmt.Fprintf(w, "  channels %s\n", strings.Join(l.Names, ", "))
+		}
 	}
 	config, err := json.Marshal(info.Config)
 	if err != nil {

@@ -470,7 +470,8 @@ by their names, in any order; else they have to be in the same one.
 -scope chooses what may change. hub leaves the weights as they are, but for hub tokens
 of a network that has any: the series become the model's common structure hub, from
 which most models that are fitted to a context take what the context leaves open, where
-that helps to forecast each of the series from the others.`,
+that helps to forecast each of the series from the others. Channels are matched by their
+names, in the data and later in forecasts; without names, by their order.`,
 		examples: `
 lassode finetune -data pumps/ -out pump.safetensors
 lassode finetune -data log.csv -out tuned.safetensors -scope head -steps 200

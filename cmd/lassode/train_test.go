@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"fmt"
 	"io"
 	"math"
 	"os"
@@ -366,4 +367,42 @@ func FuzzTrainingConfig(f *testing.F) {
 			require.NoError(t, c.Model.Validate())
 		}
 	})
+}
+
+// What fine-tuning writes into the hub is used for series with the same channels.
+func TestLibraryOfAFleet(t *testing.T) {
+	dir := t.TempDir()
+	run := func(header string, k int) string {
+		var b strings.Builder
+		b.WriteString(header + "\n")
+		x, v := 1+.2*float64(k), 0.
+		for i := range 60 {
+			fmt.Fprintf(&b, "%g,%g,%g\n", .15*float64(i), x, v)
+			for range 15 {
+				v -= .01 * (x + .4*x*x*x + .2*v)
+				x += .01 * v
+			}
+		}
+		return b.String()
+	}
+	fleet := filepath.Join(dir, "fleet")
+	require.NoError(t, os.Mkdir(fleet, 0o755))
+	for k := range 6 {
+		require.NoError(t, os.WriteFile(filepath.Join(fleet, fmt.Sprintf("%d.csv", k)), []byte(run("t,angle,speed", k)), 0o644))
+	}
+	tuned := filepath.Join(dir, "w.safetensors")
+	code, _, errs := lassodeRun(t, "", "finetune", "-data", fleet, "-out", tuned, "-scope", "hub")
+	require.Equal(t, exitOK, code, errs)
+	require.Contains(t, errs, "written into the hub", "or the test is of no use")
+	code, out, errs := lassodeRun(t, "", "inspect", tuned)
+	require.Equal(t, exitOK, code, errs)
+	require.Contains(t, out, "360 rows of 6 runs of 2 channels")
+	require.Contains(t, out, "channels angle, speed")
+	for header, want := range map[string]string{"t,speed,angle": "", "t,angle,torque": "not angle, torque: forecast without them"} {
+		lines := strings.SplitAfter(run(header, 9), "\n")
+		code, _, errs = lassodeRun(t, strings.Join(lines[:20], ""), "forecast", "-in", "-", "-model", tuned, "-steps", "2")
+		require.Equal(t, exitOK, code, errs)
+		require.Contains(t, errs, want)
+		require.Equal(t, want == "", !strings.Contains(errs, "without them"))
+	}
 }

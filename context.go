@@ -43,7 +43,7 @@ const (
 	restRange = 1e-9 // of the range of a channel: what is no motion
 	partLeast = 4    // observations of each channel that a part has
 	jumpRows  = 12   // rows that have to come after a jump
-	jumpMost  = 3    // more jumps of a channel than these are how it moves
+	jumpMost  = 2    // more jumps of a channel than these are how it moves
 	jumpShare = .125 // of all rows, or
 	jumpPart  = .333 // of those after it if these are fewer, are forecast,
 	jumpLeast = 3    // but not fewer than these,

@@ -671,9 +671,7 @@ func TestJumps(t *testing.T) {
 		},
 		"set-points": func(k float64) float64 {
 			switch {
-			case k < 20:
-				return 5
-			case k < 45:
+			case k < 40:
 				return 9
 			case k < 70:
 				return 3

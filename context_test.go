@@ -594,7 +594,7 @@ func TestJump(t *testing.T) {
 		"none":     {of(150, func(k int) float64 { return math.Sin(.3 * float64(k)) }), 0, 0, 0},
 		"few rows": {of(100, jumped), 0, 0, 12},
 		"relay":    {of(150, func(k int) float64 { return float64(k / 5 % 2) }), 0, 0, 0},
-		"three": {of(150, func(k int) float64 { return jumped(k) + 3*float64(k/50) }), 0, 0, 0},
+		"three":    {of(150, func(k int) float64 { return math.Sin(.3*float64(k)) + 4*float64(k/40%2) }), 0, 0, 0},
 		"two, one a channel": {func() Series {
 			s := of(150, jumped)
 			for k := range s.Values {

@@ -22,6 +22,28 @@ func BenchmarkBankFit(b *testing.B) {
 	}
 }
 
+// BenchmarkBankSlopes fits one channel of a system of two and a drive, which is fitted twice: alone,
+// and with its slopes.
+func BenchmarkBankSlopes(b *testing.B) {
+	for _, rows := range []int{64, 256} {
+		b.Run(fmt.Sprintf("rows=%d", rows), func(b *testing.B) {
+			for _, s := range testSystems() {
+				if s.name != "ENSO recharge" {
+					continue
+				}
+				times, x := rk4(s.f, s.x0, s.span*float64(rows)/400, rows, 1)
+				values := scaled(x, rows, 1, rows)
+				bank := NewBank()
+				b.ReportAllocs()
+				for b.Loop() {
+					bank.Fit(times, values, 1, 1.5*times[rows-1])
+				}
+				b.ReportMetric(float64(bank.slots[0].group), "with_slopes")
+			}
+		})
+	}
+}
+
 // BenchmarkBankNoisy fits noisy contexts of which half of the rows are missing.
 func BenchmarkBankNoisy(b *testing.B) {
 	for _, c := range []int{1, 3, 8} {

@@ -3,11 +3,11 @@ package lassode
 import (
 	"bytes"
 	"cmp"
-	"crypto/sha256"
 	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"hash/fnv"
 	"io"
 	"io/fs"
 	"math"
@@ -656,9 +656,9 @@ func newTrainingPlan(src Source, opt TrainOptions) trainingPlan {
 		p.Calibration = strings.TrimSpace(fmt.Sprintf("%d trajectories %s", opt.Calibration.Len(), digest(opt.Calibration)))
 	}
 	if opt.From != nil {
-		sum := sha256.New()
+		sum := fnv.New64a()
 		binary.Write(sum, binary.LittleEndian, opt.From.net.params.Data()) // a hash returns no error
-		p.From = fmt.Sprintf("weights of digest %x", sum.Sum(nil)[:8])
+		p.From = fmt.Sprintf("weights of digest %016x", sum.Sum64())
 	}
 	return p
 }

@@ -49,11 +49,10 @@
 package lassode
 
 import (
-	"crypto/sha256"
 	"encoding/binary"
-	"encoding/hex"
 	"errors"
 	"fmt"
+	"hash/fnv"
 	"math"
 )
 
@@ -113,7 +112,7 @@ type sliceSource []Series
 
 // Digest is a hash of all times and values.
 func (s sliceSource) Digest() string {
-	sum := sha256.New()
+	sum := fnv.New64a()
 	for _, x := range s {
 		binary.Write(sum, binary.LittleEndian, int64(len(x.Times))) // a hash returns no error
 		binary.Write(sum, binary.LittleEndian, x.Times)
@@ -121,7 +120,7 @@ func (s sliceSource) Digest() string {
 			binary.Write(sum, binary.LittleEndian, row)
 		}
 	}
-	return hex.EncodeToString(sum.Sum(nil)[:8])
+	return fmt.Sprintf("%016x", sum.Sum64())
 }
 
 func (s sliceSource) Len() int                 { return len(s) }

@@ -8,8 +8,9 @@ import (
 )
 
 // The oscillations are the solution of one linear ODE for the whole context: a
-// constant, a decay and up to maxPairs damped oscillations that all channels
-// share, with amplitudes of their own. They are fitted to the observations
+// constant, an exponential and up to maxPairs damped oscillations that all channels
+// share, with amplitudes of their own, or a parabola (three poles at zero: constant
+// acceleration). They are fitted to the observations
 // themselves, whatever their times, by least squares of the outputs. The
 // regressors of an autoregression hold the noise, which biases it towards
 // decay; these hold time alone.
@@ -19,17 +20,20 @@ import (
 // amplitudes' variable projection (Golub and Pereyra 1973, with the Jacobian of
 // Kaufman 1975). Each number of poles is a stage; stages are weighed by the
 // Bayesian information criterion or chosen on the last quarter of the context.
-// Nothing grows: under noise a growing pole is more often wrong than right, and
-// the autoregressions offer it.
+// Oscillations do not grow, and an exponential beside them hardly does: under noise a
+// growing pole is more often wrong than right. One that stands alone may.
 
 const (
 	maxPairs     = 5
-	stages       = maxPairs + 1 // the second adds the decay, every other a pair
+	stages       = maxPairs + 3 // an exponential; a parabola; a pair; that and an exponential; of every other one pair more
+	firstPair    = 2            // the stage of one pair
 	poleRounds   = 8            // steps of refinement
 	poleRows     = 256          // observations per channel
 	poleChannels = 8            // channels that poles are fitted to
 	poleRidge    = 1e-3         // of the amplitudes, relative to the column's squares
 	fastest      = -25.         // decay per span
+	mostGrowth   = 1.           // of the exponential beside oscillations, per span
+	aloneGrowth  = 4.           // of that without
 	slowest      = .5           // angle per span
 	// The information criterion is tempered: neighbouring stages are kept.
 	stageTemper = 8
@@ -56,14 +60,15 @@ func peakAngle(i int) float64 {
 // poles are the exponents of one stage, in units of the context's span.
 type poles struct {
 	pairs  int
-	decays bool // has the decay
+	powers int  // of time, beside the constant: 0 or 2
+	decays bool // has the exponential
 	growth [maxPairs]float64
 	angle  [maxPairs]float64
-	rate   float64 // of the decay
+	rate   float64 // of the exponential
 }
 
 // columns is the number of functions of time, params that of unknowns in them.
-func (p *poles) columns() int { return 1 + p.params() }
+func (p *poles) columns() int { return 1 + p.powers + p.params() }
 func (p *poles) params() int {
 	n := 2 * p.pairs
 	if p.decays {
@@ -79,7 +84,11 @@ func (p poles) move(step []float64) poles {
 		p.angle[k] = max(p.angle[k]+clamp(step[p.pairs+k], -3, 3), slowest)
 	}
 	if p.decays {
-		p.rate = clamp(p.rate+clamp(step[2*p.pairs], -3, 3), 1.2*fastest, 0)
+		most := mostGrowth
+		if p.pairs == 0 {
+			most = aloneGrowth
+		}
+		p.rate = clamp(p.rate+clamp(step[2*p.pairs], -3, 3), 1.2*fastest, most)
 	}
 	return p
 }
@@ -281,6 +290,9 @@ func (o *oscillations) products(mem *arena, s *together, n int, p *poles, slopes
 				now[k] = rotate(now[k], by[k])
 				row[1+2*k], row[2+2*k] = now[k][0], now[k][1]
 			}
+			if p.powers > 0 {
+				row[1], row[2] = powers(t)
+			}
 			if p.decays {
 				now[p.pairs][0] *= by[p.pairs][0]
 				row[f-1] = now[p.pairs][0]
@@ -302,10 +314,25 @@ func (o *oscillations) products(mem *arena, s *together, n int, p *poles, slopes
 	return z
 }
 
-// ridgeFactor factors the products l of f columns, with the amplitudes' ridge.
-func ridgeFactor(l []float64, f int, inv []float64) {
-	for i := range f {
-		l[i*f+i] += poleRidge*l[i*f+i] + 1e-10
+// powers are the columns of a parabola beside its constant, t spans from the start: means and
+// products of the three are zero over the span.
+func powers(t float64) (float64, float64) {
+	t -= .5
+	return t, t*t - 1./12
+}
+
+// ridgeFactor factors the products l of the columns of p, with the amplitudes' ridge. Without
+// oscillations it counts what a column is beside the constant, which is free: a straight line is
+// a slow exponential with a constant that takes most of it back.
+func (p *poles) ridgeFactor(l, inv []float64) {
+	f := p.columns()
+	alone := p.pairs == 0 && l[0] > 0
+	for i := f - 1; i >= 0; i-- {
+		square := l[i*f+i]
+		if alone {
+			square = max(square-l[i*f]*l[i*f]/l[0], 0)
+		}
+		l[i*f+i] += poleRidge*square + 1e-10
 	}
 	cholesky(l, f, f, 1e-12, inv)
 }
@@ -322,7 +349,7 @@ func (o *oscillations) solve(p *poles, s *together, amp []float64, slopes bool) 
 	for i := range f {
 		copy(l[i*f:i*f+i+1], g[i*w:])
 	}
-	ridgeFactor(l, f, o.inv[:])
+	p.ridgeFactor(l, o.inv[:])
 	// What the derivatives are without what the columns explain of them.
 	var x [(2*maxPairs + 1) * (2*maxPairs + 2)]float64
 	for q := range d {
@@ -411,6 +438,9 @@ func (o *oscillations) refine(mem *arena, k int, p *poles) float64 {
 	damping, missed := 1e-2, 0
 	least := o.try(mem, k, p)
 	d := p.params()
+	if d == 0 {
+		return least
+	}
 	hess, slope := o.hess, o.slope
 	for range poleRounds {
 		var l [most * most]float64
@@ -514,16 +544,24 @@ func (o *oscillations) fit(mem *arena, k int) {
 	var p poles
 	for q := range stages {
 		next := p
-		if q == 1 {
+		switch q {
+		case 0:
+			next = poles{decays: true, rate: -1}
+		case 1:
+			next = poles{powers: 2}
+		case firstPair:
+			p = poles{}
+			next = poles{pairs: 1}
+		case firstPair + 1:
 			next.decays, next.rate = true, -3
-		} else {
+		default:
 			next.pairs++
 		}
 		unknown := channels*next.columns() + next.params()
 		if seen < 2*unknown {
 			break
 		}
-		if q != 1 {
+		if next.pairs > p.pairs {
 			next.growth[p.pairs], next.angle[p.pairs] = o.peak(mem, k, &p)
 		}
 		p = next
@@ -584,11 +622,15 @@ func (st *stage) add(dst track, c, rows int, t, step, weight float64) {
 	}
 	f := st.columns()
 	for i := range rows {
+		line, bend := powers(t + float64(i)*step)
 		for j := range c {
 			a := st.amplitude[j*f : (j+1)*f]
 			v := a[0]
 			for k, z := range z[:st.pairs] {
 				v += a[1+2*k]*z[0] + a[2+2*k]*z[1]
+			}
+			if st.powers > 0 {
+				v += a[1]*line + a[2]*bend
 			}
 			if st.decays {
 				v += a[f-1] * decay
@@ -666,6 +708,9 @@ func (p *poles) at(col []float64, u float64) {
 		z := oscillation(p.growth[k], p.angle[k], u)
 		col[1+2*k], col[2+2*k] = z[0], z[1]
 	}
+	if p.powers > 0 {
+		col[1], col[2] = powers(u)
+	}
 	if p.decays {
 		col[1+2*p.pairs] = math.Exp(p.rate * u)
 	}
@@ -683,6 +728,10 @@ func (s *tones) series(t float64) (v, r float64) {
 			cos, sin := col[1+2*k], col[2+2*k]
 			x += a[1+2*k]*cos + a[2+2*k]*sin
 			y += to.growth[k]*(a[1+2*k]*cos+a[2+2*k]*sin) + to.angle[k]*(a[2+2*k]*cos-a[1+2*k]*sin)
+		}
+		if to.powers > 0 {
+			x += a[1]*col[1] + a[2]*col[2]
+			y += a[1] + 2*a[2]*col[1]
 		}
 		if to.decays {
 			k := 1 + 2*to.pairs
@@ -755,7 +804,7 @@ func (r *refit) part(y []float64, kept func(i int) bool) {
 				b[k] += x * v
 			}
 		}
-		ridgeFactor(l[:], f, inv[:])
+		to.ridgeFactor(l[:], inv[:])
 		solveLower(l[:], f, f, inv[:], b[:f])
 		copy(to.amplitude[:], b[:f])
 		for i := range r.value {
@@ -819,7 +868,7 @@ func (s *scorer) oscillate(mem *arena, g *group, gr *grid, weighed, validated, t
 			pick, best = q, e
 		}
 	}
-	for i, stage := range [...]int{-1, pick, 1, stages - 1} {
+	for i, stage := range [...]int{-1, pick, firstPair + 1, stages - 1} {
 		id, weight := ids[i], o.weight
 		if stage >= 0 {
 			for k := range weight {

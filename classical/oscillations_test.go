@@ -50,6 +50,64 @@ func TestOscillationsSeeThroughNoise(t *testing.T) {
 	require.Less(t, theirs, .8, "autoregressions")
 }
 
+// TestDrifts: a line, a parabola and a growth under noise are continued nearly as well as
+// by least squares of the right degree, at times of any kind, and the interpolant has the rate
+// of its value.
+func TestDrifts(t *testing.T) {
+	r := rand.New(rand.NewPCG(21, 22))
+	drifts := []struct {
+		name  string
+		f     func(u, a float64) float64
+		close float64 // mean error half a span ahead, in deviations of what is seen
+	}{
+		{"line", func(u, a float64) float64 { return a * u }, .06},
+		{"parabola", func(u, a float64) float64 { return u + a*u*u }, .15},
+		{"growth", func(u, a float64) float64 { return math.Exp((2 + a) * u) }, .4},
+	}
+	const n = 64
+	for _, d := range drifts {
+		for _, own := range []bool{false, true} {
+			sum, count := 0., 0.
+			for range 20 {
+				a := 1 + r.Float64()
+				if r.IntN(2) == 0 && d.name != "growth" {
+					a = -a
+				}
+				var times, values []float64
+				var mean, square float64
+				for i := range n {
+					u := float64(i)
+					if own && i > 0 && i < n-1 {
+						u += r.Float64() - .5
+					}
+					v := d.f(u/(n-1), a)
+					times, values = append(times, u), append(values, v)
+					mean += v / n
+					square += v * v / n
+				}
+				size := math.Sqrt(square - mean*mean)
+				for i := range values {
+					values[i] += .05 * size * r.NormFloat64()
+				}
+				b := NewBank()
+				b.Fit(times, values, 1, 1.5*n)
+				for u := 1.; u <= 1.5; u += .05 {
+					var v [NumGuides]float64
+					b.Eval(v[:], nil, 0, u*(n-1))
+					sum += math.Abs(v[idOscillations]-d.f(u, a)) / size
+					count++
+				}
+				var up, down, rate [NumInside]float64
+				b.Inside(up[:], nil, 0, n/3+1e-4)
+				b.Inside(down[:], rate[:], 0, n/3-1e-4)
+				require.InDelta(t, (up[insideTones]-down[insideTones])/2e-4, rate[insideTones], 1e-3*size)
+			}
+			require.Less(t, sum/count, d.close, "%s, own times %v", d.name, own)
+			t.Logf("%s, own times %v: %.3f", d.name, own, sum/count)
+		}
+	}
+}
+
 // TestTonesBetweenObservations: sparse and noisy oscillations are known from all of
 // their channels; the rate is that of the value, and the error on observations left
 // out tells which interpolant is right.

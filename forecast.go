@@ -29,8 +29,10 @@ type Forecast struct {
 	Scale [][]float64
 	// Outliers are the observations that the forecast was made without, ordered by
 	// channel, then by time: single values that stand alone, as those of a sensor that
-	// failed for a moment do. At most a tenth of the observations of a channel are such,
-	// none of its first two and last two, and none where a channel has fewer than twelve.
+	// failed for a moment do, at most a tenth of the observations of a channel, none of its
+	// first two and last two, and none where a channel has fewer than twelve; and one number
+	// that a channel has twice or more, as far from all others as these are from each
+	// other, at most a tenth too, but where the channel ends with it.
 	Outliers []Outlier
 	// Segments describe the local linear dynamics, one per window and channel,
 	// ordered by channel, then by time. Nil in forecasts of a [Session].

@@ -68,7 +68,8 @@ import (
 // others: at times up to the last of them the others are forecast as it drives them.
 //
 // Single values that stand alone in a channel that is otherwise smooth, or under
-// moderate noise, count as not observed: [Forecast.Outliers] names them.
+// moderate noise, count as not observed, and so does a number that is read in the place of
+// values (-999, the end of a scale), twice or more: [Forecast.Outliers] names them.
 // KeepOutliers says that every value is true, as those of a simulator or of a channel
 // with short pulses are, and keeps them.
 type Series struct {

@@ -126,15 +126,20 @@ func (o *outliers) drop(times, values []float64, channels int, report func(row, 
 	some := false
 	for c := range channels {
 		o.gone = o.gone[:0]
-		most := -1.
+		most, alone := -1., 0
 		// A value far beyond all others hides the rest: it is judged again without it.
-		for o.load(times, values, channels, c) {
+		for {
+			o.codes(times, values, channels, c)
+			if !o.load(times, values, channels, c) {
+				break
+			}
 			if most < 0 {
 				most = outlierShare * float64(len(o.at))
 			}
-			if !o.search() || float64(len(o.gone)+len(o.found)) > most {
+			if !o.search() || float64(alone+len(o.found)) > most {
 				break
 			}
+			alone += len(o.found)
 			for _, i := range o.found {
 				at := o.at[i]*channels + c
 				o.gone = append(o.gone, gone{o.at[i], values[at]})
@@ -159,6 +164,61 @@ func (o *outliers) drop(times, values []float64, channels int, report func(row, 
 		return times, values
 	}
 	return dropEmpty(times, values, channels)
+}
+
+// codes replaces by NaN what a channel reads instead of a value, as -999 or the end of a scale:
+// one number, twice or more, as far from all others as these are from each other. A channel of
+// few values has none, and one that ends with it is believed there: it may have been switched off.
+func (o *outliers) codes(times, values []float64, channels, c int) {
+	if !o.load(times, values, channels, c) || o.coarse() != 0 {
+		return
+	}
+	o.work = append(o.work[:0], o.raw...)
+	slices.Sort(o.work)
+	for w, low := o.work, true; ; low = !low {
+		code := w[len(w)-1]
+		if low {
+			code = w[0]
+		}
+		count := 0
+		for _, v := range w {
+			if v == code {
+				count++
+			}
+		}
+		rest := w[:len(w)-count]
+		if low {
+			rest = w[count:]
+		}
+		if !apart(code, rest, count) {
+			if low {
+				continue
+			}
+			return
+		}
+		w = rest
+		last := len(o.raw)
+		for last > 0 && o.raw[last-1] == code {
+			last--
+		}
+		for i, v := range o.raw[:last] {
+			if v == code {
+				o.gone = append(o.gone, gone{o.at[i], v})
+				values[o.at[i]*channels+c] = math.NaN()
+			}
+		}
+	}
+}
+
+// apart reports whether a value that a channel has count times, beside others in ascending
+// order, is a code.
+func apart(code float64, others []float64, count int) bool {
+	n := len(others)
+	if count < 2 || n < outlierRows || float64(count) > outlierShare*float64(n+count) {
+		return false
+	}
+	low, high := others[0], others[n-1]
+	return min(math.Abs(low/2-code/2), math.Abs(high/2-code/2)) >= high/2-low/2
 }
 
 // pulses reports whether the outliers of a channel, in the order of time, are too regular

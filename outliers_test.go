@@ -103,6 +103,44 @@ func TestOutliers(t *testing.T) {
 	require.Equal(t, [][2]int{{30, 0}, {60, 0}, {90, 0}}, list, "one hides the next")
 }
 
+// TestCodes: numbers that stand for no value are found wherever they are, in runs and next to
+// the start, and a channel that is switched off, also for good, is none of them.
+func TestCodes(t *testing.T) {
+	for _, noise := range []float64{0, .01, .3} {
+		s := swing(120, noise, 3)
+		var want [][2]int
+		for _, i := range []int{0, 1, 30, 31, 32, 33, 90, 118} {
+			s.Values[i][0] = -999
+			want = append(want, [2]int{i, 0})
+		}
+		for _, i := range []int{40, 70, 71} {
+			s.Values[i][1] = 65535
+			want = append(want, [2]int{i, 1})
+		}
+		s.Values[72][1], s.Values[73][1] = -1e300, -1e300
+		want = append(want, [2]int{72, 1}, [2]int{73, 1})
+		list, left := found(s)
+		require.Equal(t, want, list, "noise %v", noise)
+		again, _ := found(left)
+		require.Empty(t, again)
+
+		for name, change := range map[string]func(row []float64, i int){
+			"near":            func(row []float64, i int) { row[0] += 2; row[0] *= float64(1 - b2i(i/3 == 20)) },
+			"off at the end":  func(row []float64, i int) { row[0] += 20; row[0] *= float64(b2i(i < 115)) },
+			"more than tenth": func(row []float64, i int) { row[0] += 20; row[0] *= float64(1 - b2i(i/14 == 5)) },
+			"a switch":        func(row []float64, i int) { row[0] = float64(b2i(i/3 == 20)) },
+			"pulses":          func(row []float64, i int) { row[0] += 20 * float64(b2i(i/3 == 20)) },
+		} {
+			s := swing(120, noise, 3)
+			for i, row := range s.Values {
+				change(row, i)
+			}
+			list, _ := found(s)
+			require.Empty(t, list, "%s, noise %v", name, noise)
+		}
+	}
+}
+
 func b2i(b bool) int {
 	if b {
 		return 1

@@ -276,7 +276,7 @@ func wander(r *rand.Rand, n int, length float64) func() float64 {
 }
 
 // disturbed returns s as it may be found outside of a simulation, or a periodic signal, a sum
-// of tones, transitions, a noisy limit cycle or a drift in its place: with a clock that runs unevenly,
+// of tones, transitions or a noisy limit cycle in its place: with a clock that runs unevenly,
 // an amplitude that grows or varies, trends, and noise that moves the system itself, not only what is read of it. All of it is part
 // of the truth that is asked for. The series is valid until the next call. What tasks have of
 // each are guesses at what users have.
@@ -315,8 +315,6 @@ func (t *tasks) disturbed(r *rand.Rand, s Series) Series {
 		t.transitions(r, clock)
 	case u < .56:
 		t.cycles(r)
-	case u < .64:
-		t.drifts(r)
 	default:
 		stretch := float64(n-1) / clock[n-1]
 		for i, at := range clock {
@@ -538,21 +536,6 @@ func (t *tasks) transitions(r *rand.Rand, clock []float64) {
 	}
 }
 
-// drifts fills t.madeRows with draws of a Gaussian process whose kernel is a polynomial: lines
-// and parabolas.
-func (t *tasks) drifts(r *rand.Rand) {
-	for c := range t.madeRows[0] {
-		slope, bend := r.NormFloat64(), 0.
-		if r.IntN(3) > 0 {
-			bend = 2 * r.NormFloat64()
-		}
-		for i, row := range t.madeRows {
-			u := float64(i) / float64(len(t.madeRows))
-			row[c] = u * (slope + bend*u)
-		}
-	}
-}
-
 // crop is the part of a trajectory that a task is made of, and what of it is
 // seen.
 type crop struct {
@@ -678,14 +661,14 @@ func (t *tasks) drawContext(r *rand.Rand, s Series, channels int, whole bool) bo
 
 // corrupt does to the observations just drawn what sensors do: noise of any size, also
 // much smaller than an eye can see and relative to the value, values rounded to a few
-// steps, and wrong values, one or some in a row. It returns false when a channel has nothing to learn
+// steps, and single wrong values. It returns false when a channel has nothing to learn
 // from; of whole systems one that changes is enough, since a set point may be among them.
 // What tasks have of each are guesses at what users have.
 func (t *tasks) corrupt(r *rand.Rand, channels int, whole, clean bool) bool {
 	noise := 0.
 	switch u := r.Float64(); {
 	case clean:
-	case u < .05: // hardly anything to see: the model must stay calm
+	case u < .03: // hardly anything to see: the model must stay calm
 		noise = logUniform(r, .12, 2)
 	case u < .4:
 		noise = logUniform(r, .003, .12)
@@ -694,15 +677,12 @@ func (t *tasks) corrupt(r *rand.Rand, channels int, whole, clean bool) bool {
 	}
 	multiplicative := r.IntN(5) == 0
 	moves := false
-	step, wrong, far, longest := 0., 0., 0., 1
+	step, wrong, far := 0., 0., 0.
 	if !clean && r.IntN(12) == 0 {
 		step = logUniform(r, 1e-5, .2)
 	}
 	if !clean && r.IntN(12) == 0 {
 		wrong, far = logUniform(r, .002, .06), logUniform(r, .2, 20)
-		if r.IntN(3) == 0 {
-			longest = 5
-		}
 	}
 	for c := range channels {
 		low, high, count := math.Inf(1), math.Inf(-1), 0
@@ -719,7 +699,7 @@ func (t *tasks) corrupt(r *rand.Rand, channels int, whole, clean bool) bool {
 			continue
 		}
 		moves = true
-		half, off, run := (high-low)/2, 0., 0
+		half := (high - low) / 2
 		for i := c; i < len(t.values); i += channels {
 			v := &t.values[i]
 			if noise > 0 {
@@ -732,12 +712,8 @@ func (t *tasks) corrupt(r *rand.Rand, channels int, whole, clean bool) bool {
 			if q := *v / (step * half); step > 0 && math.Abs(q) < 1<<53 {
 				*v = math.Round(q) * step * half
 			}
-			if wrong > 0 && run == 0 && r.Float64() < wrong {
-				run, off = 1+r.IntN(longest), far*half*r.NormFloat64()
-			}
-			if run > 0 {
-				run--
-				*v += off
+			if wrong > 0 && r.Float64() < wrong {
+				*v += far * half * r.NormFloat64()
 			}
 			*v = finite(*v) // a series may reach the ends of float64
 		}

@@ -9,8 +9,9 @@ import (
 
 // The oscillations are the solution of one linear ODE for the whole context: a
 // constant, an exponential and up to maxPairs damped oscillations that all channels
-// share, with amplitudes of their own, or a parabola (three poles at zero: constant
-// acceleration). They are fitted to the observations
+// share, with amplitudes of their own. Beside it there are two other small ODEs: a
+// parabola (three poles at zero: constant acceleration) and a logistic transition (the
+// quadratic ODE of one state). They are fitted to the observations
 // themselves, whatever their times, by least squares of the outputs. The
 // regressors of an autoregression hold the noise, which biases it towards
 // decay; these hold time alone.
@@ -25,8 +26,8 @@ import (
 
 const (
 	maxPairs     = 5
-	stages       = maxPairs + 3 // an exponential; a parabola; a pair; that and an exponential; of every other one pair more
-	firstPair    = 2            // the stage of one pair
+	stages       = maxPairs + 4 // an exponential; a transition; a parabola; a pair; that and an exponential; of every other one pair more
+	firstPair    = 3            // the stage of one pair
 	poleRounds   = 8            // steps of refinement
 	poleRows     = 256          // observations per channel
 	poleChannels = 8            // channels that poles are fitted to
@@ -34,6 +35,8 @@ const (
 	fastest      = -25.         // decay per span
 	mostGrowth   = 1.           // of the exponential beside oscillations, per span
 	aloneGrowth  = 4.           // of that without
+	steepest     = 60.          // rate of the transition, per span
+	latest       = 1.1          // its middle, in spans: of later ones nothing tells whether they end
 	slowest      = .5           // angle per span
 	// The information criterion is tempered: neighbouring stages are kept.
 	stageTemper = 8
@@ -60,19 +63,33 @@ func peakAngle(i int) float64 {
 // poles are the exponents of one stage, in units of the context's span.
 type poles struct {
 	pairs  int
-	powers int  // of time, beside the constant: 0 or 2
 	decays bool // has the exponential
+	bends  bool // is a parabola
+	rises  bool // is a transition
 	growth [maxPairs]float64
 	angle  [maxPairs]float64
-	rate   float64 // of the exponential
+	rate   float64 // of the exponential or the transition
+	middle float64 // time of the transition
 }
 
 // columns is the number of functions of time, params that of unknowns in them.
-func (p *poles) columns() int { return 1 + p.powers + p.params() }
+func (p *poles) columns() int {
+	switch {
+	case p.bends:
+		return 3
+	case p.rises:
+		return 2
+	}
+	return 1 + p.params()
+}
+
 func (p *poles) params() int {
 	n := 2 * p.pairs
 	if p.decays {
 		n++
+	}
+	if p.rises {
+		n += 2
 	}
 	return n
 }
@@ -89,6 +106,10 @@ func (p poles) move(step []float64) poles {
 			most = aloneGrowth
 		}
 		p.rate = clamp(p.rate+clamp(step[2*p.pairs], -3, 3), 1.2*fastest, most)
+	}
+	if p.rises {
+		p.rate = clamp(p.rate+clamp(step[0], -3, 3), 1, steepest)
+		p.middle = clamp(p.middle+clamp(step[1], -.2, .2), -.5, latest)
 	}
 	return p
 }
@@ -269,7 +290,7 @@ func (o *oscillations) products(mem *arena, s *together, n int, p *poles, slopes
 	// On a lattice the oscillations turn by one of few factors a row.
 	var now [maxPairs + 1][2]float64
 	var turn [mostGaps][maxPairs + 1][2]float64
-	lattice := len(s.gap) > 0
+	lattice := len(s.gap) > 0 && p.pairs > 0
 	if lattice {
 		for q, u := range s.gaps {
 			for k := range p.pairs {
@@ -290,9 +311,6 @@ func (o *oscillations) products(mem *arena, s *together, n int, p *poles, slopes
 				now[k] = rotate(now[k], by[k])
 				row[1+2*k], row[2+2*k] = now[k][0], now[k][1]
 			}
-			if p.powers > 0 {
-				row[1], row[2] = powers(t)
-			}
 			if p.decays {
 				now[p.pairs][0] *= by[p.pairs][0]
 				row[f-1] = now[p.pairs][0]
@@ -300,8 +318,13 @@ func (o *oscillations) products(mem *arena, s *together, n int, p *poles, slopes
 		} else {
 			p.at(row, t)
 		}
-		for k := range d {
-			row[f+k] = t * row[1+k]
+		if p.rises && slopes {
+			v := row[1] * (1 - row[1])
+			row[f], row[f+1] = (t-p.middle)*v, -p.rate*v
+		} else {
+			for k := range d {
+				row[f+k] = t * row[1+k]
+			}
 		}
 		for k := range m {
 			row[f+d+k] = s.y[k*len(s.t)+i]
@@ -312,13 +335,6 @@ func (o *oscillations) products(mem *arena, s *together, n int, p *poles, slopes
 		asm.Gemm64(o.gram[i*w:], w, z[i:], 1, w, z, w, 4, i+4, n)
 	}
 	return z
-}
-
-// powers are the columns of a parabola beside its constant, t spans from the start: means and
-// products of the three are zero over the span.
-func powers(t float64) (float64, float64) {
-	t -= .5
-	return t, t*t - 1./12
 }
 
 // ridgeFactor factors the products l of the columns of p, with the amplitudes' ridge. Without
@@ -402,11 +418,13 @@ func (o *oscillations) solve(p *poles, s *together, amp []float64, slopes bool) 
 	return total
 }
 
-// mix says how unknown q, growths before angles before the rate, moves a channel
+// mix says how unknown q, growths before angles before the rate and the middle, moves a channel
 // of amplitudes a: by two derivative columns and their factors.
 func (*oscillations) mix(p *poles, a []float64, q int) (i0 int, a0 float64, i1 int, a1 float64) {
 	n := p.pairs
 	switch {
+	case p.rises:
+		return q, a[1], q, 0
 	case q < n:
 		return 2 * q, a[1+2*q], 2*q + 1, a[2+2*q]
 	case q < 2*n:
@@ -531,6 +549,21 @@ func oscillation(growth, angle, t float64) [2]float64 {
 	return [2]float64{e * cos, e * sin}
 }
 
+// transition returns that of a few which leaves least of fold k.
+func (o *oscillations) transition(mem *arena, k int) poles {
+	var best poles
+	least, end := math.Inf(1), o.first[k]-o.step
+	for _, middle := range [...]float64{.25, .5, .75, 1} {
+		for _, rate := range [...]float64{6, 14} {
+			p := poles{rises: true, rate: rate / end, middle: middle * end}
+			if v := o.try(mem, k, &p); v < least {
+				best, least = p, v
+			}
+		}
+	}
+	return best
+}
+
 // fit fits the stages of fold k, as many as its observations allow.
 func (o *oscillations) fit(mem *arena, k int) {
 	seen, channels := 0, 0
@@ -548,7 +581,9 @@ func (o *oscillations) fit(mem *arena, k int) {
 		case 0:
 			next = poles{decays: true, rate: -1}
 		case 1:
-			next = poles{powers: 2}
+			next = o.transition(mem, k)
+		case 2:
+			next = poles{bends: true}
 		case firstPair:
 			p = poles{}
 			next = poles{pairs: 1}
@@ -616,24 +651,25 @@ func (st *stage) add(dst track, c, rows int, t, step, weight float64) {
 	for k := range st.pairs {
 		z[k], turn[k] = oscillation(st.growth[k], st.angle[k], t), oscillation(st.growth[k], st.angle[k], step)
 	}
-	decay, shrink := 0.0, 0.0
-	if st.decays {
-		decay, shrink = math.Exp(st.rate*t), math.Exp(st.rate*step)
-	}
+	decay, shrink := math.Exp(st.rate*t), math.Exp(st.rate*step)
 	f := st.columns()
+	var col [2*maxPairs + 2]float64
 	for i := range rows {
-		line, bend := powers(t + float64(i)*step)
-		for j := range c {
-			a := st.amplitude[j*f : (j+1)*f]
-			v := a[0]
+		if st.pairs == 0 {
+			st.at(col[:], t+float64(i)*step)
+		} else {
+			col[0] = 1
 			for k, z := range z[:st.pairs] {
-				v += a[1+2*k]*z[0] + a[2+2*k]*z[1]
-			}
-			if st.powers > 0 {
-				v += a[1]*line + a[2]*bend
+				col[1+2*k], col[2+2*k] = z[0], z[1]
 			}
 			if st.decays {
-				v += a[f-1] * decay
+				col[f-1] = decay
+			}
+		}
+		for j := range c {
+			v := 0.0
+			for k, a := range st.amplitude[j*f : (j+1)*f] {
+				v += a * col[k]
 			}
 			dst.x[j*dst.stride+i] += weight * v
 		}
@@ -701,45 +737,57 @@ func (s *tones) collect(o *oscillations, p *prep, j int) {
 	}
 }
 
-// at writes the functions of time of p at u spans to col.
+// at writes the functions of time of p at u spans to col. Those of a parabola have no means
+// and no products over the span.
 func (p *poles) at(col []float64, u float64) {
 	col[0] = 1
+	switch {
+	case p.bends:
+		u -= .5
+		col[1], col[2] = u, u*u-1./12
+	case p.rises:
+		col[1] = 1 / (1 + math.Exp(-p.rate*(u-p.middle)))
+	}
 	for k := range p.pairs {
 		z := oscillation(p.growth[k], p.angle[k], u)
 		col[1+2*k], col[2+2*k] = z[0], z[1]
-	}
-	if p.powers > 0 {
-		col[1], col[2] = powers(u)
 	}
 	if p.decays {
 		col[1+2*p.pairs] = math.Exp(p.rate * u)
 	}
 }
 
+// rates writes the derivatives of the functions col of time, by spans, to rate.
+func (p *poles) rates(rate, col []float64) {
+	rate[0] = 0
+	switch {
+	case p.bends:
+		rate[1], rate[2] = 1, 2*col[1]
+	case p.rises:
+		rate[1] = p.rate * col[1] * (1 - col[1])
+	}
+	for k := range p.pairs {
+		cos, sin := col[1+2*k], col[2+2*k]
+		rate[1+2*k], rate[2+2*k] = p.growth[k]*cos-p.angle[k]*sin, p.growth[k]*sin+p.angle[k]*cos
+	}
+	if p.decays {
+		k := 1 + 2*p.pairs
+		rate[k] = p.rate * col[k]
+	}
+}
+
 // series returns value and rate of the oscillations at time t.
 func (s *tones) series(t float64) (v, r float64) {
 	u := (t - s.start) * s.scale
-	var col [2*maxPairs + 2]float64
+	var col, rate [2*maxPairs + 2]float64
 	for q := range s.stage[:s.count] {
 		to := &s.stage[q]
 		to.at(col[:], u)
-		a, x, y := &to.amplitude, to.amplitude[0], 0.0
-		for k := range to.pairs {
-			cos, sin := col[1+2*k], col[2+2*k]
-			x += a[1+2*k]*cos + a[2+2*k]*sin
-			y += to.growth[k]*(a[1+2*k]*cos+a[2+2*k]*sin) + to.angle[k]*(a[2+2*k]*cos-a[1+2*k]*sin)
+		to.rates(rate[:], col[:])
+		for k, a := range to.amplitude[:to.columns()] {
+			v += to.weight * a * col[k]
+			r += to.weight * a * rate[k]
 		}
-		if to.powers > 0 {
-			x += a[1]*col[1] + a[2]*col[2]
-			y += a[1] + 2*a[2]*col[1]
-		}
-		if to.decays {
-			k := 1 + 2*to.pairs
-			x += a[k] * col[k]
-			y += a[k] * col[k] * to.rate
-		}
-		v += to.weight * x
-		r += to.weight * y
 	}
 	return v, r * s.scale
 }

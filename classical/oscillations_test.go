@@ -50,8 +50,8 @@ func TestOscillationsSeeThroughNoise(t *testing.T) {
 	require.Less(t, theirs, .8, "autoregressions")
 }
 
-// TestDrifts: a line, a parabola and a growth under noise are continued nearly as well as
-// by least squares of the right degree, at times of any kind, and the interpolant has the rate
+// TestDrifts: a line, a parabola, a growth and a logistic transition under noise are continued
+// nearly as well as by least squares of the right form, at times of any kind, and the interpolant has the rate
 // of its value.
 func TestDrifts(t *testing.T) {
 	r := rand.New(rand.NewPCG(21, 22))
@@ -60,9 +60,10 @@ func TestDrifts(t *testing.T) {
 		f     func(u, a float64) float64
 		close float64 // mean error half a span ahead, in deviations of what is seen
 	}{
-		{"line", func(u, a float64) float64 { return a * u }, .06},
+		{"line", func(u, a float64) float64 { return a * u }, .09},
 		{"parabola", func(u, a float64) float64 { return u + a*u*u }, .15},
-		{"growth", func(u, a float64) float64 { return math.Exp((2 + a) * u) }, .4},
+		{"growth", func(u, a float64) float64 { return math.Exp((2 + a) * u) }, .3},
+		{"transition", func(u, a float64) float64 { return a / (1 + math.Exp(4+6*math.Abs(a)*(.2-u))) }, .25},
 	}
 	const n = 64
 	for _, d := range drifts {

@@ -66,7 +66,7 @@ func readRun(path string) (lassode.Series, error) {
 // mean square error over the standard deviation, averaged over the channels.
 func compare(m *lassode.Model, s lassode.Series) (float64, error) {
 	cut := len(s.Times) / 2
-	fc, err := m.Forecast(lassode.Series{Times: s.Times[:cut], Values: s.Values[:cut]}, s.Times[cut:])
+	fc, err := m.Forecast(lassode.Series{Names: s.Names, Times: s.Times[:cut], Values: s.Values[:cut]}, s.Times[cut:])
 	if err != nil {
 		return 0, err
 	}

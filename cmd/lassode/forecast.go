@@ -25,7 +25,8 @@ func forecastCommand() *command {
 		summary:  "forecast a CSV series, or a JSON Lines file of many",
 		detail: `
 CSV: a header t,name1,name2,... then a row per observation, times increasing, at any
-spacing. An empty cell, nan, NA, null or - is not observed. Columns may be separated by
+spacing. The first column may also be named time, timestamp, date or datetime, with a
+unit as in "t [s]"; the unit of a channel is part of its name. An empty cell, nan, NA, null or - is not observed. Columns may be separated by
 semicolons, with which numbers may have decimal commas, or by tabs. The answer has
 commas and points: for each channel the mean and the quantiles, as columns name,
 name_q0.1, ... Times are numbers of any unit, or dates such as 2024-02-29T06:30:00Z,
@@ -39,12 +40,13 @@ answered in the same order by
   {"id":"a","t":[3,4],"mean":[[...],...],"quantiles":{"0.1":[[...],...],...}}
 or {"id":"a","error":"...","line":7}; a bad line never stops the others, and the exit
 code is 1 only where all lines are bad. Times may be dates as well. "names" has the
-names of the channels; other keys are ignored, also T for t. A line without "query" is
+names of the channels. Keys are in lower case, others are ignored. A line without "query" is
 answered at the times that the flags ask for.
 
-Single observations that stand alone, such as a sensor's that failed for a moment,
-are left out and named: on the standard error, or in the answer to a line as
-"outliers":[[t,channel,value],...]. With -keep-outliers they are believed.
+Single observations that stand alone, such as a sensor's that failed for a moment, and a
+number such as -999 that stands for no value are left out and named: on the standard
+error, or in the answer to a line as "outliers":[[t,channel,value],...]. With
+-keep-outliers they are believed.
 
 Times may be asked anywhere: ahead, in gaps, or before the first observation.
 Without any of -at, -until, -steps, -query and -fill the forecast goes on for half
@@ -408,7 +410,7 @@ func runForecast(ctx context.Context, env *environment, c *command, args []strin
 	return nil
 }
 
-const keepUsage = "believe single values that stand alone in a smooth channel instead of leaving them out"
+const keepUsage = "believe single values that stand alone, and numbers such as -999, instead of leaving them out"
 
 // forecastLines answers a JSON Lines file.
 func forecastLines(ctx context.Context, model *lassode.Model, in *input, w io.Writer, workers int, h horizon, limits *constraintFlags, keep bool, levels []float64, rates bool) (lines, failed int, err error) {

@@ -462,16 +462,18 @@ func finetuneCommand() *command {
 		summary:  "adapt weights to one kind of system",
 		detail: `
 The data are a CSV file (one series), a JSON Lines file (a series a line, with
-t and x), a folder of CSV files, or a collection of 'lassode generate'. A part
-of the series is kept apart, and the original weights are written where the
-tuned ones are no better on it. Where all series name their channels, these are told
-by their names, in any order; else they have to be in the same one.
+t and x), a folder of CSV files (a run a file), or a collection of 'lassode generate'.
+Each series needs 24 rows at least. A part of them is kept apart, and the original
+weights are written where the tuned ones are not clearly better on it.
 
--scope chooses what may change. hub leaves the weights as they are, but for hub tokens
-of a network that has any: the series become the model's common structure hub, from
-which most models that are fitted to a context take what the context leaves open, where
-that helps to forecast each of the series from the others. Channels are matched by their
-names, in the data and later in forecasts; without names, by their order.`,
+The series are also stored with the weights, where that helps to forecast each of them
+from the others: most models that are fitted to a new series are then fitted to the
+stored ones too, with a smaller weight. -scope chooses what may change: all weights, the
+head (what mixes the fitted models and makes the answer), or hub: no weight (but for
+hub tokens of a network that has any), only the stored series, which takes seconds.
+
+Channels are matched by their names, in the data and later in forecasts, in any order;
+without names, by their order.`,
 		examples: `
 lassode finetune -data pumps/ -out pump.safetensors
 lassode finetune -data log.csv -out tuned.safetensors -scope head -steps 200

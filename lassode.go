@@ -63,9 +63,9 @@ import (
 // channels' names and may be nil; models that keep runs match channels by them
 // ([Model.FineTune]). Constraints are facts about the system that
 // its forecasts keep; nil means none. A Series is only read by this package.
-// One row is enough; each channel is scaled by the range of its own observations, so that
-// units do not matter. Channels that have nothing to do with each other belong into series
-// of their own.
+// Each channel is scaled by the range of its own observations, so that units do not
+// matter; a single row tells no range, and its bands mean nothing. Channels that have
+// nothing to do with each other belong into series of their own.
 //
 // An input whose future is known is a channel that is observed in rows behind those of the
 // others: at times up to the last of them the others are forecast as it drives them.

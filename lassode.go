@@ -64,7 +64,7 @@ import (
 // ([Model.FineTune]). Constraints are facts about the system that
 // its forecasts keep; nil means none. A Series is only read by this package.
 // Each channel is scaled by the range of its own observations, so that units do not
-// matter; a single row tells no range, and its bands mean nothing. Channels that have
+// matter; a single observation tells no range, and its value itself is taken for one. Channels that have
 // nothing to do with each other belong into series of their own.
 //
 // An input whose future is known is a channel that is observed in rows behind those of the

@@ -195,8 +195,9 @@ type system struct {
 	errs  [classical.NumGuides]float32
 }
 
-// A channel that never changes has a half range of constantRange of its value, or of one;
-// one that changes by less than roundingRange of its values is not told from rounding.
+// A channel that never changes has a half range of constantRange of its value, or of one; of a
+// single observation that is not known, and it is the value itself, or one.
+// A channel that changes by less than roundingRange of its values is not told from rounding.
 const (
 	constantRange = 1e-6
 	roundingRange = 1e-13
@@ -236,10 +237,13 @@ func (s *system) prepare(geo geometry, times, values []float64, channels int, si
 		if half > 0 {
 			half = max(half, roundingRange*size)
 		} else {
-			half = constantRange * size
-		}
-		if half == 0 { // all zero, or so small that the product vanishes
-			half = constantRange
+			share := constantRange
+			if n == 1 {
+				share = 1
+			}
+			if half = share * size; half == 0 { // all zero, or so small that the product vanishes
+				half = share
+			}
 		}
 		s.mid[c], s.half[c] = mid, half
 		for i := c; i < len(values); i += channels {

@@ -148,6 +148,15 @@ func TestNextRows(t *testing.T) {
 // value, and from five on much better.
 func TestFewRows(t *testing.T) {
 	m := builtIn(t)
+	for _, v := range []float64{5, -1e-9, 1e200} {
+		fc, err := m.Forecast(lassode.Series{Times: []float64{3}, Values: [][]float64{{v}}}, []float64{3, 4, 23})
+		require.NoError(t, err)
+		for i, low := range fc.Quantile(.1) {
+			require.InEpsilon(t, v, fc.Mean[i][0], 1e-6)
+			width := math.Abs((fc.Quantile(.9)[i][0] - low[0]) / v)
+			require.Equal(t, fc.Times[i] > 3, width > .01, "a single row of %v: band of %v", v, width)
+		}
+	}
 	perKind, counts := 10, []int{2, 3, 4, 5, 6}
 	if testing.Short() {
 		perKind, counts = 2, []int{2, 5}

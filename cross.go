@@ -17,7 +17,7 @@ const (
 	crossMost     = 400 // at most: of more every n-th
 	crossSide     = 16  // of them before it falls silent, and after
 	crossSteps    = 8   // least length of a silence that ends, in median steps of the channel; it is a window's width too
-	crossRows     = .5  // rows in it, at least, for each of those steps
+	crossRows     = .5  // rows in it, at least, for each of those steps, if it ends
 	crossChannels = 16  // most channels
 	crossFolds    = 4   // blocks that validate
 	crossLimit    = .3  // largest error on them, in standard deviations of the channel
@@ -74,7 +74,8 @@ func (e *engine) findSilences() {
 				s.to = e.times[next]
 			}
 			steps := (s.to - s.from) / step
-			if (steps >= crossSteps || s.ends && steps >= drivenSteps) && float64(next-e.runs[k-1]-1) >= crossRows*steps {
+			rows := float64(next - e.runs[k-1] - 1)
+			if s.ends && steps >= drivenSteps || steps >= crossSteps && rows >= crossRows*steps {
 				e.silences = append(e.silences, s)
 			}
 		}

@@ -25,6 +25,7 @@ const (
 	drivenBound = 4     // bound of what is continued, in half ranges,
 	drivenBent  = 2     // and by products, which nothing keeps
 	drivenPower = 3     // of the inverse of the square errors, in weights
+	drivenApart = 3     // steps between observations of an input, over which interpolants may overshoot
 	drivenIdle  = 1e-3  // range of an input that is as good as constant, in half ranges
 	drivenTie   = 1e-12 // square error below which they are all the same
 	drivenSlope = 8     // brings differences to the size of values
@@ -145,13 +146,25 @@ func (e *engine) newDriven(silent, inputs []int, from, to, pace float64) *driven
 	for _, c := range inputs {
 		raw, smooth := e.straight(c), e.interpolant(c)
 		mean, point := make([]float64, d.total), make([]float64, d.total)
+		var seen []float64
+		for i, t := range e.times {
+			if e.seen(i, c) > 0 {
+				seen = append(seen, t)
+			}
+		}
+		most := drivenApart * max(d.step, e.medianStep(seen))
 		for k := range d.total {
 			at := d.start + float64(k)*d.step
 			for q := range drivenParts {
 				t := at + ((float64(q)+.5)/drivenParts-1)*d.step
-				mean[k] += raw(min(max(t, first), to)) / drivenParts
+				v, _ := raw(min(max(t, first), to))
+				mean[k] += v / drivenParts
 			}
-			point[k] = smooth(min(at, to))
+			v, apart := raw(min(max(at, first), to))
+			if !(apart > most) {
+				v = smooth(min(at, to))
+			}
+			point[k] = v
 		}
 		d.means[c], d.points[c] = mean, point
 		if !idle(mean[:d.known]) {
@@ -172,8 +185,8 @@ func idle(x []float64) bool {
 }
 
 // straight returns the values of live channel c by straight lines between its observations, which
-// do not round the steps of a plan; times must not fall.
-func (e *engine) straight(c int) func(t float64) float64 {
+// do not round the steps of a plan, and how far apart these are; times must not fall.
+func (e *engine) straight(c int) func(t float64) (value, apart float64) {
 	w, n := len(e.live), len(e.times)
 	half, mid := e.sys.half[c], e.sys.mid[c]
 	next := func(i int) int {
@@ -183,16 +196,17 @@ func (e *engine) straight(c int) func(t float64) float64 {
 	}
 	i := next(-1)
 	j := next(i)
-	return func(t float64) float64 {
+	return func(t float64) (value, apart float64) {
 		for j < n && e.times[j] <= t {
 			i, j = j, next(j)
 		}
 		p := (e.values[i*w+c] - mid) / half
 		if j == n || t <= e.times[i] {
-			return p
+			return p, 0
 		}
 		q := (e.values[j*w+c] - mid) / half
-		return p + (t-e.times[i])/(e.times[j]-e.times[i])*(q-p)
+		apart = e.times[j] - e.times[i]
+		return p + (t-e.times[i])/apart*(q-p), apart
 	}
 }
 

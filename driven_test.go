@@ -155,6 +155,25 @@ func TestShortPlan(t *testing.T) {
 	}
 }
 
+// A plan may be given by the ends of its steps alone.
+func TestSparsePlan(t *testing.T) {
+	m := smallModel(t)
+	for seed := range uint64(4) {
+		s, truth := planned(seed, 320, 200, 0)
+		at, few := s.Times[200:], Series{}
+		for i, u := range s.Times {
+			if i < 200 || i%12 == 0 || i%12 == 11 || i == 319 {
+				few.Times, few.Values = append(few.Times, u), append(few.Values, s.Values[i])
+			}
+		}
+		f, err := m.Forecast(few, at)
+		require.NoError(t, err)
+		for c := range 2 {
+			require.Less(t, plannedError(f, truth[200:], c), .1, "seed %d, channel %d", seed, c)
+		}
+	}
+}
+
 // Rates are derivatives, the curve is continuous where observations end, and no input breaks it.
 func TestDrivenRates(t *testing.T) {
 	m := smallModel(t)

@@ -68,7 +68,9 @@ import (
 // nothing to do with each other belong into series of their own.
 //
 // An input whose future is known is a channel that is observed in rows behind those of the
-// others: at times up to the last of them the others are forecast as it drives them.
+// others: at times up to the last of them the others are forecast as it drives them, if some
+// forty rows or more showed how. Between its rows the input runs in a straight line, so that a
+// step is given by a row at each of its ends.
 //
 // Single values that stand alone in a channel that is otherwise smooth, or under
 // moderate noise, count as not observed, and so does a number that is read in the place of

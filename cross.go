@@ -1,6 +1,7 @@
 package lassode
 
 import (
+	"cmp"
 	"math"
 	"slices"
 
@@ -34,6 +35,8 @@ type silence struct {
 	c        int
 	from, to float64 // its last observation before and the first after, or the last row
 	ends     bool    // there is none after
+
+	first, near float64 // of those that do not end: where the group that is one system begins, and how far it reaches
 
 	fitted    bool // continued is that of the present encoding
 	continued []*driven
@@ -81,6 +84,20 @@ func (e *engine) findSilences() {
 		}
 		if len(e.silences)-known > gapMost {
 			e.silences = e.silences[:known]
+		}
+	}
+	if len(e.silences) == 0 {
+		return
+	}
+	// In the order of time, so that the groups do not depend on that of the channels.
+	slices.SortStableFunc(e.silences, func(a, b silence) int { return cmp.Compare(a.from, b.from) })
+	step, first, near := e.medianStep(e.times), math.Inf(-1), 0.
+	for i := range e.silences {
+		if s := &e.silences[i]; s.ends {
+			if s.from-first > near {
+				first, near = s.from, max(drivenAlike*(s.to-s.from), drivenNear*step)
+			}
+			s.first, s.near = first, near
 		}
 	}
 }

@@ -77,13 +77,10 @@ func (e *engine) drive(s *silence) []*driven {
 	}
 	var silent, inputs []int
 	var alike []*silence
-	from, noise := s.from, math.Inf(-1)
-	near := max(drivenAlike*(s.to-s.from), drivenNear*e.medianStep(e.times))
+	from, noise := s.first, math.Inf(-1)
 	for i := range e.silences {
-		o := &e.silences[i]
-		if o.ends && math.Abs(o.from-s.from) <= near {
+		if o := &e.silences[i]; o.ends && o.first == s.first {
 			silent, alike = append(silent, o.c), append(alike, o)
-			from = min(from, o.from)
 		}
 	}
 	others := e.silentWith(s)
@@ -92,7 +89,7 @@ func (e *engine) drive(s *silence) []*driven {
 		for e.seen(last, c) == 0 {
 			last--
 		}
-		if !slices.Contains(others, c) && s.to-e.times[last] <= near {
+		if !slices.Contains(others, c) && s.to-e.times[last] <= s.near {
 			inputs = append(inputs, c)
 		}
 		noise = max(noise, e.sys.noise[c])

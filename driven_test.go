@@ -134,6 +134,49 @@ func TestDrivenChannels(t *testing.T) {
 	require.Same(t, kept[0], e.silences[0].continued[0])
 }
 
+// What a channel that fell silent is answered by depends neither on what was asked before nor on
+// the order of the channels, however many others fell silent about the same time.
+func TestDrivenGroups(t *testing.T) {
+	m := smallModel(t)
+	s, _ := planned(2, 320, 320, 0)
+	ends := []int{200, 190, 212} // the first is near both others, which are not near each other
+	for i, row := range s.Values {
+		x := []float64{row[0], row[1], row[0] + .1*row[1], row[2]}
+		for c, end := range ends {
+			if i >= end {
+				x[c] = math.NaN()
+			}
+		}
+		s.Values[i] = x
+	}
+	at := s.Times[240:]
+	first, err := m.Forecast(s, at)
+	require.NoError(t, err)
+	e := m.newEngine()
+	require.NoError(t, e.load(s, nil))
+	var f Forecast
+	require.NoError(t, e.ask(s.Times[192:196], &f, false))
+	for range 2 {
+		require.NoError(t, e.ask(at, &f, false))
+		requireSame(t, first, &f)
+	}
+	order := []int{2, 3, 1, 0}
+	for i, row := range s.Values {
+		x := make([]float64, len(row))
+		for c, from := range order {
+			x[c] = row[from]
+		}
+		s.Values[i] = x
+	}
+	other, err := m.Forecast(s, at)
+	require.NoError(t, err)
+	for i := range at {
+		for c, from := range order {
+			require.InDelta(t, first.Mean[i][from], other.Mean[i][c], .02)
+		}
+	}
+}
+
 // A plan of a few rows, of a system whose sensors did not report together.
 func TestShortPlan(t *testing.T) {
 	m := smallModel(t)

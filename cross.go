@@ -19,7 +19,7 @@ const (
 	crossSide     = 16  // of them before it falls silent, and after
 	crossSteps    = 8   // least length of a silence that ends, in median steps of the channel; it is a window's width too
 	crossRows     = .5  // rows in it, at least, for each of those steps, if it ends
-	crossChannels = 16  // most channels
+	crossChannels = 16  // most channels of silences that end; others cost less, and may have drivenMost
 	crossFolds    = 4   // blocks that validate
 	crossLimit    = .3  // largest error on them, in standard deviations of the channel
 	crossDelay    = .25 // of the differences, in widths of window
@@ -46,7 +46,7 @@ type silence struct {
 func (e *engine) findSilences() {
 	e.silences = e.silences[:0]
 	w := len(e.live)
-	if w < 2 || w > crossChannels {
+	if w < 2 || w > drivenMost {
 		return
 	}
 	n := len(e.times)
@@ -78,7 +78,7 @@ func (e *engine) findSilences() {
 			}
 			steps := (s.to - s.from) / step
 			rows := float64(next - e.runs[k-1] - 1)
-			if s.ends && steps >= drivenSteps || steps >= crossSteps && rows >= crossRows*steps {
+			if s.ends && steps >= drivenSteps || w <= crossChannels && steps >= crossSteps && rows >= crossRows*steps {
 				e.silences = append(e.silences, s)
 			}
 		}

@@ -20,6 +20,7 @@ const (
 	drivenRows  = 400   // most rows of the grid to learn from
 	drivenLeast = 32    // and least
 	drivenAhead = 2048  // most rows to continue
+	drivenMost  = 64    // most channels
 	drivenParts = 8     // inputs are seen at so many times of a step
 	drivenFree  = 24    // regressors that need no number of rows; for more than these two each
 	drivenBound = 4     // bound of what is continued, in half ranges,

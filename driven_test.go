@@ -217,6 +217,27 @@ func TestSparsePlan(t *testing.T) {
 	}
 }
 
+// A plan leads a system with many sensors too.
+func TestPlanOfManyChannels(t *testing.T) {
+	m := smallModel(t)
+	s, truth := planned(3, 240, 200, 0)
+	for i, row := range s.Values {
+		for c := range 18 {
+			v := math.NaN()
+			if i < 200 {
+				v = math.Cos(float64(c))*row[0] + math.Sin(float64(c))*row[1]
+			}
+			row = append(row, v)
+		}
+		s.Values[i] = row
+	}
+	f, err := m.Forecast(s, s.Times[200:])
+	require.NoError(t, err)
+	for c := range 2 {
+		require.Less(t, plannedError(f, truth[200:], c), .05)
+	}
+}
+
 // Rates are derivatives, the curve is continuous where observations end, and no input breaks it.
 func TestDrivenRates(t *testing.T) {
 	m := smallModel(t)

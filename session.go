@@ -220,16 +220,20 @@ func (s *Session) Observe(t float64, row []float64) error {
 			return err
 		}
 	}
-	s.changed = true
 	if known {
-		s.touch(at, n)
+		kept, news := s.rows[at], false
 		for c, v := range row {
-			if v == v {
-				s.rows[at][c] = v
+			if v == v && v != kept[c] {
+				kept[c], news = v, true
 			}
+		}
+		if news { // a row that came twice costs nothing
+			s.changed = true
+			s.touch(at, n)
 		}
 		return nil
 	}
+	s.changed = true
 	s.fresh++
 	s.touch(at, n+1)
 	var free []float64 // memory for the new row
@@ -276,7 +280,11 @@ func (s *Session) ForecastInto(f *Forecast, at []float64) error {
 		return inputError("f", "a Forecast to fill", "nil")
 	}
 	if s.changed || len(s.times) == 0 {
-		if err := checkQueries(at, s.e.channels); err != nil {
+		channels := 0 // those of the rows, which the engine may not have seen
+		if len(s.rows) > 0 {
+			channels = len(s.rows[0])
+		}
+		if err := checkQueries(at, channels); err != nil {
 			return err
 		}
 		if s.holds(slices.Min(at), slices.Max(at)) {

@@ -127,6 +127,17 @@ func TestSessionLateRows(t *testing.T) {
 		require.NoError(t, sess.ForecastInto(&f, at))
 		requireSame(t, want, &f)
 	})
+	t.Run("twice", func(t *testing.T) {
+		sess := m.NewSession()
+		observe(t, sess, s)
+		var f Forecast
+		require.NoError(t, sess.ForecastInto(&f, at))
+		require.NoError(t, sess.Observe(s.Times[40], s.Values[40]))
+		require.NoError(t, sess.Observe(s.Times[79], []float64{nan, nan}))
+		require.False(t, sess.changed, "what is known is encoded again")
+		require.NoError(t, sess.Observe(s.Times[40], []float64{nan, 2}))
+		require.True(t, sess.changed)
+	})
 	t.Run("into a full context", func(t *testing.T) {
 		long := sine(MaxSessionRows+10, 2)
 		sess := m.NewSession()
@@ -145,6 +156,18 @@ func TestSessionLateRows(t *testing.T) {
 		require.NoError(t, sess.ForecastInto(&f, at))
 		requireSame(t, want, &f)
 	})
+}
+
+// TestSessionResetWidth: after a reset the limits are those of the rows that followed.
+func TestSessionResetWidth(t *testing.T) {
+	sess := smallModel(t).NewSession()
+	wide := make([]float64, MaxChannels)
+	var f Forecast
+	require.NoError(t, sess.Observe(0, wide))
+	require.NoError(t, sess.ForecastInto(&f, []float64{1}))
+	sess.Reset()
+	require.NoError(t, sess.Observe(0, []float64{1}))
+	require.NoError(t, sess.ForecastInto(&f, make([]float64, MaxAnswers/MaxChannels+1)))
 }
 
 func TestSessionRefuses(t *testing.T) {

@@ -15,8 +15,9 @@ type Forecast struct {
 	Times []float64
 	// Mean is the predicted state. It is continuous in time, but where other rows of the
 	// series are what answers: before and after the first observation, after the last of
-	// more than 512, or of a channel that had ended, and where what came before a long gap
-	// or a rest is left out.
+	// more than 512, or of a channel that had ended, and where what came before a long gap,
+	// a rest or a jump is left out; and where times are so far away that the mean and spread
+	// of the observations answer ([Model.Forecast]).
 	Mean [][]float64
 	// Rate is the exact time derivative of Mean, per unit of time of the series,
 	// from the closed form. At the edge of two windows, where Mean is continuous

@@ -66,7 +66,7 @@ func (o SessionOptions) Validate() error {
 // time, in order or late, and the latest are the context. The cost of a row and
 // of a forecast is bounded by that context, however long the session has run,
 // and once its memory has grown to the context a session allocates nothing, but for times
-// that lie in gaps or where some channels are silent.
+// that lie in gaps or where some channels are silent, and while there is a jump in the context.
 //
 // The plan of an input is observed like any row, with NaN for the other channels; what is
 // observed of these at its times later joins the rows of the plan. A plan that changes replaces

@@ -778,3 +778,32 @@ func TestNoiseOfJumps(t *testing.T) {
 	require.Greater(t, noisy, .1)
 	require.InDelta(t, .005, of(400, func(k float64) float64 { return math.Sin(.1*k) + .005*r.NormFloat64() }), .001)
 }
+
+// TestNearRows: of observations in pairs the slopes count where they say something, and where they
+// are noise no curve follows them between the pairs.
+func TestNearRows(t *testing.T) {
+	rng := rand.New(rand.NewPCG(1, 2))
+	for _, noise := range []float64{0, 1e-3, .02} {
+		for _, apart := range []float64{1e-5, 1e-3} { // of a step
+			var times, values []float64
+			for i := range 40 {
+				for _, u := range []float64{.5 * float64(i), .5 * (float64(i) + apart)} {
+					times = append(times, u)
+					values = append(values, math.Cos(u)+noise*rng.NormFloat64())
+				}
+			}
+			b := NewBank()
+			b.Fit(times, values, 1, 30)
+			var in [NumInside]float64
+			for u := 1.; u < 18.5; u += .1 {
+				b.Inside(in[:], nil, 0, u)
+				require.InDelta(t, math.Cos(u), in[insideSpline], 3*noise+1e-3, "time %v, noise %v, %v of a step apart", u, noise, apart)
+			}
+			kept := len(times) / 2
+			if noise == 0 {
+				kept = len(times)
+			}
+			require.Len(t, b.pr.tobs[0], kept, "noise %v, %v of a step apart", noise, apart)
+		}
+	}
+}

@@ -241,7 +241,73 @@ func (p *prep) splines(mem *arena, natural, smooth []spline, noise []float64) {
 			}
 		}
 		mem.release(blk, off)
+		if width, some := nearWidth(t); some {
+			mt, my := mergeNear(t, y, mem.raw(n), mem.raw(n), width)
+			work = mem.raw(2 * n)
+			natural[j].interpolate(mt, my, m, work)
+			if natural[j].roughNear(t, y, work, width) {
+				p.tobs[j], p.yobs[j] = mt, my
+			} else {
+				natural[j].interpolate(t, y, m, work)
+			}
+		}
 	}
+}
+
+// Observations of a channel that are nearer together than nearStep mean steps are one where the
+// slopes between them say nothing: where these are off those of the curve through the means, in the
+// median, by nearRough of what such slopes are. A curve through all would follow the noise far into the
+// next steps, and of two such each would foretell the other, whatever the curve does elsewhere.
+const (
+	nearStep  = .1
+	nearRough = .1
+)
+
+// nearWidth returns the width within which observations at times t are near, and whether some are.
+func nearWidth(t []float64) (width float64, some bool) {
+	n := len(t)
+	if n < 4 {
+		return 0, false
+	}
+	width = nearStep * (t[n-1] - t[0]) / float64(n-1)
+	for i := range n - 1 {
+		some = some || t[i+1]-t[i] <= width
+	}
+	return width, some
+}
+
+// mergeNear returns (t,y) with means in the place of observations within width, in memory mt and my.
+func mergeNear(t, y, mt, my []float64, width float64) ([]float64, []float64) {
+	k := 0
+	for i := 0; i < len(t); k++ {
+		first, count := t[i], 0.
+		var at, mean float64
+		for ; i < len(t) && t[i]-first <= width; i++ {
+			count++
+			at += (t[i] - first - at) / count
+			mean += (y[i] - mean) / count
+		}
+		mt[k], my[k] = first+at, mean
+	}
+	return mt[:k], my[:k]
+}
+
+// roughNear reports whether the slopes between those of the observations (t,y) within width, of
+// which s goes through the means, are off its own.
+func (s *spline) roughNear(t, y, work []float64, width float64) bool {
+	off, square := work[:0], 0.
+	first := t[0]
+	for i, u := range t[1:] {
+		if u-first > width {
+			first = u
+			continue
+		}
+		_, rate := s.at((t[i] + u) / 2)
+		off = append(off, math.Abs((y[i+1]-y[i])/(u-t[i])-rate))
+		square += rate * rate
+	}
+	slices.Sort(off)
+	return off[len(off)/2] > nearRough*math.Sqrt(square/float64(len(off)))
 }
 
 // differenceNoise estimates the standard deviation of white noise on equally

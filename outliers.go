@@ -224,7 +224,8 @@ func apart(code float64, others []float64, count int) bool {
 // pulses reports whether the outliers of a channel, in the order of time, are too regular
 // to be chance.
 func (o *outliers) pulses(times []float64) bool {
-	if len(o.gone) < outlierPulses {
+	n := len(o.gone)
+	if n < outlierPulses || o.gone[n-1].row-o.gone[0].row < n { // few, or one run of a code
 		return false
 	}
 	o.work = o.work[:0]

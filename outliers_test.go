@@ -148,6 +148,21 @@ func b2i(b bool) int {
 	return 0
 }
 
+// TestCodeRuns: a run of codes at equal steps is no row of pulses.
+func TestCodeRuns(t *testing.T) {
+	s := swing(120, .01, 3)
+	var want [][2]int
+	for i := range s.Times {
+		s.Times[i] = .1 * float64(i)
+		if i/10 == 5 {
+			s.Values[i][0] = -999
+			want = append(want, [2]int{i, 0})
+		}
+	}
+	list, _ := found(s)
+	require.Equal(t, want, list)
+}
+
 // TestOutliersSettle: whatever the values, the ends stay, at most a tenth of a channel goes,
 // and nothing more goes from what is left.
 func TestOutliersSettle(t *testing.T) {

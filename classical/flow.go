@@ -429,7 +429,7 @@ func (s *flow) paths(a *arena, field rightHandSide, steps int, pairs []pair, err
 			copy(slopes[q*m:], rk.first)
 		}
 		copy(nodes[steps*m:], state)
-		if field.den != nil && phi != nil {
+		if s.both && phi != nil {
 			copy(rk.at, state)
 			copy(slopes[steps*m:], rk.slope())
 		}

@@ -807,3 +807,60 @@ func TestNearRows(t *testing.T) {
 		}
 	}
 }
+
+// TestBankScratch: nothing is read from scratch that nobody has written.
+func TestBankScratch(t *testing.T) {
+	clean, stale := NewBank(), NewBank()
+	stale.mem.stale = 7e3
+	for seed := range uint64(60) {
+		r := rand.New(rand.NewPCG(seed, 1))
+		c, n := 1+r.IntN(4), []int{5, 9, 16, 40, 64, 150, 300}[r.IntN(7)]
+		noise, missing, uneven := []float64{0, 0, 1e-3, .02}[r.IntN(4)], []float64{0, 0, .3}[r.IntN(3)], r.IntN(2) == 0
+		kind := r.IntN(3)
+		_, chaos := rk4(func(_ float64, x, dx []float64) {
+			dx[0], dx[1], dx[2] = 10*(x[1]-x[0]), x[0]*(28-x[2])-x[1], x[0]*x[1]-8./3*x[2]
+		}, []float64{1, 2, 20}, 3, n, 3)
+		var times, values []float64
+		for i := range n {
+			u := float64(i)
+			if uneven {
+				u += .6 * (r.Float64() - .5)
+			}
+			times = append(times, .1*u)
+			for j := range c {
+				v := chaos[i*3+j%3] + float64(j/3)*chaos[i*3]
+				switch kind {
+				case 1:
+					v = math.Exp(-.02*u)*math.Sin(.3*u+float64(j)) + .3*math.Cos(.11*u*float64(j+1))
+				case 2:
+					v = math.Floor(u/20) + .1*u*float64(j)
+				}
+				v += noise * r.NormFloat64()
+				if r.Float64() < missing && i > 1 && i < n-1 {
+					v = math.NaN()
+				}
+				values = append(values, v)
+			}
+		}
+		end := 1.4 * times[n-1]
+		clean.Fit(times, values, c, end)
+		stale.Fit(times, values, c, end)
+		for j := range c {
+			var want, got [NumGuides * NumFeatures]float32
+			clean.Features(want[:], j)
+			stale.Features(got[:], j)
+			require.True(t, want == got, "features, seed %d, channel %d", seed, j)
+			for k := range 20 {
+				u := times[0] + (end-times[0])*float64(k)/19
+				var a, b [NumGuides]float64
+				clean.Eval(a[:], nil, j, u)
+				stale.Eval(b[:], nil, j, u)
+				require.True(t, a == b, "seed %d, channel %d, time %v", seed, j, u)
+				var in, other [NumInside]float64
+				clean.Inside(in[:], nil, j, u)
+				stale.Inside(other[:], nil, j, u)
+				require.True(t, in == other, "seed %d, channel %d, time %v inside", seed, j, u)
+			}
+		}
+	}
+}

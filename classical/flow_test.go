@@ -831,35 +831,3 @@ func TestBordered(t *testing.T) {
 		require.InDeltaSlice(t, want[k.n:], eq.second[:k.m], 1e-9, "%+v", k)
 	}
 }
-
-// TestFlowScratch: what is left in the memory of a flow takes no part in its regressions.
-func TestFlowScratch(t *testing.T) {
-	times, values := rk4(func(_ float64, x, dx []float64) {
-		dx[0], dx[1], dx[2] = 10*(x[1]-x[0]), x[0]*(28-x[2])-x[1], x[0]*x[1]-8./3*x[2]
-	}, []float64{1, 2, 20}, 5, 150, 3)
-	for i := range values {
-		values[i] /= 20
-	}
-	b := NewBank()
-	b.Fit(times, values, 3, 8)
-	f := &b.run.flow
-	require.True(t, f.both)
-	var want []float64
-	for _, left := range []float64{0, 7} {
-		var a, fields arena
-		block := a.raw(1 << 16)
-		for i := range block {
-			block[i] = left
-		}
-		a.reset()
-		phi, y := make([]float64, len(f.pairs)*f.wide), make([]float64, len(f.pairs)*f.c)
-		rest := f.even(&fields, 0, false, incrementSubsteps)
-		clear(rest.num)
-		f.paths(&a, rest, incrementSubsteps, f.pairs, nil, phi, y)
-		if want == nil {
-			want = phi
-		}
-		require.NotZero(t, phi[f.p])
-		require.Equal(t, want, phi, "%v left", left)
-	}
-}

@@ -10,6 +10,7 @@ type arena struct {
 	block  int
 	off    int
 	work   [2]normal // reused, so that it stays off the heap
+	stale  float64   // unless it is zero, what scratch holds that nobody has written
 }
 
 // reset takes all scratch back without freeing it.
@@ -23,6 +24,17 @@ func (a *arena) release(block, off int) { a.block, a.off = block, off }
 
 // raw returns n floats with arbitrary contents.
 func (a *arena) raw(n int) []float64 {
+	s := a.take(n)
+	if a.stale != 0 {
+		for i := range s {
+			s[i] = a.stale
+		}
+	}
+	return s
+}
+
+// take returns the next n floats.
+func (a *arena) take(n int) []float64 {
 	for a.block < len(a.blocks) {
 		if b := a.blocks[a.block]; a.off+n <= len(b) {
 			s := b[a.off : a.off+n : a.off+n]

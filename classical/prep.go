@@ -259,7 +259,7 @@ func (p *prep) splines(mem *arena, natural, smooth []spline, noise []float64) {
 // median, by nearRough of what such slopes are. A curve through all would follow the noise far into the
 // next steps, and of two such each would foretell the other, whatever the curve does elsewhere.
 const (
-	nearStep  = .1
+	nearStep  = .03
 	nearRough = .1
 )
 

@@ -62,22 +62,22 @@ func peakAngle(i int) float64 {
 
 // poles are the exponents of one stage, in units of the context's span.
 type poles struct {
-	pairs  int
-	decays bool // has the exponential
-	bends  bool // is a parabola
-	rises  bool // is a transition
-	growth [maxPairs]float64
-	angle  [maxPairs]float64
-	rate   float64 // of the exponential or the transition
-	middle float64 // time of the transition
+	pairs       int
+	exponential bool // beside the pairs
+	parabola    bool // in the place of both
+	logistic    bool // in the place of both
+	growth      [maxPairs]float64
+	angle       [maxPairs]float64
+	rate        float64 // of the exponential or the logistic transition
+	middle      float64 // time of the logistic transition
 }
 
 // columns is the number of functions of time, params that of unknowns in them.
 func (p *poles) columns() int {
 	switch {
-	case p.bends:
+	case p.parabola:
 		return 3
-	case p.rises:
+	case p.logistic:
 		return 2
 	}
 	return 1 + p.params()
@@ -85,10 +85,10 @@ func (p *poles) columns() int {
 
 func (p *poles) params() int {
 	n := 2 * p.pairs
-	if p.decays {
+	if p.exponential {
 		n++
 	}
-	if p.rises {
+	if p.logistic {
 		n += 2
 	}
 	return n
@@ -100,14 +100,14 @@ func (p poles) move(step []float64) poles {
 		p.growth[k] = clamp(p.growth[k]+clamp(step[k], -2, 2), fastest, 0)
 		p.angle[k] = max(p.angle[k]+clamp(step[p.pairs+k], -3, 3), slowest)
 	}
-	if p.decays {
+	if p.exponential {
 		most := mostGrowth
 		if p.pairs == 0 {
 			most = aloneGrowth
 		}
 		p.rate = clamp(p.rate+clamp(step[2*p.pairs], -3, 3), 1.2*fastest, most)
 	}
-	if p.rises {
+	if p.logistic {
 		p.rate = clamp(p.rate+clamp(step[0], -3, 3), 1, steepest)
 		p.middle = clamp(p.middle+clamp(step[1], -.2, .2), -.5, latest)
 	}
@@ -311,14 +311,14 @@ func (o *oscillations) products(mem *arena, s *together, n int, p *poles, slopes
 				now[k] = rotate(now[k], by[k])
 				row[1+2*k], row[2+2*k] = now[k][0], now[k][1]
 			}
-			if p.decays {
+			if p.exponential {
 				now[p.pairs][0] *= by[p.pairs][0]
 				row[f-1] = now[p.pairs][0]
 			}
 		} else {
 			p.at(row, t)
 		}
-		if p.rises && slopes {
+		if p.logistic && slopes {
 			v := row[1] * (1 - row[1])
 			row[f], row[f+1] = (t-p.middle)*v, -p.rate*v
 		} else {
@@ -423,7 +423,7 @@ func (o *oscillations) solve(p *poles, s *together, amp []float64, slopes bool) 
 func (*oscillations) mix(p *poles, a []float64, q int) (i0 int, a0 float64, i1 int, a1 float64) {
 	n := p.pairs
 	switch {
-	case p.rises:
+	case p.logistic:
 		return q, a[1], q, 0
 	case q < n:
 		return 2 * q, a[1+2*q], 2*q + 1, a[2+2*q]
@@ -555,7 +555,7 @@ func (o *oscillations) transition(mem *arena, k int) poles {
 	least, end := math.Inf(1), o.first[k]-o.step
 	for _, middle := range [...]float64{.25, .5, .75, 1} {
 		for _, rate := range [...]float64{6, 14} {
-			p := poles{rises: true, rate: rate / end, middle: middle * end}
+			p := poles{logistic: true, rate: rate / end, middle: middle * end}
 			if v := o.try(mem, k, &p); v < least {
 				best, least = p, v
 			}
@@ -579,16 +579,16 @@ func (o *oscillations) fit(mem *arena, k int) {
 		next := p
 		switch q {
 		case 0:
-			next = poles{decays: true, rate: -1}
+			next = poles{exponential: true, rate: -1}
 		case 1:
 			next = o.transition(mem, k)
 		case 2:
-			next = poles{bends: true}
+			next = poles{parabola: true}
 		case firstPair:
 			p = poles{}
 			next = poles{pairs: 1}
 		case firstPair + 1:
-			next.decays, next.rate = true, -3
+			next.exponential, next.rate = true, -3
 		default:
 			next.pairs++
 		}
@@ -662,7 +662,7 @@ func (st *stage) add(dst track, c, rows int, t, step, weight float64) {
 			for k, z := range z[:st.pairs] {
 				col[1+2*k], col[2+2*k] = z[0], z[1]
 			}
-			if st.decays {
+			if st.exponential {
 				col[f-1] = decay
 			}
 		}
@@ -742,17 +742,17 @@ func (s *tones) collect(o *oscillations, p *prep, j int) {
 func (p *poles) at(col []float64, u float64) {
 	col[0] = 1
 	switch {
-	case p.bends:
+	case p.parabola:
 		u -= .5
 		col[1], col[2] = u, u*u-1./12
-	case p.rises:
+	case p.logistic:
 		col[1] = 1 / (1 + math.Exp(-p.rate*(u-p.middle)))
 	}
 	for k := range p.pairs {
 		z := oscillation(p.growth[k], p.angle[k], u)
 		col[1+2*k], col[2+2*k] = z[0], z[1]
 	}
-	if p.decays {
+	if p.exponential {
 		col[1+2*p.pairs] = math.Exp(p.rate * u)
 	}
 }
@@ -761,16 +761,16 @@ func (p *poles) at(col []float64, u float64) {
 func (p *poles) rates(rate, col []float64) {
 	rate[0] = 0
 	switch {
-	case p.bends:
+	case p.parabola:
 		rate[1], rate[2] = 1, 2*col[1]
-	case p.rises:
+	case p.logistic:
 		rate[1] = p.rate * col[1] * (1 - col[1])
 	}
 	for k := range p.pairs {
 		cos, sin := col[1+2*k], col[2+2*k]
 		rate[1+2*k], rate[2+2*k] = p.growth[k]*cos-p.angle[k]*sin, p.growth[k]*sin+p.angle[k]*cos
 	}
-	if p.decays {
+	if p.exponential {
 		k := 1 + 2*p.pairs
 		rate[k] = p.rate * col[k]
 	}

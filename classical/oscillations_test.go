@@ -50,9 +50,8 @@ func TestOscillationsSeeThroughNoise(t *testing.T) {
 	require.Less(t, theirs, .8, "autoregressions")
 }
 
-// TestDrifts: a line, a parabola, a growth and a logistic transition under noise are continued
-// nearly as well as by least squares of the right form, at times of any kind, and the interpolant has the rate
-// of its value.
+// TestDrifts: a line, a parabola, a growth and a logistic transition under noise are continued,
+// at times of any kind, and the interpolant has the rate of its value.
 func TestDrifts(t *testing.T) {
 	r := rand.New(rand.NewPCG(21, 22))
 	drifts := []struct {
@@ -166,7 +165,7 @@ func TestOscillationsSlope(t *testing.T) {
 		ends := [folds]float64{149, 112, 75}
 		o.fitted = gather(&mem, nil, &pr, 1, &ends)
 		require.Len(t, o.fitted, map[bool]int{false: 1, true: 3}[own])
-		p := poles{pairs: 2, decays: true, rate: -2.5}
+		p := poles{pairs: 2, exponential: true, rate: -2.5}
 		p.growth = [maxPairs]float64{-1.1, -.1}
 		p.angle = [maxPairs]float64{.31 * 149, .11 * 149}
 		for k := range folds {
@@ -203,6 +202,36 @@ func TestOscillationsSlope(t *testing.T) {
 				want := -(up - down) / (4 * h)
 				require.InDelta(t, want, slope[q], .05*math.Abs(want)+2e-4, "unknown %d, fold %d", q, k)
 			}
+		}
+	}
+}
+
+// TestTransitionSlope compares the slope of the squared error of a logistic transition with
+// differences.
+func TestTransitionSlope(t *testing.T) {
+	var times, values []float64
+	for i := range 80 {
+		u := float64(i) / 79
+		times = append(times, u)
+		values = append(values, 1/(1+math.Exp(-9*(u-.6))), -2/(1+math.Exp(-9*(u-.6))))
+	}
+	var mem arena
+	var pr prep
+	pr.scale(&mem, times, values, 2, 0, 2)
+	var o oscillations
+	o.fitted = gather(&mem, nil, &pr, 1, &[folds]float64{1, .75, .5})
+	p := poles{logistic: true, rate: 12, middle: .5}
+	for k := range folds {
+		o.try(&mem, k, &p)
+		slope := o.slope
+		for q, h := range []float64{1e-2, 1e-3} {
+			var step [2]float64
+			step[q] = h
+			up := p.move(step[:])
+			step[q] = -h
+			down := p.move(step[:])
+			want := -(o.try(&mem, k, &up) - o.try(&mem, k, &down)) / (4 * h)
+			require.InEpsilon(t, want, slope[q], .05, "unknown %d, fold %d", q, k)
 		}
 	}
 }

@@ -128,10 +128,9 @@ func (o *outliers) drop(times, values []float64, channels int, report func(row, 
 		o.gone = o.gone[:0]
 		most, alone := -1., 0
 		// A value far beyond all others hides the rest: it is judged again without it.
-		for {
-			o.codes(times, values, channels, c)
-			if !o.load(times, values, channels, c) {
-				break
+		for o.load(times, values, channels, c) {
+			if o.codes(values, channels, c) {
+				continue
 			}
 			if most < 0 {
 				most = outlierShare * float64(len(o.at))
@@ -166,16 +165,15 @@ func (o *outliers) drop(times, values []float64, channels int, report func(row, 
 	return dropEmpty(times, values, channels)
 }
 
-// codes replaces by NaN what a channel reads instead of a value, as -999 or the end of a scale:
-// one number, twice or more, as far from all others as these are from each other. A channel of
-// few values has none, and one that ends with it is believed there: it may have been switched off.
-func (o *outliers) codes(times, values []float64, channels, c int) {
-	if !o.load(times, values, channels, c) || o.coarse() != 0 {
-		return
+// codes replaces by NaN what the channel just loaded reads instead of a value, as -999 or the end of
+// a scale: one number, twice or more, as far from all others as these are from each other. It
+// reports whether there was any. A channel of few values has none, and one that ends with it is
+// believed there: it may have been switched off.
+func (o *outliers) codes(values []float64, channels, c int) (some bool) {
+	if o.coarse() != 0 {
+		return false
 	}
-	o.work = append(o.work[:0], o.raw...)
-	slices.Sort(o.work)
-	for w, low := o.work, true; ; low = !low {
+	for w, low := o.work, true; ; low = !low { // coarse has put them in order
 		code := w[len(w)-1]
 		if low {
 			code = w[0]
@@ -194,7 +192,7 @@ func (o *outliers) codes(times, values []float64, channels, c int) {
 			if low {
 				continue
 			}
-			return
+			return some
 		}
 		w = rest
 		last := len(o.raw)
@@ -205,6 +203,7 @@ func (o *outliers) codes(times, values []float64, channels, c int) {
 			if v == code {
 				o.gone = append(o.gone, gone{o.at[i], v})
 				values[o.at[i]*channels+c] = math.NaN()
+				some = true
 			}
 		}
 	}

@@ -31,9 +31,11 @@ type Forecast struct {
 	// Outliers are the observations that the forecast was made without, ordered by
 	// channel, then by time: single values that stand alone, as those of a sensor that
 	// failed for a moment do, at most a tenth of the observations of a channel, none of its
-	// first two and last two, and none where a channel has fewer than twelve; and one number
-	// that a channel has twice or more, as far from all others as these are from each
-	// other, at most a tenth too, but where the channel ends with it.
+	// first two, of the last two only what lies farther off than anything before, and
+	// none where a channel has fewer than twelve; and one number that a channel has twice
+	// or more, as far from all others as these are from each other, at most a tenth too,
+	// but where the channel ends with it; and what a sensor repeated that was stuck for
+	// three rows or more while the curve went on, or where noise should have moved it.
 	Outliers []Outlier
 	// Segments describe the local linear dynamics, one per window and channel,
 	// ordered by channel, then by time. Nil in forecasts of a [Session].

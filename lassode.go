@@ -74,7 +74,8 @@ import (
 //
 // Single values that stand alone in a channel that is otherwise smooth, or under
 // moderate noise, count as not observed, and so does a number that is read in the place of
-// values (-999, the end of a scale), twice or more: [Forecast.Outliers] names them.
+// values (-999, the end of a scale), twice or more, or over and over by a sensor that was stuck for
+// a while: [Forecast.Outliers] names them.
 // KeepOutliers says that every value is true, as those of a simulator or of a channel
 // with short pulses are, and keeps them.
 type Series struct {

@@ -17,8 +17,9 @@ type Outlier struct {
 // neighbours, two on each side, while these, without it, lie close to the cubics through
 // theirs: a spike of one value in a curve that is otherwise smooth, or under moderate
 // noise. Two near each other are found together. A jump fails the test, because it spoils
-// the neighbours too, and so do two wrong values next to each other; of the first and the
-// last two observations of a channel nothing can be said. In doubt an observation is
+// the neighbours too, and so do two wrong values next to each other. One of the last two
+// observations of a channel must lie farther off than anything before it, since a jump that has
+// just begun looks the same; of the first two nothing can be said. In doubt an observation is
 // believed: where a channel has few values, as of a switch or a coarse sensor, all within
 // some steps of them are, and all of a channel whose outliers come at regular times.
 const (
@@ -34,6 +35,12 @@ const (
 	outlierPulses   = 4    // as many at regular times are pulses
 	outlierPeriod   = .1   // how far their distances may be from one or two periods, in periods
 	outlierReach    = 3    // neighbours on each side that must be smooth
+	stuckRows       = 3    // as many equal values are a run
+	stuckShare      = .25  // of more than that share of a channel no run is of a sensor that is stuck
+	stuckStep       = 1.25 // least step behind the run, over the one after that, where there is no noise:
+	stuckNoise      = 1e-4 // most observations lie off the cubic by as much, in half ranges, over the noise,
+	stuckDigits     = 20   // and by as many times the step between values of few digits,
+	stuckCrossed    = .5   // and that share of them on the other side than the one before
 )
 
 // outliers finds them. It is reused, by one goroutine.
@@ -42,7 +49,7 @@ type outliers struct {
 	t, x       []float64 // their times and values, scaled
 	raw        []float64 // the values as they are
 	half       float64   // half their range
-	prev, next []int32   // the observations that are left, as a list
+	prev, next []int32   // the observations that are left, as a ring
 	work       []float64
 	suspects   []suspect
 	found      []int // places in at
@@ -70,45 +77,59 @@ type distance struct {
 	noise float64 // how much noise of unit variance adds to r, a deviation
 	bend  float64 // 24 times the error of the cubic for a unit fourth derivative
 	span  float64 // time from the first neighbour to the last
+	above bool    // the observation is
 }
 
-// residual returns the distance of observation i; ok is false near the ends.
+// residual returns the distance of observation i from the cubic through two neighbours on each
+// side; next to the end, where there are not as many behind it, through more before it. ok is
+// false for the first two observations.
 func (o *outliers) residual(i int) (dist distance, ok bool) {
-	b, c := o.prev[i], o.next[i]
-	if b < 0 || c < 0 {
-		return dist, false
+	var near [4]int32
+	n, end := 0, int32(len(o.at))
+	for c := o.next[i]; c != end && n < 2; c = o.next[c] {
+		near[n] = c
+		n++
 	}
-	a, d := o.prev[b], o.next[c]
-	if a < 0 || d < 0 {
-		return dist, false
+	for b := o.prev[i]; n < len(near); b = o.prev[b] {
+		if b == end {
+			return dist, false
+		}
+		near[n] = b
+		n++
 	}
 	t := o.t[i]
-	ta, tb, tc, td := o.t[a], o.t[b], o.t[c], o.t[d]
-	da, db, dc, dd := t-ta, t-tb, t-tc, t-td
-	la := db * dc * dd / ((ta - tb) * (ta - tc) * (ta - td))
-	lb := da * dc * dd / ((tb - ta) * (tb - tc) * (tb - td))
-	lc := da * db * dd / ((tc - ta) * (tc - tb) * (tc - td))
-	ld := da * db * dc / ((td - ta) * (td - tb) * (td - tc))
-	dist = distance{
-		r:     math.Abs(o.x[i] - (la*o.x[a] + lb*o.x[b] + lc*o.x[c] + ld*o.x[d])),
-		noise: math.Sqrt(1 + la*la + lb*lb + lc*lc + ld*ld),
-		bend:  math.Abs(da * db * dc * dd),
-		span:  td - ta,
+	first, last, value, noise := t, t, 0., 1.
+	dist.bend = 1
+	for _, j := range near {
+		top, bottom := 1., 1.
+		for _, k := range near {
+			if k != j {
+				top *= t - o.t[k]
+				bottom *= o.t[j] - o.t[k]
+			}
+		}
+		weight := top / bottom
+		value += weight * o.x[j]
+		noise += weight * weight
+		dist.bend *= t - o.t[j]
+		first, last = min(first, o.t[j]), max(last, o.t[j])
 	}
+	dist.r, dist.above = math.Abs(o.x[i]-value), o.x[i] > value
+	dist.noise, dist.bend, dist.span = math.Sqrt(noise), math.Abs(dist.bend), last-first
 	return dist, !math.IsNaN(dist.r) && dist.bend > 0 && !math.IsInf(dist.noise, 0)
 }
 
-// link puts every observation on the list.
+// link puts every observation on the list, a ring with a place that is none of them.
 func (o *outliers) link() {
 	n := len(o.at)
-	o.prev, o.next = resize(o.prev, n), resize(o.next, n)
-	for i := range n {
+	o.prev, o.next = resize(o.prev, n+1), resize(o.next, n+1)
+	for i := range n + 1 {
 		o.prev[i], o.next[i] = int32(i-1), int32(i+1)
 	}
-	o.next[n-1] = -1
+	o.prev[0], o.next[n] = int32(n), 0
 }
 
-// unlink takes observation i, which has neighbours, off the list.
+// unlink takes observation i off the list.
 func (o *outliers) unlink(i int) {
 	o.next[o.prev[i]], o.prev[o.next[i]] = o.next[i], o.prev[i]
 }
@@ -129,7 +150,8 @@ func (o *outliers) drop(times, values []float64, channels int, report func(row, 
 		most, alone := -1., 0
 		// A value far beyond all others hides the rest: it is judged again without it.
 		for o.load(times, values, channels, c) {
-			if o.codes(values, channels, c) {
+			// A channel of few values has neither; coarse leaves the values in order in work.
+			if o.coarse() == 0 && (o.codes(values, channels, c) || o.stuck(values, channels, c)) {
 				continue
 			}
 			if most < 0 {
@@ -167,13 +189,10 @@ func (o *outliers) drop(times, values []float64, channels int, report func(row, 
 
 // codes replaces by NaN what the channel just loaded reads instead of a value, as -999 or the end of
 // a scale: one number, twice or more, as far from all others as these are from each other. It
-// reports whether there was any. A channel of few values has none, and one that ends with it is
-// believed there: it may have been switched off.
+// reports whether there was any. A channel that ends with it is believed there: it may have been
+// switched off. Work holds the values in order.
 func (o *outliers) codes(values []float64, channels, c int) (some bool) {
-	if o.coarse() != 0 {
-		return false
-	}
-	for w, low := o.work, true; ; low = !low { // coarse has put them in order
+	for w, low := o.work, true; ; low = !low {
 		code := w[len(w)-1]
 		if low {
 			code = w[0]
@@ -220,6 +239,92 @@ func apart(code float64, others []float64, count int) bool {
 	return min(math.Abs(low/2-code/2), math.Abs(high/2-code/2)) >= high/2-low/2
 }
 
+// stuck replaces by NaN the runs in which the sensor of the channel just loaded was stuck: a value
+// repeated by a channel that otherwise is never without noise, or while the curve went on, as the step
+// behind it tells. It reports whether there was any. Of a channel that has other runs, such as one
+// that rests, is cut off at its bounds, or repeats one value at different times, all are believed.
+// Work holds the values in order.
+func (o *outliers) stuck(values []float64, channels, c int) bool {
+	n, sorted := len(o.raw), o.work
+	least := outlierSize * (sorted[9*(n-1)/10]/2 - sorted[(n-1)/10]/2)
+	known, noisy := false, false
+	o.found = o.found[:0]
+	for from, to := 0, 0; from < n; from = to {
+		v := o.raw[from]
+		for to = from + 1; to < n && o.raw[to] == v; to++ {
+		}
+		if to-from < stuckRows {
+			continue
+		}
+		first, _ := slices.BinarySearch(sorted, v)
+		if from == 0 || first == 0 || first+to-from == n || sorted[first+to-from] == v {
+			return false
+		}
+		if !known {
+			known, noisy = true, o.noisy()
+		}
+		if !noisy {
+			if to+1 >= n {
+				return false
+			}
+			step := math.Abs(o.raw[to]/2 - v/2)
+			if step < least || step < stuckStep*math.Abs(o.raw[to+1]/2-o.raw[to]/2) {
+				return false
+			}
+		}
+		for i := from; i < to; i++ {
+			o.found = append(o.found, i)
+		}
+	}
+	if len(o.found) == 0 || float64(len(o.found)) > stuckShare*float64(n) {
+		return false
+	}
+	for _, i := range o.found {
+		o.gone = append(o.gone, gone{o.at[i], o.raw[i]})
+		values[o.at[i]*channels+c] = math.NaN()
+	}
+	return true
+}
+
+// noisy reports whether the channel, whose values are in order in work, has noise throughout: most
+// observations lie off the cubics through their neighbours, by much more than the step between
+// values that have few digits, and on the other side than the one before them. Fourth differences,
+// as of engine.noisy, would take uneven times and a single jump for noise.
+func (o *outliers) noisy() bool {
+	least, ties := math.Inf(1), 0
+	for i, v := range o.work[1:] {
+		if u := o.work[i]; v > u {
+			least = min(least, 2*(v/2-u/2)/o.half)
+		} else {
+			ties++
+		}
+		if o.raw[i] == o.raw[i+1] {
+			ties--
+		}
+	}
+	if ties == 0 { // no digits are missing
+		least = 0
+	}
+	least = max(stuckNoise, stuckDigits*least)
+	o.link()
+	n, off, crossed, above := 0, 0, 0, false
+	for i := range o.at {
+		d, ok := o.residual(i)
+		if !ok {
+			continue
+		}
+		n++
+		if d.r > least*d.noise {
+			off++
+		}
+		if d.above != above {
+			crossed++
+		}
+		above = d.above
+	}
+	return 2*off > n && float64(crossed) > stuckCrossed*float64(n)
+}
+
 // pulses reports whether the outliers of a channel, in the order of time, are too regular
 // to be chance.
 func (o *outliers) pulses(times []float64) bool {
@@ -255,7 +360,8 @@ func (o *outliers) lastJump(times, values []float64, channels, c int) (row, coun
 	}
 	o.link()
 	o.work = o.work[:0]
-	for i := range o.at {
+	inner := len(o.at) - 2 // the two behind that have neighbours on one side alone
+	for i := range inner {
 		if d, ok := o.residual(i); ok {
 			o.work = append(o.work, d.r/d.noise)
 		}
@@ -264,7 +370,7 @@ func (o *outliers) lastJump(times, values []float64, channels, c int) (row, coun
 		return 0, 0
 	}
 	typical, last := middle(o.work, .5), -jumpReach-1
-	for i := range o.at {
+	for i := range inner {
 		if d, ok := o.residual(i); ok && d.r > jumpSize && d.r > jumpTypical*typical*d.noise {
 			if i-last > jumpReach {
 				count++
@@ -275,7 +381,7 @@ func (o *outliers) lastJump(times, values []float64, channels, c int) (row, coun
 	if count == 0 {
 		return 0, 0
 	}
-	return o.at[last+1], count // the last observations have no residual
+	return o.at[last+1], count
 }
 
 // coarse returns the least step between the values of a channel that has few, in half
@@ -330,13 +436,14 @@ func (o *outliers) load(times, values []float64, channels, c int) bool {
 // search fills found; false says that the channel has none, or too many to be believed.
 func (o *outliers) search() bool {
 	n := len(o.at)
+	end := int32(n)
 	o.link()
 	o.found = o.found[:0]
 	step := 0. // between the values of a coarse channel
 	for pass := range outlierPasses {
 		// Typical residual and step of what is left.
 		o.work = o.work[:0]
-		for i := int32(0); i >= 0; i = o.next[i] {
+		for i := int32(0); i != end; i = o.next[i] {
 			if d, ok := o.residual(int(i)); ok {
 				o.work = append(o.work, d.r/d.noise)
 			}
@@ -346,7 +453,7 @@ func (o *outliers) search() bool {
 		}
 		o.typical = middle(o.work, .5)
 		o.suspects = o.suspects[:0]
-		for i := int32(0); i >= 0; i = o.next[i] {
+		for i := int32(0); i != end; i = o.next[i] {
 			if d, ok := o.residual(int(i)); ok && d.r/d.noise > outlierNoise*o.typical {
 				o.suspects = append(o.suspects, suspect{int(i), d.r / d.noise})
 			}
@@ -355,12 +462,12 @@ func (o *outliers) search() bool {
 			return len(o.found) > 0
 		}
 		o.work = o.work[:0]
-		for i := o.next[0]; i >= 0; i = o.next[i] {
+		for i := o.next[0]; i != end; i = o.next[i] {
 			o.work = append(o.work, o.t[i]-o.t[o.prev[i]])
 		}
 		o.stretch = outlierStretch * middle(o.work, .5)
 		o.work = o.work[:0]
-		for i := int32(0); i >= 0; i = o.next[i] {
+		for i := int32(0); i != end; i = o.next[i] {
 			o.work = append(o.work, o.x[i])
 		}
 		o.size = outlierSize * max(middle(o.work, .9)-middle(o.work, .1), outlierRounding)
@@ -403,13 +510,14 @@ func (o *outliers) take(i int) {
 		o.found = append(o.found, i)
 		return
 	}
+	end := int32(len(o.at))
 	for _, step := range [2][]int32{o.prev, o.next} {
 		k := step[i]
 		for range outlierReach + 1 {
-			if k < 0 {
+			if k == end {
 				break
 			}
-			if k = step[k]; k < 0 {
+			if k = step[k]; k == end {
 				break
 			}
 			other, ok := o.far(int(k))
@@ -428,16 +536,23 @@ func (o *outliers) take(i int) {
 }
 
 // smooth reports whether the neighbours of observation i, which is off the list and has
-// distance d, are close to the cubics through theirs.
+// distance d, are close to the cubics through theirs; of the last two, whether all observations are.
 func (o *outliers) smooth(i int, d distance) bool {
+	end := int32(len(o.at))
+	reach, least := outlierReach, 0.
+	if c := o.next[i]; c == end || o.next[c] == end {
+		// What follows a jump fits nothing either, and may not be excused by having little to
+		// be compared with.
+		reach, least = len(o.at), .5
+	}
 	for _, step := range [2][]int32{o.prev, o.next} {
 		k := step[i]
-		for range outlierReach {
-			if k < 0 {
+		for range reach {
+			if k == end {
 				break
 			}
-			n, ok := o.residual(int(k))
-			if ok && d.r <= outlierLocal*n.r*max(d.noise/n.noise, d.bend/n.bend) {
+			near, ok := o.residual(int(k))
+			if ok && d.r <= outlierLocal*near.r*max(d.noise/near.noise, d.bend/near.bend, least) {
 				return false
 			}
 			k = step[k]

@@ -62,8 +62,10 @@ func TestOutliers(t *testing.T) {
 		"jump":                   func(row []float64, i int) { row[0] += float64(i / 60) },
 		"pulse of two rows":      func(row []float64, i int) { row[0] += 4 * float64(i/60*(121-i)/60) },
 		"two in a row":           func(row []float64, i int) { row[0] += 3 * float64(b2i(i == 40)-b2i(i == 41)) },
-		"ends":                   func(row []float64, i int) { row[0] += 7 * float64(b2i(i < 1 || i == 119)) },
-		"next to the ends":       func(row []float64, i int) { row[0] += 7 * float64(b2i(i == 1 || i == 118)) },
+		"start":                  func(row []float64, i int) { row[0] += 7 * float64(b2i(i == 0)) },
+		"next to the start":      func(row []float64, i int) { row[0] += 7 * float64(b2i(i == 1)) },
+		"a jump at the end":      func(row []float64, i int) { row[0] += 7 * float64(b2i(i >= 118)) },
+		"not the first jump":     func(row []float64, i int) { row[0] += 3*float64(i/60) + 4*float64(b2i(i == 119)) },
 		"more than a tenth":      func(row []float64, i int) { row[0] += 7 * float64(b2i(i%8 == 4)) },
 		"small":                  func(row []float64, i int) { row[0] += .04 * float64(b2i(i == 40)) },
 		"sawtooth":               func(row []float64, i int) { row[0] = float64(i % 17) },
@@ -83,6 +85,27 @@ func TestOutliers(t *testing.T) {
 		}
 		list, _ := found(s)
 		require.Empty(t, list, name)
+	}
+	var o outliers
+	last := swing(120, 0, 3)
+	last.Values[119][0], last.Values[118][1] = 7, 7
+	for c := range 2 {
+		row, _ := o.lastJump(last.Times, slices.Concat(last.Values...), 2, c)
+		require.Less(t, row, 119, "one observation behind a jump cannot tell of it")
+	}
+	for _, at := range [][]int{{119}, {118}, {117, 119}, {116, 118}} {
+		for _, noise := range []float64{0, 1e-4, .01} {
+			s := swing(120, noise, 3)
+			var want [][2]int
+			for _, i := range at {
+				s.Values[i][0] += 7
+				want = append(want, [2]int{i, 0})
+			}
+			list, left := found(s)
+			require.Equal(t, want, list, "noise %v", noise)
+			again, _ := found(left)
+			require.Empty(t, again)
+		}
 	}
 	s := swing(11, 0, 3)
 	s.Values[5][0] = 100
@@ -163,7 +186,119 @@ func TestCodeRuns(t *testing.T) {
 	require.Equal(t, want, list)
 }
 
-// TestOutliersSettle: whatever the values, the ends stay, at most a tenth of a channel goes,
+// TestStuckSensor: a value that is repeated while the curve goes on is left out, and one that rests,
+// is held, is cut off or ends is not.
+func TestStuckSensor(t *testing.T) {
+	for _, noise := range []float64{0, 1e-4, .01} {
+		for _, runs := range [][][2]int{{{40, 43}}, {{40, 60}}, {{30, 36}, {70, 80}}} {
+			s := swing(120, noise, 3)
+			var want [][2]int
+			for _, run := range runs {
+				for i := run[0]; i < run[1]; i++ {
+					s.Values[i][0] = s.Values[run[0]][0]
+					want = append(want, [2]int{i, 0})
+				}
+			}
+			list, left := found(s)
+			require.Equal(t, want, list, "noise %v", noise)
+			again, _ := found(left)
+			require.Empty(t, again)
+		}
+	}
+	for _, noise := range []float64{0, 1e-5} { // less than counts as noise
+		for name, change := range map[string]func(s Series, i int){
+			"two":              func(s Series, i int) { s.Values[i][0] = s.Values[i-b2i(i == 41)][0] },
+			"at the end":       func(s Series, i int) { s.Values[i][0] = s.Values[min(i, 112)][0] },
+			"one value behind": func(s Series, i int) { s.Values[i][0] = s.Values[i-max(i-110, 0)*b2i(i < 119)][0] },
+			"at the start": func(s Series, i int) {
+				if i < 8 {
+					s.Values[i][0] = s.Values[8][0] - .8
+				}
+			},
+			"cut off":           func(s Series, i int) { s.Values[i][0] = min(s.Values[i][0], .5) },
+			"at the upper edge": func(s Series, i int) { s.Values[i][0] += float64(b2i(i/6 == 8)) * (1.2 - s.Values[i][0]) },
+			"at the lower edge": func(s Series, i int) { s.Values[i][0] -= float64(b2i(i/6 == 8)) * (1.2 + s.Values[i][0]) },
+			"goes on from there": func(s Series, i int) {
+				s.Values[i][0] = math.Sin(2 * (min(s.Times[i], s.Times[47]) + max(s.Times[i], s.Times[54]) - s.Times[54]))
+			},
+			"at the end of a fast swing": func(s Series, i int) { s.Values[i][0] = math.Sin(12 * min(s.Times[i], s.Times[112])) },
+			"at the end of a parabola":   func(s Series, i int) { s.Values[i][0] = math.Pow(min(s.Times[i], s.Times[112])-7, 2) },
+			"the same twice": func(s Series, i int) {
+				s.Values[i][0] = s.Values[i-max(i-40, 0)*b2i(i < 46)][0]
+				if i/6 == 12 {
+					s.Values[i][0] = s.Values[40][0]
+				}
+			},
+			"too many": func(s Series, i int) { s.Values[i][0] = s.Values[i-(i-40)*b2i(i > 40 && i < 75)][0] },
+		} {
+			s := swing(120, noise, 3)
+			for i := range s.Values {
+				change(s, i)
+			}
+			list, _ := found(s)
+			require.Empty(t, list, "%s, noise %v", name, noise)
+		}
+	}
+}
+
+// TestStuckUnderNoise: where nothing else repeats itself for noise, no run of equal values is true,
+// wherever it is and however the curve goes on, but for those at the bounds and those of few digits.
+func TestStuckUnderNoise(t *testing.T) {
+	for _, noise := range []float64{.003, .03, .1} {
+		for _, run := range [][2]int{{40, 43}, {60, 89}, {110, 120}, {117, 120}} {
+			freeze := func(s Series) {
+				for i := run[0]; i < run[1]; i++ {
+					s.Values[i][0] = s.Values[run[0]][0]
+				}
+			}
+			for seed := range uint64(5) {
+				s := swing(120, noise, seed)
+				s.Values[run[0]][0] = .1 + .01*noise
+				freeze(s)
+				list, left := found(s)
+				require.Len(t, list, run[1]-run[0], "noise %v, run %v", noise, run)
+				require.Equal(t, [2]int{run[0], 0}, list[0])
+				again, _ := found(left)
+				require.Empty(t, again)
+
+				for name, change := range map[string]func(x float64) float64{
+					"bound":  func(x float64) float64 { return min(x, .1) },
+					"digits": func(x float64) float64 { return math.Round(x/noise) * noise },
+				} {
+					if name == "digits" && run[1] < 120 { // the curve went on
+						continue
+					}
+					s := swing(120, noise, seed)
+					s.Values[run[0]][0] = .7 * noise
+					freeze(s)
+					for _, row := range s.Values {
+						row[0] = change(row[0])
+					}
+					list, _ := found(s)
+					for _, at := range list { // others may stand alone beside the bound
+						require.NotEqual(t, s.Values[run[0]][0], s.Values[at[0]][0], "%s, noise %v, run %v", name, noise, run)
+					}
+				}
+			}
+		}
+	}
+}
+
+// TestStuckAmongFewRows: the rows of a run do not count against the noise of the others.
+func TestStuckAmongFewRows(t *testing.T) {
+	missed := 0
+	for seed := range uint64(40) {
+		s := swing(40, .03, seed)
+		for i := 31; i < 40; i++ {
+			s.Values[i][0] = .1
+		}
+		list, _ := found(s)
+		missed += b2i(len(list) != 9)
+	}
+	require.LessOrEqual(t, missed, 2, "of 40")
+}
+
+// TestOutliersSettle: whatever the values, the first row stays, at most a tenth of a channel goes,
 // and nothing more goes from what is left.
 func TestOutliersSettle(t *testing.T) {
 	r := rand.New(rand.NewPCG(9, 9))
@@ -208,7 +343,6 @@ func TestOutliersSettle(t *testing.T) {
 		again, _ := found(left)
 		require.Empty(t, again)
 		require.Equal(t, s.Times[0], left.Times[0])
-		require.Equal(t, s.Times[len(s.Times)-1], left.Times[len(left.Times)-1])
 		went += len(list)
 	}
 	require.Greater(t, went, 1000)
@@ -260,6 +394,28 @@ func TestForecastWithoutOutliers(t *testing.T) {
 	require.Equal(t, f.Mean, g.Mean)
 	require.Equal(t, want, f.Outliers)
 	require.Equal(t, want, g.Outliers)
+}
+
+// TestSpikeInTheLatestRow: a session does not follow it, and follows a jump from its second row on.
+func TestSpikeInTheLatestRow(t *testing.T) {
+	m := smallModel(t)
+	s := swing(121, .01, 4)
+	live := m.NewSession()
+	for i, x := range s.Times[:119] {
+		require.NoError(t, live.Observe(x, s.Values[i]))
+	}
+	var f Forecast
+	ahead := []float64{12.5, 13}
+	require.NoError(t, live.ForecastInto(&f, ahead))
+	before := slices.Concat(f.Mean...)
+	require.NoError(t, live.Observe(s.Times[119], []float64{9, -30}))
+	require.NoError(t, live.ForecastInto(&f, ahead))
+	require.Equal(t, before, slices.Concat(f.Mean...))
+	require.Equal(t, []Outlier{{s.Times[119], 0, 9}, {s.Times[119], 1, -30}}, f.Outliers)
+	require.NoError(t, live.Observe(s.Times[120], []float64{9, -30}))
+	require.NoError(t, live.ForecastInto(&f, ahead))
+	require.Empty(t, f.Outliers)
+	require.NotEqual(t, before, slices.Concat(f.Mean...))
 }
 
 // TestKeepOutliers: whoever says that all values are true is believed, in a session that

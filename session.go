@@ -76,8 +76,8 @@ func (o SessionOptions) Validate() error {
 // [SessionOptions] allow an older encoding. The observations are encoded at the
 // first forecast after they changed; later forecasts over the same span
 // evaluate that encoding, in closed form, at the times asked. Values that stand alone are
-// left out, as [Forecast.Outliers] says; of the latest two of a channel that cannot be
-// known yet, so that a wrong value counts until two more were observed.
+// left out, as [Forecast.Outliers] says. A jump looks like one until a second row confirms it;
+// in a channel that has jumped before, a wrong value is believed until two more were observed.
 //
 // A session is made by [Model.NewSession] or [Model.NewSessionWith]; one that is not,
 // such as the new one that encoding/gob decodes into by itself, answers with an error.

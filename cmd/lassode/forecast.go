@@ -43,10 +43,10 @@ code is 1 only where all lines are bad. Times may be dates as well. "names" has 
 names of the channels. Keys are in lower case, others are ignored. A line without "query" is
 answered at the times that the flags ask for.
 
-Single observations that stand alone, such as a sensor's that failed for a moment, and a
-number such as -999 that stands for no value are left out and named: on the standard
-error, or in the answer to a line as "outliers":[[t,channel,value],...]. With
--keep-outliers they are believed.
+Single observations that stand alone, such as a sensor's that failed for a moment, what a
+stuck sensor repeats, and a number such as -999 that stands for no value are left out and
+named: on the standard error, or in the answer to a line as
+"outliers":[[t,channel,value],...]. With -keep-outliers they are believed.
 
 Times may be asked anywhere: ahead, in gaps, or before the first observation.
 Without any of -at, -until, -steps, -query and -fill the forecast goes on for half

@@ -176,6 +176,7 @@ type system struct {
 	geo       geometry
 	channels  int
 	mid, half []float64 // per channel: value = mid + half * scaled
+	origins   []float64 // per channel: the scaled value of zero
 
 	times  []float64 // of the rows, in window units
 	values []float64 // rows x channels, scaled; NaN = not observed
@@ -261,6 +262,11 @@ func (s *system) prepare(geo geometry, times, values []float64, channels int, si
 	} else {
 		s.bank.UseLibrary(nil, 0, nil, nil, 0, -1)
 	}
+	s.origins = resize(s.origins, channels)
+	for c := range channels {
+		s.origins[c] = -s.mid[c] / s.half[c]
+	}
+	s.bank.UseOrigins(s.origins)
 	s.bank.Fit(s.times, s.values, channels, float64(geo.count))
 	for c := range channels {
 		s.noise[c] = math.Log10(s.bank.Noise(c) + 1e-4)

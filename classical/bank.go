@@ -206,6 +206,7 @@ type Bank struct {
 	horizon float64
 	c       int
 	library libraryUse
+	origins []float64 // see UseOrigins
 	run     scorer
 }
 
@@ -268,7 +269,11 @@ func (b *Bank) Fit(times, values []float64, channels int, horizon float64) {
 	b.slots = b.slots[:0]
 	for c0, i := 0, 0; c0 < channels; c0, i = c0+maxGroup, i+1 {
 		c := min(maxGroup, channels-c0)
-		b.group(i).fit(&b.mem, &b.pr, times, values, channels, c0, c, b.horizon, &b.library, &b.run)
+		var origins []float64
+		if len(b.origins) == channels {
+			origins = b.origins[c0 : c0+c]
+		}
+		b.group(i).fit(&b.mem, &b.pr, times, values, channels, c0, c, b.horizon, origins, &b.library, &b.run)
 		for j := range c {
 			b.slots = append(b.slots, slot{i, j})
 		}
@@ -278,6 +283,11 @@ func (b *Bank) Fit(times, values []float64, channels int, horizon float64) {
 	}
 	b.split(times, values, channels)
 }
+
+// UseOrigins tells the following calls of Fit where, in the units of their values, each channel
+// is zero in units of its own: equations tend to be simplest there. The slice is retained and may be changed
+// between calls; one that has not as many elements as there are channels, as nil, means that it is not known.
+func (b *Bank) UseOrigins(origins []float64) { b.origins = origins }
 
 // group returns group i, made on its first use.
 func (b *Bank) group(i int) *group {
@@ -352,7 +362,14 @@ func (b *Bank) split(times, values []float64, channels int) {
 			n++
 		}
 	}
-	b.group(1).fit(&b.mem, &b.pr, at[:n], part[:n*k], k, 0, k, b.horizon, &b.library, &b.run)
+	var origins []float64
+	if len(b.origins) == channels {
+		origins = b.mem.raw(k)
+		for j, c := range good {
+			origins[j] = b.origins[c]
+		}
+	}
+	b.group(1).fit(&b.mem, &b.pr, at[:n], part[:n*k], k, 0, k, b.horizon, origins, &b.library, &b.run)
 	all, alone := b.group(0), b.group(1) // the first may have moved
 	gain := 0.
 	for j, c := range good {
@@ -400,7 +417,12 @@ func (b *Bank) addSlopes(times, values []float64) {
 			return
 		}
 	}
-	b.group(1).fit(&b.mem, &b.pr, at[:n], rows[:2*n], 2, 0, 2, b.horizon, &b.library, &b.run)
+	var origins []float64
+	if len(b.origins) == 1 {
+		origins = b.mem.zeros(2)
+		origins[0] = b.origins[0]
+	}
+	b.group(1).fit(&b.mem, &b.pr, at[:n], rows[:2*n], 2, 0, 2, b.horizon, origins, &b.library, &b.run)
 	if both := b.group(1); both.logErr[both.best(0)] < before-slopesGain {
 		b.slots[0] = slot{1, 0}
 	}
@@ -628,9 +650,13 @@ func (b *Bank) Noise(c int) float64 {
 }
 
 // fit fits one group of channels [c0,c0+c) of all.
-func (g *group) fit(mem *arena, pr *prep, times, values []float64, all, c0, c int, horizon float64, library *libraryUse, run *scorer) {
+func (g *group) fit(mem *arena, pr *prep, times, values []float64, all, c0, c int, horizon float64, origins []float64, library *libraryUse, run *scorer) {
 	pr.scale(mem, times, values, all, c0, c)
 	g.c, g.mid, g.half = c, pr.mid, pr.half
+	run.origins = run.origins[:0]
+	for j, o := range origins {
+		run.origins = append(run.origins, (o-g.mid[j])/g.half[j])
+	}
 	for i := range g.inside {
 		for len(g.inside[i]) < c {
 			g.inside[i] = append(g.inside[i], spline{})

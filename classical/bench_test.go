@@ -44,6 +44,34 @@ func BenchmarkBankSlopes(b *testing.B) {
 	}
 }
 
+// BenchmarkBankFields fits all variables of polynomial systems without noise, of which the monomials are
+// sought.
+func BenchmarkBankFields(b *testing.B) {
+	for _, c := range []int{2, 3, 5} {
+		b.Run(fmt.Sprintf("channels=%d", c), func(b *testing.B) {
+			const rows = 128
+			ring := func(_ float64, x, dx []float64) {
+				for j := range x {
+					next, last := x[(j+1)%c], x[(j+c-1)%c]
+					dx[j] = x[j] - .7*x[j]*x[j]*x[j] + 1.2*next - .8*last*next + .1*float64(j)
+				}
+			}
+			start := []float64{1, -.4, .3, .8, -1}
+			times, x := rk4(ring, start[:c], 8, rows, c)
+			values, origins := scaled(x, rows, c, rows), make([]float64, c)
+			bank := NewBank()
+			bank.UseOrigins(origins)
+			b.ReportAllocs()
+			for b.Loop() {
+				bank.Fit(times, values, c, 2*times[rows-1])
+			}
+			if bank.run.flow.substeps == slopeSubsteps {
+				b.Fatal("no field leads from row to row")
+			}
+		})
+	}
+}
+
 // BenchmarkBankNoisy fits noisy contexts of which half of the rows are missing.
 func BenchmarkBankNoisy(b *testing.B) {
 	for _, c := range []int{1, 3, 8} {

@@ -3,7 +3,6 @@ package classical
 import (
 	"math"
 	"slices"
-	"sync"
 
 	"github.com/lassode/lassode/asm"
 )
@@ -63,15 +62,7 @@ var (
 	sparseRidges    = [lanes]float64{1e-12, 1e-12, 1e-8, 1e-4}
 )
 
-// A polynomial with few monomials is sought where all have maxSparse at most. A monomial
-// costs sparseCost times what the Bayesian information criterion asks for (one is half
-// of the logarithm of the number of rows). Relative errors of increments below
-// sparseError are rounding, or that of an integrator.
 const (
-	maxSparse   = 35
-	sparseRidge = 1e-14
-	sparseCost  = 3
-	sparseError = 1e-5
 	// sparseFavour is the share of its squared error in the last quarter that a ridge has to
 	// stay below to be preferred.
 	sparseFavour = .01
@@ -113,16 +104,17 @@ const leastDenominator = 0.02
 
 // flow regresses slopes, or increments, on polynomials of the state. All slopes are per row.
 type flow struct {
-	gr   *grid
-	form form
-	c    int
-	p    int // monomials
-	wide int // columns: the monomials, then with both each slope times each state
-	both bool
-	upto [folds]int // rows that the folds learn from
-	gram [folds][]float64
-	rhs  [folds][]float64 // c x wide
-	sums [folds][]float64 // of the squares of what is regressed, c
+	gr    *grid
+	form  form
+	c     int
+	p     int // monomials
+	wide  int // columns: the monomials, then with both each slope times each state
+	both  bool
+	upto  [folds]int // rows that the folds learn from
+	gram  [folds][]float64
+	rhs   [folds][]float64 // c x wide
+	sums  [folds][]float64 // of the squares of what is regressed, c
+	moved []float64        // p x p, monomials from the origins of the channels in those from the middles; nil if these are not known
 
 	ridges   [lanes]float64
 	substeps int
@@ -772,132 +764,6 @@ func (s *flow) roll(a *arena, end, steps [lanes]int, out *[lanes]track) (clipped
 	return clipped
 }
 
-// sparse writes the weights of the polynomial of channel j fitted to a fold that has the
-// fewest monomials by the Bayesian information criterion, found by leaving out one after
-// the other (backward elimination) that which the fit misses least. Only monomials that
-// divide no other are left out, so that what is found depends neither on the units nor on
-// the origins of the channels. up has, for each monomial, the numbers of its products
-// with each channel.
-func (s *flow) sparse(a *arena, fold, j int, up []int, w []float64) {
-	blk, off := a.mark()
-	defer a.release(blk, off)
-	p, c := s.p, s.c
-	clear(w)
-	gram, rhs, sum := s.gram[fold], s.rhs[fold][j*s.wide:], s.sums[fold][j]
-	if !(sum > 0) {
-		return
-	}
-	l, inv, b, column, size := a.raw(p*p), a.raw(p), a.raw(p), a.raw(p), a.raw(p)
-	var kept [maxSparse]int
-	var in [maxSparse]bool
-	for i := range p {
-		kept[i], in[i] = i, true
-		size[i] = math.Sqrt(gram[i*s.wide+i]) + 1e-300
-	}
-	n := float64(s.upto[fold])
-	least := math.Inf(1)
-	for m := p; m > 0; m-- {
-		kept := kept[:m]
-		for r, i := range kept {
-			for q, k := range kept[:r+1] {
-				l[r*p+q] = gram[i*s.wide+k] / (size[i] * size[k])
-			}
-			l[r*p+r] += sparseRidge
-			b[r] = rhs[i] / size[i]
-		}
-		cholesky(l, m, p, .5*sparseRidge, inv)
-		solveLower(l, m, p, inv, b)
-		rest := sum
-		for r, i := range kept {
-			rest -= b[r] * (rhs[i]/size[i] + sparseRidge*b[r])
-		}
-		if score := n*math.Log(max(rest, 0)+sparseError*sparseError*sum) + .5*sparseCost*float64(m)*math.Log(n); score < least {
-			least = score
-			clear(w)
-			for r, i := range kept {
-				w[i] = b[r] / size[i]
-			}
-		}
-		worst, loss := 0, math.Inf(1)
-		for r, i := range kept {
-			maximal := true
-			for _, k := range up[i*c : (i+1)*c] {
-				maximal = maximal && (k < 0 || !in[k])
-			}
-			if !maximal {
-				continue
-			}
-			column[r] = inv[r] // of the inverse of the factor
-			v := inv[r] * inv[r]
-			for t := r + 1; t < m; t++ {
-				column[t] = -dot(l[t*p+r:t*p+t], column[r:t]) * inv[t]
-				v += column[t] * column[t]
-			}
-			if e := b[r] * b[r] / v; e < loss {
-				worst, loss = r, e
-			}
-		}
-		in[kept[worst]] = false
-		copy(kept[worst:], kept[worst+1:])
-	}
-}
-
-// products returns for each monomial of degree three at most of c channels the numbers
-// of its products with each channel, -1 beyond that degree, in the order of lift.
-func products(c, p int) []int {
-	var list [][]int
-	list = append(list, nil)
-	for i := range c {
-		list = append(list, []int{i})
-	}
-	for i := range c {
-		for j := i; j < c; j++ {
-			list = append(list, []int{i, j})
-		}
-	}
-	for i := range c {
-		for j := i; j < c; j++ {
-			for k := j; k < c; k++ {
-				list = append(list, []int{i, j, k})
-			}
-		}
-	}
-	up := make([]int, p*c)
-	for i, m := range list[:p] {
-		for k := range c {
-			next := append(slices.Clone(m), k)
-			slices.Sort(next)
-			up[i*c+k] = slices.IndexFunc(list[:p], func(v []int) bool { return slices.Equal(v, next) })
-		}
-	}
-	return up
-}
-
-// productTables are the products by number of channels, made once.
-var productTables = sync.OnceValue(func() (all [5][]int) {
-	for c := 1; c < len(all); c++ {
-		f, _ := flowForm(c)
-		all[c] = products(c, f.features(c))
-	}
-	return all
-})
-
-// sparseFields replaces the first lanes of the field by polynomials with few monomials, each fitted
-// to its fold.
-func (s *flow) sparseFields(a *arena, count int, fold [lanes]int) {
-	blk, off := a.mark()
-	defer a.release(blk, off)
-	w := a.raw(s.p)
-	for l := range count {
-		for j := range s.c {
-			s.sparse(a, fold[l], j, productTables()[s.c], w)
-			for i, v := range w {
-				s.field.num[(j*ceil4(s.p)+i)*lanes+l] = v / float64(s.substeps)
-			}
-		}
-	}
-}
-
 // seeksSparse reports whether the first choice is the polynomial with few monomials.
 func (s *flow) seeksSparse() bool {
 	return !s.rational && s.substeps != slopeSubsteps && s.p <= maxSparse
@@ -919,7 +785,7 @@ func (s *flow) choices(a *arena) float64 {
 	}
 	s.field = s.solve(a, by, s.rational, s.substeps)
 	if s.seeksSparse() {
-		s.sparseFields(a, 1, [lanes]int{1})
+		s.sparseLane(a, 0, 1)
 		return sparseFavour
 	}
 	return 1
@@ -927,12 +793,13 @@ func (s *flow) choices(a *arena) float64 {
 
 // folds fits one of the ridges to all folds.
 func (s *flow) folds(a *arena, choice int) {
-	ridge := s.ridge(choice)
+	ridge, tried := s.ridge(choice), s.field
 	s.field = s.solve(a, [lanes]lane{{0, ridge}, {1, ridge}, {2, ridge}, {0, ridge}}, s.rational, s.substeps)
 	if choice == 0 && s.seeksSparse() {
-		s.sparseFields(a, folds, [lanes]int{0, 1, 2})
+		s.sparseLane(a, 0, 0)
+		s.sparseLane(a, 2, 2)
 		for i := 0; i < len(s.field.num); i += lanes {
-			s.field.num[i+3] = s.field.num[i]
+			s.field.num[i+1], s.field.num[i+3] = tried.num[i], s.field.num[i]
 		}
 	}
 }
@@ -959,6 +826,7 @@ func (s *scorer) flows(mem *arena, g *group, gr *grid, polynomial, rational int)
 	if !eq.fresh && !eq.build(mem, gr, f, count > 1) {
 		return false
 	}
+	eq.move(mem, s.origins)
 	for i, id := range ids[:count] {
 		eq.rational = i > 0
 		s.chosen(mem, g, gr, id, eq)

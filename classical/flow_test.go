@@ -466,10 +466,12 @@ func TestSparseFindsMonomials(t *testing.T) {
 		g := onGrid(mem, scaled(values, n, c, n), n, c, nil)
 		var s flow
 		require.True(t, s.follow(mem, g))
+		var search supports
+		search.init(mem, s.p)
 		w := make([]float64, s.p)
 		for fold := range folds {
 			for j := range c {
-				s.sparse(mem, fold, j, productTables()[c], w)
+				s.sparse(mem, &search, fold, j, w)
 				var got []int
 				for i, v := range w {
 					if v != 0 {
@@ -496,13 +498,15 @@ func TestSparseKeepsDivisors(t *testing.T) {
 	for i := range n {
 		x := []float64{r.NormFloat64(), r.NormFloat64(), r.NormFloat64()}
 		f.lift(phi[i*s.wide:], x, 1, c, nil)
-		y[i*c] = x[1] * x[2]
-		y[i*c+1] = x[0] * x[0] * x[2]
+		y[i*c] = x[1]*x[2] + 1e-9*r.NormFloat64()
+		y[i*c+1] = x[0]*x[0]*x[2] + 1e-9*r.NormFloat64()
 	}
 	s.normal(phi, y)
+	var search supports
+	search.init(new(arena), s.p)
 	w := make([]float64, s.p)
 	for j, want := range [][]int{{0, 2, 3, 8}, {0, 1, 3, 4, 6, 12}, nil} {
-		s.sparse(new(arena), 0, j, productTables()[c], w)
+		s.sparse(new(arena), &search, 0, j, w)
 		var got []int
 		for i, v := range w {
 			if v != 0 {
@@ -715,7 +719,7 @@ func TestProducts(t *testing.T) {
 		f.lift(phi, x, 1, c, nil)
 		for i, v := range phi {
 			for j := range c {
-				k := productTables()[c][i*c+j]
+				k := monomialTables()[c].products[i*c+j]
 				if k < 0 {
 					require.GreaterOrEqual(t, i, p-c*(c+1)*(c+2)/6, "only cubic monomials have none")
 					continue

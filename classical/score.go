@@ -39,6 +39,7 @@ type scorer struct {
 	col     grid // one channel, for the guides of single channels
 	osc     oscillations
 	flow    flow
+	origins []float64 // where the channels of the group are zero in their own units, in those of its grids; empty: not known
 	kernel  kernelMap
 	out     [lanes]track // of chosen
 	coarse  bool         // thins every context to nativeRows, as the golden outputs were

@@ -138,8 +138,10 @@ const (
 )
 
 // Guides that learn from the state, or from the slopes, alone do so without noise
-// only; with it their places are those of the oscillations.
+// only; with it their places are those of the oscillations, and that of the cubic map of a row to the next is
+// of the field fitted to the weak form.
 const (
+	idWeakFlow         = idCubic1
 	idFlow             = idOscillations
 	idFlowRatio        = idOscillationsVal
 	idOscillations2    = idKernel
@@ -812,6 +814,7 @@ func (g *group) fit(mem *arena, pr *prep, times, values []float64, all, c0, c in
 			run.repeat(g, idModesLow, idFlowRatio)
 		}
 	} else {
+		run.weakFlow(mem, g, &g.native, idWeakFlow)
 		run.oscillate(mem, g, &g.smooth, idOscillations, idOscillationsVal, idOscillations2, idOscillationsMost)
 	}
 	run.parrot(mem, g, &g.native, idParrot)

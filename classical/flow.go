@@ -124,6 +124,9 @@ type flow struct {
 	fleet    int    // pairs of the library, which come first
 	fresh    bool   // fitted to the present context
 
+	rounding float64 // see sparseError
+	cost     float64 // see sparseCost
+	weak     bool    // fitted to the weak form
 	rational bool
 	field    rightHandSide
 }
@@ -154,7 +157,7 @@ func flowForm(c int) (form, bool) {
 // can be fitted.
 func (s *flow) build(a *arena, gr *grid, f form, both bool) bool {
 	c, n := gr.c, gr.n
-	*s = flow{gr: gr, form: f, c: c, p: f.features(c), both: both, pairs: s.pairs, parts: s.parts, unknown: s.unknown}
+	*s = flow{gr: gr, form: f, c: c, p: f.features(c), both: both, pairs: s.pairs, parts: s.parts, unknown: s.unknown, rounding: sparseError, cost: sparseCost}
 	ends := gr.foldEnds()
 	if ends[folds-1]-2*slopeReach < flowLeast {
 		return false
@@ -785,8 +788,9 @@ func (s *flow) choices(a *arena) float64 {
 	}
 	s.field = s.solve(a, by, s.rational, s.substeps)
 	if s.seeksSparse() {
-		s.sparseLane(a, 0, 1)
-		return sparseFavour
+		if s.sparseLane(a, 0, 1); !s.weak {
+			return sparseFavour
+		}
 	}
 	return 1
 }

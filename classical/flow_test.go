@@ -490,7 +490,7 @@ func TestSparseKeepsDivisors(t *testing.T) {
 	const n, c = 400, 3
 	r := rand.New(rand.NewPCG(9, 10))
 	f, _ := flowForm(c)
-	s := flow{form: f, c: c, p: f.features(c), wide: ceil4(f.features(c)), upto: [folds]int{n, n, n}}
+	s := flow{form: f, c: c, p: f.features(c), wide: ceil4(f.features(c)), upto: [folds]int{n, n, n}, rounding: sparseError, cost: sparseCost}
 	for k := range folds {
 		s.gram[k], s.rhs[k], s.sums[k] = make([]float64, s.wide*s.wide), make([]float64, c*s.wide), make([]float64, c)
 	}

@@ -46,6 +46,7 @@ type supports struct {
 	rhs        []float64              // p
 	size       []float64              // by which gram and rhs were divided, p
 	sum        float64                // of the squares of what is regressed
+	floor      float64                // least sum of squares of the errors that counts
 	cost       [maxSparse + 1]float64 // by number of monomials
 	beam, next [sparseBeam]support
 	choices    [sparseBeam]larger // for next, the best first
@@ -78,19 +79,20 @@ func (s *supports) init(a *arena, p int) {
 	}
 }
 
-// begin prepares a regression of that many rows, of what has that sum of squares.
-func (s *supports) begin(rows int, sum float64) {
-	s.sum = sum
+// begin prepares a regression of that many rows, of what has that sum of squares; relative errors below err
+// count as rounding.
+func (s *supports) begin(rows int, sum, err, cost float64) {
+	s.sum, s.floor = sum, err*err*sum
 	n := float64(rows)
 	for m := range s.cost {
-		s.cost[m] = math.Exp(.5 * sparseCost * float64(m) * math.Log(n) / n)
+		s.cost[m] = math.Exp(.5 * cost * float64(m) * math.Log(n) / n)
 	}
 }
 
 // criterion compares sets of m monomials that leave that rest: it is the exponential of the Bayesian one per row.
 // Less is better.
 func (s *supports) criterion(rest float64, m int) float64 {
-	return (max(rest, 0) + sparseError*sparseError*s.sum) * s.cost[m]
+	return (max(rest, 0) + s.floor) * s.cost[m]
 }
 
 // with returns what is left when the monomials of add join those of from; ok is false when they are
@@ -259,7 +261,7 @@ func (s *flow) sparse(a *arena, search *supports, fold, j int, w []float64) {
 	if !(s.sums[fold][j] > 0) {
 		return
 	}
-	search.begin(s.upto[fold], s.sums[fold][j])
+	search.begin(s.upto[fold], s.sums[fold][j], s.rounding, s.cost)
 	table := &monomialTables()[s.c]
 	gram, rhs := s.gram[fold], s.rhs[fold][j*s.wide:][:p]
 	for i := range p {

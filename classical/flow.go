@@ -605,12 +605,7 @@ func (s *flow) solve(a *arena, what [lanes]lane, rational bool, substeps int) ri
 	for j := 0; j < c; j += sides {
 		clear(l)
 		// column returns where unknown i of this system lies among the columns.
-		column := func(i int) int {
-			if i < p {
-				return i
-			}
-			return p + j*c + i - p
-		}
+		column := func(i int) int { return s.column(j, i) }
 		for i := range mm {
 			row := l[i*mm*lanes:][:mm*lanes]
 			for k, v := range what {
@@ -769,7 +764,7 @@ func (s *flow) roll(a *arena, end, steps [lanes]int, out *[lanes]track) (clipped
 
 // seeksSparse reports whether the first choice is the polynomial with few monomials.
 func (s *flow) seeksSparse() bool {
-	return !s.rational && s.substeps != slopeSubsteps && s.p <= maxSparse
+	return s.substeps != slopeSubsteps && s.unknowns() <= maxSparse
 }
 
 // ridge is that of a choice.
@@ -802,8 +797,10 @@ func (s *flow) folds(a *arena, choice int) {
 	if choice == 0 && s.seeksSparse() {
 		s.sparseLane(a, 0, 0)
 		s.sparseLane(a, 2, 2)
-		for i := 0; i < len(s.field.num); i += lanes {
-			s.field.num[i+1], s.field.num[i+3] = tried.num[i], s.field.num[i]
+		for _, w := range [][2][]float64{{s.field.num, tried.num}, {s.field.den, tried.den}} {
+			for i := 0; i < len(w[0]); i += lanes {
+				w[0][i+1], w[0][i+3] = w[1][i], w[0][i]
+			}
 		}
 	}
 }

@@ -19,8 +19,9 @@ import (
 // A field regressed on all monomials is that of the system only where the rows show all of them;
 // one of the right monomials is so everywhere.
 const (
-	// maxSparse is the largest number of monomials: the cubic ones of five channels, the quadratic ones of nine.
-	maxSparse = 56
+	// maxSparse is the largest number of monomials: the cubic ones of five channels over linear ones, the
+	// quadratic ones of nine.
+	maxSparse = 61
 	// sparseCost is what a monomial costs, times what the criterion asks for (one is half of the logarithm
 	// of the number of rows).
 	sparseCost = 5
@@ -254,55 +255,88 @@ func (s *supports) scale() {
 	}
 }
 
-// sparse writes the weights of the polynomial of channel j fitted to a fold.
+// sparse writes the weights of the right-hand side of channel j fitted to a fold: of the monomials and, if it is
+// rational, of the channels in its denominator.
 func (s *flow) sparse(a *arena, search *supports, fold, j int, w []float64) {
-	p := s.p
+	p, m := s.p, search.p
 	clear(w)
 	if !(s.sums[fold][j] > 0) {
 		return
 	}
+	blk, off := a.mark()
+	defer a.release(blk, off)
 	search.begin(s.upto[fold], s.sums[fold][j], s.rounding, s.cost)
 	table := &monomialTables()[s.c]
-	gram, rhs := s.gram[fold], s.rhs[fold][j*s.wide:][:p]
-	for i := range p {
-		copy(search.gram[i*p:][:i+1], gram[i*s.wide:])
+	gram, rhs := a.raw(m*m), a.raw(m)
+	for i := range m {
+		row := s.gram[fold][s.column(j, i)*s.wide:]
+		for k := range i + 1 {
+			gram[i*m+k] = row[s.column(j, k)]
+			gram[k*m+i] = gram[i*m+k]
+		}
+		rhs[i] = s.rhs[fold][j*s.wide+s.column(j, i)]
 	}
+	copy(search.gram, gram)
 	copy(search.rhs, rhs)
 	search.scale()
-	best := search.search(table.divisors)
+	var whole [maxSparse]uint64
+	for i := range whole {
+		whole[i] = 1 << i
+	}
+	copy(whole[:], table.divisors)
+	best := search.search(whole[:m])
 	search.weights(a, best.in, w)
 	if s.moved == nil {
 		return
 	}
-	blk, off := a.mark()
-	defer a.release(blk, off)
 	// The monomials from the origins are moved times those from the middles.
-	half, other := a.zeros(p*p), a.raw(p)
-	for i := range p {
-		for k, v := range s.moved[i*p:][:p] {
-			if v == 0 {
-				continue
-			}
-			row := half[i*p:][:p]
-			for q := range row {
-				row[q] += v * gram[max(k, q)*s.wide+min(k, q)]
+	move := func(to, from []float64, stride int) {
+		for i := range p {
+			row := to[i*stride:][:stride]
+			clear(row)
+			for k, v := range s.moved[i*p:][:p] {
+				if v != 0 {
+					axpy(v, from[k*stride:][:stride], row)
+				}
 			}
 		}
-		search.rhs[i] = dot(s.moved[i*p:][:p], rhs)
 	}
+	half := a.raw(p * m)
+	move(half, gram, m)
 	for i := range p {
 		for k := range i + 1 {
-			search.gram[i*p+k] = dot(half[i*p:][:p], s.moved[k*p:][:p])
+			search.gram[i*m+k] = dot(half[i*m:][:p], s.moved[k*p:][:p])
 		}
 	}
+	for i := p; i < m; i++ {
+		for k := range p {
+			search.gram[i*m+k] = half[k*m+i]
+		}
+		copy(search.gram[i*m+p:][:i-p+1], gram[i*m+p:])
+	}
+	copy(search.rhs, rhs)
+	move(search.rhs, rhs, 1)
 	search.scale()
-	if free := search.search(table.single); free.score < best.score {
+	for i := range p {
+		whole[i] = 1 << i
+	}
+	if free := search.search(whole[:m]); free.score < best.score {
+		other := a.raw(m)
 		search.weights(a, free.in, other)
-		clear(w)
-		for i, v := range other {
+		copy(w, other)
+		clear(w[:p])
+		for i, v := range other[:p] {
 			axpy(v, s.moved[i*p:][:p], w)
 		}
 	}
+}
+
+// column is that of a regression of channel j: monomial i, or from s.p on a channel times the slope.
+func (s *flow) column(j, i int) int {
+	if i < s.p {
+		return i
+	}
+	return i + j*s.c
 }
 
 // move prepares the monomials of the channels from their origins, in the units of the grid; NaN
@@ -341,8 +375,8 @@ func (s *flow) move(a *arena, origins []float64) {
 
 // monomials are those of a number of channels, of degree three at most, in the order of lift.
 type monomials struct {
-	products         []int    // of each with each channel, -1 beyond that degree
-	divisors, single []uint64 // sets of the divisors of each, and of it alone
+	products []int    // of each with each channel, -1 beyond that degree
+	divisors []uint64 // the set of those of each, and itself
 }
 
 // newMonomials makes the tables of the p monomials of c channels.
@@ -372,9 +406,8 @@ func newMonomials(c, p int) (t monomials) {
 			t.products[i*c+k] = slices.IndexFunc(list[:p], func(v []int) bool { return slices.Equal(v, next) })
 		}
 	}
-	t.divisors, t.single = make([]uint64, p), make([]uint64, p)
+	t.divisors = make([]uint64, p)
 	for i := range p {
-		t.single[i] = 1 << i
 		t.divisors[i] |= 1 << i
 		for _, up := range t.products[i*c : (i+1)*c] {
 			if up >= 0 {
@@ -401,17 +434,29 @@ var monomialTables = sync.OnceValue(func() []monomials {
 	}
 })
 
-// sparseLane replaces a lane of the field by polynomials with few monomials, fitted to a fold.
+// sparseLane replaces a lane of the field by right-hand sides with few monomials, fitted to a fold.
 func (s *flow) sparseLane(a *arena, lane, fold int) {
 	blk, off := a.mark()
 	defer a.release(blk, off)
+	m := s.unknowns()
 	var search supports
-	search.init(a, s.p)
-	w := a.raw(s.p)
+	search.init(a, m)
+	w := a.raw(m)
 	for j := range s.c {
 		s.sparse(a, &search, fold, j, w)
-		for i, v := range w {
+		for i, v := range w[:s.p] {
 			s.field.num[(j*ceil4(s.p)+i)*lanes+lane] = v / float64(s.substeps)
 		}
+		for i, v := range w[s.p:] {
+			s.field.den[(j*s.c+i)*lanes+lane] = v
+		}
 	}
+}
+
+// unknowns is the number of those of a channel.
+func (s *flow) unknowns() int {
+	if s.rational {
+		return s.p + s.c
+	}
+	return s.p
 }

@@ -173,6 +173,13 @@ func (s *supports) search(whole []uint64) (best larger) {
 	copy(none.gain, s.rhs)
 	best = larger{rest: s.sum, score: s.criterion(s.sum, 0)}
 	for count, worse := 1, 0; count > 0 && worse < sparsePatience; worse++ {
+		least := maxSparse
+		for b := range count {
+			least = min(least, s.beam[b].m+1)
+		}
+		if s.criterion(0, least) >= best.score {
+			break // no larger set is better
+		}
 		s.count = 0
 		for b := range count {
 			from := &s.beam[b]

@@ -98,23 +98,34 @@ const (
 	maxRational = 96
 )
 
+// exactFlow is the logarithm of the error, in standard deviations, below which a field that forecasts the last quarter
+// counts as that of the system, if that of the other kind has one greater by exactLead.
+const (
+	exactFlow = -3.
+	exactLead = 1.
+)
+
 // leastDenominator bounds the denominator of a rational right-hand side, which
 // is one at the middle of the context.
 const leastDenominator = 0.02
 
 // flow regresses slopes, or increments, on polynomials of the state. All slopes are per row.
 type flow struct {
-	gr    *grid
-	form  form
-	c     int
-	p     int // monomials
-	wide  int // columns: the monomials, then with both each slope times each state
-	both  bool
-	upto  [folds]int // rows that the folds learn from
-	gram  [folds][]float64
-	rhs   [folds][]float64 // c x wide
-	sums  [folds][]float64 // of the squares of what is regressed, c
-	moved []float64        // p x p, monomials from the origins of the channels in those from the middles; nil if these are not known
+	gr       *grid
+	form     form
+	c        int
+	p        int // monomials
+	terms    int // of phases
+	extra    int // those of them that are regressed on: all or none
+	perPhase int
+	phases   []phase
+	wide     int // columns: the monomials, the terms of phases, then with both each slope times each state
+	both     bool
+	upto     [folds]int // rows that the folds learn from
+	gram     [folds][]float64
+	rhs      [folds][]float64 // c x wide
+	sums     [folds][]float64 // of the squares of what is regressed, c
+	moved    []float64        // p x p, monomials from the origins of the channels in those from the middles; nil if these are not known
 
 	ridges   [lanes]float64
 	substeps int
@@ -137,7 +148,8 @@ type pair struct {
 	step  float64   // from one to the other, in rows of the grid
 	fold  int       // the smallest that has them
 	scale float64
-	row   int // number of the first one, among those of the context
+	row   int     // number of the first one, among those of the context
+	at    float64 // its time, in rows of the grid from the last one
 }
 
 // flowSteps is the largest distance of rows that are learnt from, in rows of the grid.
@@ -157,7 +169,7 @@ func flowForm(c int) (form, bool) {
 // can be fitted.
 func (s *flow) build(a *arena, gr *grid, f form, both bool) bool {
 	c, n := gr.c, gr.n
-	*s = flow{gr: gr, form: f, c: c, p: f.features(c), both: both, pairs: s.pairs, parts: s.parts, unknown: s.unknown, rounding: sparseError, cost: sparseCost}
+	*s = flow{gr: gr, form: f, c: c, p: f.features(c), both: both, phases: s.phases[:0], pairs: s.pairs, parts: s.parts, unknown: s.unknown, rounding: sparseError, cost: sparseCost}
 	ends := gr.foldEnds()
 	if ends[folds-1]-2*slopeReach < flowLeast {
 		return false
@@ -167,8 +179,9 @@ func (s *flow) build(a *arena, gr *grid, f form, both bool) bool {
 		s.wide += c * c
 	}
 	s.wide = ceil4(s.wide)
+	most := s.wide + ceil4(maxPhases*s.phaseTerms())
 	for k := range s.gram {
-		s.gram[k], s.rhs[k], s.sums[k] = a.raw(s.wide*s.wide), a.raw(c*s.wide), a.raw(c)
+		s.gram[k], s.rhs[k], s.sums[k] = a.raw(most*most), a.raw(c*most), a.raw(c)
 	}
 	blk, off := a.mark()
 	defer a.release(blk, off)
@@ -176,10 +189,13 @@ func (s *flow) build(a *arena, gr *grid, f form, both bool) bool {
 	for _, x := range gr.library {
 		fleet += len(x) / c
 	}
-	most := fleet + max(n, len(gr.at))
-	phi, y := a.raw(most*s.wide), a.raw(most*c+1)
+	rows := fleet + max(n, len(gr.at))
+	phi, y := a.raw(rows*most), a.raw(rows*c+1)
 	s.slopes(phi, y, ends)
 	s.normal(phi, y)
+	if len(gr.seen) == 0 && s.ratioLeft(a) > ratioError*ratioError && s.seekPhases(a, phi, y, ends) {
+		s.normal(phi, y)
+	}
 	s.ridges, s.substeps = slopeRidges, slopeSubsteps
 	s.list(ends, fleet)
 	steps := incrementSubsteps
@@ -188,7 +204,7 @@ func (s *flow) build(a *arena, gr *grid, f form, both bool) bool {
 	}
 	last := flowDoubt
 	for pass := range flowPasses {
-		if len(s.pairs)-s.fleet < s.p {
+		if len(s.pairs)-s.fleet < s.p+s.extra {
 			break // any field follows so few rows
 		}
 		e := s.pass(a, steps, pass == 0, phi, y)
@@ -235,7 +251,8 @@ func (s *flow) slopes(phi, y []float64, ends [folds]int) {
 		}
 		scale /= math.Sqrt(1 + doubt/(slopeDoubt*slopeDoubt))
 		s.form.lift(row, x, i+1, c, gr)
-		o := s.p
+		s.modulate(row, float64(i+1-gr.n))
+		o := s.p + s.extra
 		if s.both {
 			for _, v := range slope {
 				for _, z := range x[i*c:][:c] {
@@ -308,7 +325,7 @@ func (s *flow) list(ends [folds]int, fleet int) {
 	s.pairs = s.pairs[:0]
 	for _, x := range gr.library {
 		for i := 0; i+1 < len(x)/c; i++ {
-			s.pairs = append(s.pairs, pair{x[i*c:][:2*c], 1, folds - 1, s.libraryScale(fleet), 0})
+			s.pairs = append(s.pairs, pair{x[i*c:][:2*c], 1, folds - 1, s.libraryScale(fleet), 0, 0})
 		}
 	}
 	s.fleet = len(s.pairs)
@@ -316,12 +333,12 @@ func (s *flow) list(ends [folds]int, fleet int) {
 	for k := folds - 1; k >= 0; k-- {
 		for ; gr.at == nil && next+1 < ends[k]; next++ {
 			if !gr.gaps || gr.ok[next] && gr.ok[next+1] {
-				s.pairs = append(s.pairs, pair{gr.x[next*c:][:2*c], 1, k, 1, next})
+				s.pairs = append(s.pairs, pair{gr.x[next*c:][:2*c], 1, k, 1, next, float64(next + 1 - gr.n)})
 			}
 		}
 		for ; next+1 < len(gr.at) && gr.at[next+1] <= float64(ends[k]-1)+1e-6; next++ {
 			if h := gr.at[next+1] - gr.at[next]; h <= flowSteps {
-				s.pairs = append(s.pairs, pair{gr.rows[next*c:][:2*c], h, k, 1, next})
+				s.pairs = append(s.pairs, pair{gr.rows[next*c:][:2*c], h, k, 1, next, gr.at[next] - float64(gr.n-1)})
 			}
 		}
 	}
@@ -397,12 +414,7 @@ func (s *flow) paths(a *arena, field rightHandSide, steps int, pairs []pair, err
 	rk := s.runge(a, field)
 	nodes, slopes := a.raw((steps+1)*m), a.raw((steps+1)*m)
 	state := a.raw(m)
-	d, z, lifted := a.raw(c), a.raw(c), a.raw(s.p)
-	var scaled []float64
-	if s.gr.at != nil {
-		scaled = a.raw(len(field.num))
-		rk.r.W = scaled
-	}
+	d, z, lifted := a.raw(c), a.raw(c), a.raw(s.p+s.extra)
 	rows, rule := 0, boole[steps]
 	if phi != nil {
 		clear(s.upto[:])
@@ -414,9 +426,7 @@ func (s *flow) paths(a *arena, field rightHandSide, steps int, pairs []pair, err
 			for j, v := range p.x[:c] {
 				state[j*lanes+l] = v
 			}
-			for i := l; i < len(scaled); i += lanes {
-				scaled[i] = p.step * field.num[i]
-			}
+			rk.start(l, p.at, p.step/float64(steps), p.step)
 		}
 		for q := range steps {
 			copy(nodes[q*m:], state)
@@ -426,7 +436,7 @@ func (s *flow) paths(a *arena, field rightHandSide, steps int, pairs []pair, err
 		copy(nodes[steps*m:], state)
 		if s.both && phi != nil {
 			copy(rk.at, state)
-			copy(slopes[steps*m:], rk.slope())
+			copy(slopes[steps*m:], rk.slope(0))
 		}
 		for l, p := range part {
 			bounded := true
@@ -455,11 +465,12 @@ func (s *flow) paths(a *arena, field rightHandSide, steps int, pairs []pair, err
 					z[j] = nodes[q*m+j*lanes+l] + float64(q)/float64(steps)*v
 				}
 				s.form.lift(lifted, z, 1, c, s.gr)
-				axpy(w*p.step, lifted, row[:s.p])
+				s.modulate(lifted, p.at+p.step*float64(q)/float64(steps))
+				axpy(w*p.step, lifted, row)
 				if !s.both {
 					continue
 				}
-				o := s.p
+				o := s.p + s.extra
 				for j, v := range d {
 					v = w * (float64(steps)*slopes[q*m+j*lanes+l] + v)
 					for k, u := range z {
@@ -526,7 +537,7 @@ func (s *flow) fill(a *arena, dst *grid) {
 	field := s.even(a, 0, s.rational, s.substeps)
 	s.parts = s.parts[:0]
 	for i := range len(gr.at) - 1 {
-		s.parts = append(s.parts, pair{gr.rows[i*c:][:2*c], gr.at[i+1] - gr.at[i], 0, 1, i})
+		s.parts = append(s.parts, pair{gr.rows[i*c:][:2*c], gr.at[i+1] - gr.at[i], 0, 1, i, gr.at[i] - float64(gr.n-1)})
 	}
 	n := len(s.parts)
 	whole := a.raw(n * c)
@@ -580,21 +591,23 @@ func noGap(ok []bool) bool {
 // step of Runge-Kutta, and denominators less one (c x c weights; none for a
 // polynomial).
 type rightHandSide struct {
-	num, den []float64
+	num, den  []float64
+	modulated []float64 // c x extra weights, of one step of Runge-Kutta too
 }
 
 // solve returns the right-hand sides of four regressions.
 func (s *flow) solve(a *arena, what [lanes]lane, rational bool, substeps int) rightHandSide {
 	c, p, pp := s.c, s.p, ceil4(s.p)
-	out := rightHandSide{num: a.zeros(ceil2(c) * pp * lanes)}
+	out := rightHandSide{num: a.zeros(ceil2(c) * pp * lanes), modulated: a.raw(c * s.extra * lanes)}
 	if rational {
 		out.den = a.raw(c * c * lanes)
 	}
 	blk, off := a.mark()
 	defer a.release(blk, off)
-	m, sides := p, c // unknowns of one system, and how many it has in common
+	above := p + s.extra
+	m, sides := above, c // unknowns of one system, and how many it has in common
 	if rational {
-		m, sides = p+c, 1
+		m, sides = above+c, 1
 	}
 	mm := ceil4(m)
 	l, inv := a.raw((mm+ceil4(sides))*mm*lanes), a.raw(mm*lanes)
@@ -614,10 +627,10 @@ func (s *flow) solve(a *arena, what [lanes]lane, rational bool, substeps int) ri
 					continue
 				}
 				g := s.gram[v.fold][column(i)*s.wide:]
-				for q, u := range g[:min(i+1, p)] {
+				for q, u := range g[:min(i+1, above)] {
 					row[q*lanes+k] = u
 				}
-				for q := p; q <= i; q++ {
+				for q := above; q <= i; q++ {
 					row[q*lanes+k] = g[column(q)]
 				}
 				row[i*lanes+k] += v.ridge
@@ -639,9 +652,12 @@ func (s *flow) solve(a *arena, what [lanes]lane, rational bool, substeps int) ri
 			for i, v := range w[:p*lanes] {
 				out.num[(j+r)*pp*lanes+i] = v / float64(substeps)
 			}
+			for i, v := range w[p*lanes : above*lanes] {
+				out.modulated[(j+r)*s.extra*lanes+i] = v / float64(substeps)
+			}
 		}
 		if rational {
-			copy(out.den[j*c*lanes:(j+1)*c*lanes], z[p*lanes:])
+			copy(out.den[j*c*lanes:(j+1)*c*lanes], z[above*lanes:])
 		}
 	}
 	return out
@@ -649,42 +665,68 @@ func (s *flow) solve(a *arena, what [lanes]lane, rational bool, substeps int) ri
 
 // runge follows four right-hand sides by the classical Runge-Kutta method.
 type runge struct {
-	r     asm.Rollout
-	c     int
-	den   []float64
-	at, k []float64 // a state, and one substep times the right-hand side at it
-	first []float64 // that at the start of the last step
-	sum   []float64
+	r        asm.Rollout
+	c        int
+	field    rightHandSide
+	phases   []phase
+	perPhase int
+	time     [lanes]float64
+	length   [lanes]float64 // of a substep
+	scale    [lanes]float64 // of the right-hand side
+	at, k    []float64      // a state, and one substep times the right-hand side at it
+	first    []float64      // that at the start of the last step
+	sum      []float64
 }
 
 // runge returns an integrator of field.
 func (s *flow) runge(a *arena, field rightHandSide) runge {
 	size := s.c * lanes
-	buf, lo, hi := a.raw(2*size), a.raw(size), a.raw(size)
+	buf, lo, hi, w := a.raw(2*size), a.raw(size), a.raw(size), field.num
 	for i := range lo {
 		lo[i], hi[i] = math.Inf(-1), math.Inf(1)
 	}
-	return runge{
-		r: asm.Rollout{Buf: buf, W: field.num, WStride: ceil4(s.p), Lo: lo, Hi: hi, C: s.c, Order: 1, Stride: 1, Poly: true, Cubic: s.form.cubic,
+	if s.gr.at != nil || s.extra > 0 { // it changes on the way
+		w = append(a.raw(len(w))[:0], w...)
+	}
+	g := runge{
+		r: asm.Rollout{Buf: buf, W: w, WStride: ceil4(s.p), Lo: lo, Hi: hi, C: s.c, Order: 1, Stride: 1, Poly: true, Cubic: s.form.cubic,
 			S1: lo, S2: lo, Phi: a.raw(s.p * lanes)},
-		c: s.c, den: field.den, at: buf[:size], k: buf[size:], first: a.raw(size), sum: a.raw(size),
+		c: s.c, field: field, perPhase: s.perPhase,
+		at: buf[:size], k: buf[size:], first: a.raw(size), sum: a.raw(size),
+	}
+	if s.extra > 0 {
+		g.phases = s.phases
+	}
+	return g
+}
+
+// start sets the time of a lane, that of a substep, and what the right-hand side is multiplied by.
+func (g *runge) start(l int, time, length, scale float64) {
+	g.time[l], g.length[l], g.scale[l] = time, length, scale
+	if num := g.field.num; &g.r.W[0] != &num[0] {
+		for i := l; i < len(num); i += lanes {
+			g.r.W[i] = scale * num[i]
+		}
 	}
 }
 
-// slope returns k after it has been computed from at.
-func (g *runge) slope() []float64 {
+// slope returns k after it has been computed from at, at a share of the substep.
+func (g *runge) slope(share float64) []float64 {
+	if len(g.phases) > 0 {
+		g.modulate(share)
+	}
 	var ignored [lanes]int64
 	g.r.Run(1, 1, &ignored)
 	for i, v := range g.at {
 		g.k[i] -= v
 	}
-	if g.den == nil {
+	if g.field.den == nil {
 		return g.k
 	}
 	size := len(g.at)
 	for j := range g.c {
 		q := [lanes]float64{1, 1, 1, 1}
-		w := g.den[j*size:]
+		w := g.field.den[j*size:]
 		for i := 0; i < size; i += lanes {
 			z, d := (*[lanes]float64)(g.at[i:]), (*[lanes]float64)(w[i:])
 			for l := range q {
@@ -704,20 +746,23 @@ func (g *runge) slope() []float64 {
 // step advances state by one substep.
 func (g *runge) step(state []float64) {
 	copy(g.at, state)
-	for i, v := range g.slope() {
+	for i, v := range g.slope(0) {
 		g.first[i], g.sum[i] = v, v
 		g.at[i] = state[i] + 0.5*v
 	}
-	for i, v := range g.slope() {
+	for i, v := range g.slope(.5) {
 		g.sum[i] += 2 * v
 		g.at[i] = state[i] + 0.5*v
 	}
-	for i, v := range g.slope() {
+	for i, v := range g.slope(.5) {
 		g.sum[i] += 2 * v
 		g.at[i] = state[i] + v
 	}
-	for i, v := range g.slope() {
+	for i, v := range g.slope(1) {
 		state[i] += (g.sum[i] + v) * (1. / 6)
+	}
+	for l, h := range g.length {
+		g.time[l] += h
 	}
 }
 
@@ -730,6 +775,7 @@ func (s *flow) roll(a *arena, end, steps [lanes]int, out *[lanes]track) (clipped
 	state, before := a.raw(c*lanes), a.raw(c*lanes)
 	most := 0
 	for k := range lanes {
+		rk.start(k, float64(end[k]-s.gr.n), 1/float64(s.substeps), 1)
 		most = max(most, steps[k])
 		for j := range c {
 			state[j*lanes+k] = s.gr.x[(end[k]-1)*c+j]
@@ -797,7 +843,7 @@ func (s *flow) folds(a *arena, choice int) {
 	if choice == 0 && s.seeksSparse() {
 		s.sparseLane(a, 0, 0)
 		s.sparseLane(a, 2, 2)
-		for _, w := range [][2][]float64{{s.field.num, tried.num}, {s.field.den, tried.den}} {
+		for _, w := range [][2][]float64{{s.field.num, tried.num}, {s.field.den, tried.den}, {s.field.modulated, tried.modulated}} {
 			for i := 0; i < len(w[0]); i += lanes {
 				w[0][i+1], w[0][i+3] = w[1][i], w[0][i]
 			}
@@ -827,12 +873,29 @@ func (s *scorer) flows(mem *arena, g *group, gr *grid, polynomial, rational int)
 	if !eq.fresh && !eq.build(mem, gr, f, count > 1) {
 		return false
 	}
-	eq.move(mem, s.origins)
+	terms := eq.terms
 	for i, id := range ids[:count] {
-		eq.rational = i > 0
+		eq.rational, eq.extra = i > 0, terms
+		if i < count-1 {
+			eq.extra = 0
+		}
+		eq.move(mem, s.origins)
 		s.chosen(mem, g, gr, id, eq)
 	}
 	if count == 1 {
+		s.repeat(g, polynomial, rational)
+		return true
+	}
+	// Where the one is exact and the other is not, the latter is no news.
+	lead, mean := 0., 0.
+	for j := range s.c {
+		e := g.logErr[j*NumGuides:]
+		lead += (e[polynomial] - e[rational]) / float64(s.c)
+		mean += min(e[polynomial], e[rational]) / float64(s.c)
+	}
+	if mean < exactFlow && lead > exactLead {
+		s.repeat(g, rational, polynomial)
+	} else if mean < exactFlow && lead < -exactLead {
 		s.repeat(g, polynomial, rational)
 	}
 	return true

@@ -60,18 +60,34 @@ func randomGrid(r *rand.Rand, n, c int) (*grid, *arena) {
 // regression and a plain Runge-Kutta method.
 func TestFlowMatchesReference(t *testing.T) {
 	for _, c := range []int{1, 2, 3, 5} {
-		for _, rational := range []bool{false, true} {
+		for trial := range 5 { // the last ones with phases: of time, of a channel, of both
+			rational := trial%2 == 1
 			g, mem := randomGrid(rand.New(rand.NewPCG(1, uint64(c))), 90, c)
 			f, ok := flowForm(c)
 			require.True(t, ok)
 			var s flow
 			require.True(t, s.build(mem, g, f, rational))
+			for i := 1; i <= 2 && trial >= 2; i++ {
+				if i == 1 {
+					s.phases = s.phases[:0]
+					s.setTerms(0)
+				}
+				if m := s.phaseTerms(); m > 0 && (trial-1)&i != 0 {
+					s.addPhase(phase{.17 * float64(i), []int{ofTime, c - 1}[i-1]}, m)
+				}
+			}
+			if trial >= 2 {
+				phi, y := make([]float64, 90*s.wide), make([]float64, 90*c)
+				s.slopes(phi, y, g.foldEnds())
+				s.normal(phi, y)
+				require.NotEmpty(t, s.phases)
+			}
 			ridge := s.ridges[3]
 			s.rational = rational
 			s.folds(mem, 3) // ridge
 			got := s.field
 
-			monomials := func(z []float64) []float64 {
+			monomials := func(z []float64, time float64) []float64 {
 				phi := append([]float64{1}, z...)
 				for i := range c {
 					for j := i; j < c; j++ {
@@ -85,8 +101,18 @@ func TestFlowMatchesReference(t *testing.T) {
 						}
 					}
 				}
+				for _, v := range s.phases {
+					u := time
+					if v.source >= 0 {
+						u = z[v.source]
+					}
+					for _, m := range phi[:s.perPhase/2] {
+						phi = append(phi, m*math.Cos(v.omega*u), m*math.Sin(v.omega*u))
+					}
+				}
 				return phi
 			}
+			p := s.p + s.terms
 			paths := [lanes]track{}
 			for k := range paths {
 				paths[k] = newTrack(mem, c, 20)
@@ -111,7 +137,7 @@ func TestFlowMatchesReference(t *testing.T) {
 							rough := 3./4*(x(1)-x(-1)) - 3./20*(x(2)-x(-2)) + 1./60*(x(3)-x(-3))
 							doubt += math.Pow((rough-fine)*g.s1[1][j]/g.dev[j]/slopeDoubt, 2)
 						}
-						row := monomials(g.x[i*c : (i+1)*c])
+						row := monomials(g.x[i*c:(i+1)*c], float64(i-89))
 						if rational {
 							for _, z := range g.x[i*c : (i+1)*c] {
 								row = append(row, -slope*z)
@@ -140,18 +166,21 @@ func TestFlowMatchesReference(t *testing.T) {
 					for i := range s.p {
 						require.InDelta(t, w[i], float64(s.substeps)*got.num[(ch*ceil4(s.p)+i)*lanes+k], 1e-8*(1+math.Abs(w[i])), "channel %d of %d, weight %d, fold %d", ch, c, i, k)
 					}
-					for i := range w[s.p:] {
-						require.InDelta(t, w[s.p+i], got.den[(ch*c+i)*lanes+k], 1e-8*(1+math.Abs(w[s.p+i])))
+					for i, v := range w[s.p:p] {
+						require.InDelta(t, v, float64(s.substeps)*got.modulated[(ch*s.terms+i)*lanes+k], 1e-8*(1+math.Abs(v)))
+					}
+					for i, v := range w[p:] {
+						require.InDelta(t, v, got.den[(ch*c+i)*lanes+k], 1e-8*(1+math.Abs(v)))
 					}
 				}
-				field := func(z []float64) []float64 {
-					phi, out := monomials(z), make([]float64, c)
+				field := func(z []float64, time float64) []float64 {
+					phi, out := monomials(z, time), make([]float64, c)
 					for ch, w := range fields {
 						q := 1.
 						for i, v := range phi {
 							out[ch] += w[i] * v
 						}
-						for i, v := range w[s.p:] {
+						for i, v := range w[p:] {
 							q += v * z[i]
 						}
 						if math.Abs(q) < leastDenominator {
@@ -163,8 +192,9 @@ func TestFlowMatchesReference(t *testing.T) {
 				}
 				z := append([]float64(nil), g.x[(end-1)*c:end*c]...)
 				for row := range 20 {
-					for range s.substeps {
+					for step := range s.substeps {
 						h := 1 / float64(s.substeps)
+						time := float64(end-90+row) + float64(step)*h
 						along := func(k []float64, by float64) []float64 {
 							out := append([]float64(nil), z...)
 							for i := range out {
@@ -172,10 +202,10 @@ func TestFlowMatchesReference(t *testing.T) {
 							}
 							return out
 						}
-						k1 := field(z)
-						k2 := field(along(k1, h/2))
-						k3 := field(along(k2, h/2))
-						k4 := field(along(k3, h))
+						k1 := field(z, time)
+						k2 := field(along(k1, h/2), time+h/2)
+						k3 := field(along(k2, h/2), time+h/2)
+						k4 := field(along(k3, h), time+h)
 						for i := range z {
 							z[i] = clamp(z[i]+h/6*(k1[i]+2*k2[i]+2*k3[i]+k4[i]), -clipAt, clipAt)
 						}
@@ -421,7 +451,7 @@ func TestFlowIsExact(t *testing.T) {
 							rk.at[j*lanes+l] = values[i*c+j]
 						}
 					}
-					slope := rk.slope()
+					slope := rk.slope(0)
 					for j := range c {
 						half := (raw[c+j] - raw[j]) / (values[c+j] - values[j])
 						v := dx[j] * dt / half

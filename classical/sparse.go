@@ -21,7 +21,7 @@ import (
 const (
 	// maxSparse is the largest number of monomials: the cubic ones of five channels over linear ones, the
 	// quadratic ones of nine.
-	maxSparse = 61
+	maxSparse = 63
 	// sparseCost is what a monomial costs, times what the criterion asks for (one is half of the logarithm
 	// of the number of rows).
 	sparseCost = 5
@@ -265,7 +265,7 @@ func (s *supports) scale() {
 // sparse writes the weights of the right-hand side of channel j fitted to a fold: of the monomials and, if it is
 // rational, of the channels in its denominator.
 func (s *flow) sparse(a *arena, search *supports, fold, j int, w []float64) {
-	p, m := s.p, search.p
+	p, m := s.p+s.extra, search.p
 	clear(w)
 	if !(s.sums[fold][j] > 0) {
 		return
@@ -291,6 +291,10 @@ func (s *flow) sparse(a *arena, search *supports, fold, j int, w []float64) {
 		whole[i] = 1 << i
 	}
 	copy(whole[:], table.divisors)
+	for i := range s.extra {
+		from := s.p + i/s.perPhase*s.perPhase
+		whole[s.p+i] = 3<<from | 3<<(s.p+i&^1)
+	}
 	best := search.search(whole[:m])
 	search.weights(a, best.in, w)
 	if s.moved == nil {
@@ -324,8 +328,11 @@ func (s *flow) sparse(a *arena, search *supports, fold, j int, w []float64) {
 	copy(search.rhs, rhs)
 	move(search.rhs, rhs, 1)
 	search.scale()
-	for i := range p {
+	for i := range s.p {
 		whole[i] = 1 << i
+	}
+	for i := range s.extra {
+		whole[s.p+i] = 3 << (s.p + i&^1)
 	}
 	if free := search.search(whole[:m]); free.score < best.score {
 		other := a.raw(m)
@@ -340,17 +347,17 @@ func (s *flow) sparse(a *arena, search *supports, fold, j int, w []float64) {
 
 // column is that of a regression of channel j: monomial i, or from s.p on a channel times the slope.
 func (s *flow) column(j, i int) int {
-	if i < s.p {
+	if i < s.p+s.extra {
 		return i
 	}
-	return i + j*s.c
+	return i - s.extra + s.terms + j*s.c
 }
 
 // move prepares the monomials of the channels from their origins, in the units of the grid; NaN
 // stands for an origin that is not known.
 func (s *flow) move(a *arena, origins []float64) {
 	s.moved = nil
-	if len(origins) != s.c || s.p > maxSparse {
+	if len(origins) != s.c || s.p+s.extra > maxSparse {
 		return
 	}
 	for _, o := range origins {
@@ -358,11 +365,11 @@ func (s *flow) move(a *arena, origins []float64) {
 			return
 		}
 	}
-	p, table := s.p, &monomialTables()[s.c]
+	p, table := s.p+s.extra, &monomialTables()[s.c]
 	s.moved = a.zeros(p * p)
 	s.moved[0] = 1
 	done := uint64(1)
-	for i := range p {
+	for i := range s.p {
 		for k, o := range origins {
 			up := table.products[i*s.c+k]
 			if up < 0 || done>>up&1 != 0 {
@@ -376,6 +383,12 @@ func (s *flow) move(a *arena, origins []float64) {
 					to[table.products[q*s.c+k]] += v
 				}
 			}
+		}
+	}
+	for i := range s.extra { // of each phase cosines and sines by turns, of the constant and of the channels
+		s.moved[(s.p+i)*p+s.p+i] = 1
+		if k := i % s.perPhase; k >= 2 {
+			s.moved[(s.p+i)*p+s.p+i-k+k%2] = -origins[k/2-1]
 		}
 	}
 }
@@ -454,7 +467,10 @@ func (s *flow) sparseLane(a *arena, lane, fold int) {
 		for i, v := range w[:s.p] {
 			s.field.num[(j*ceil4(s.p)+i)*lanes+lane] = v / float64(s.substeps)
 		}
-		for i, v := range w[s.p:] {
+		for i, v := range w[s.p : s.p+s.extra] {
+			s.field.modulated[(j*s.extra+i)*lanes+lane] = v / float64(s.substeps)
+		}
+		for i, v := range w[s.p+s.extra:] {
 			s.field.den[(j*s.c+i)*lanes+lane] = v
 		}
 	}
@@ -463,7 +479,7 @@ func (s *flow) sparseLane(a *arena, lane, fold int) {
 // unknowns is the number of those of a channel.
 func (s *flow) unknowns() int {
 	if s.rational {
-		return s.p + s.c
+		return s.p + s.extra + s.c
 	}
-	return s.p
+	return s.p + s.extra
 }

@@ -38,7 +38,7 @@ func weakHalf(gr *grid) int {
 // buildWeak sets up the normal equations of the weak form on gr, of stretches of 2h rows, for all folds.
 func (s *flow) buildWeak(a *arena, gr *grid, f form, h int) {
 	c, n := gr.c, gr.n
-	*s = flow{gr: gr, form: f, c: c, p: f.features(c), pairs: s.pairs, parts: s.parts, unknown: s.unknown,
+	*s = flow{gr: gr, form: f, c: c, p: f.features(c), phases: s.phases[:0], pairs: s.pairs, parts: s.parts, unknown: s.unknown,
 		rounding: weakError, cost: weakCost, weak: true, ridges: weakRidges, substeps: incrementSubsteps}
 	s.wide = ceil4(s.p)
 	for k := range s.gram {

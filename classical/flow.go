@@ -193,7 +193,7 @@ func (s *flow) build(a *arena, gr *grid, f form, both bool) bool {
 	phi, y := a.raw(rows*most), a.raw(rows*c+1)
 	s.slopes(phi, y, ends)
 	s.normal(phi, y)
-	if len(gr.seen) == 0 && s.ratioLeft(a) > ratioError*ratioError && s.seekPhases(a, phi, y, ends) {
+	if len(gr.seen) == 0 && s.phaseTerms() > 0 && s.ratioLeft(a) > ratioError*ratioError && s.seekPhases(a, phi, y, ends) {
 		s.normal(phi, y)
 	}
 	s.ridges, s.substeps = slopeRidges, slopeSubsteps
@@ -665,17 +665,18 @@ func (s *flow) solve(a *arena, what [lanes]lane, rational bool, substeps int) ri
 
 // runge follows four right-hand sides by the classical Runge-Kutta method.
 type runge struct {
-	r        asm.Rollout
-	c        int
-	field    rightHandSide
-	phases   []phase
-	perPhase int
-	time     [lanes]float64
-	length   [lanes]float64 // of a substep
-	scale    [lanes]float64 // of the right-hand side
-	at, k    []float64      // a state, and one substep times the right-hand side at it
-	first    []float64      // that at the start of the last step
-	sum      []float64
+	r               asm.Rollout
+	c               int
+	field           rightHandSide
+	phases          []phase
+	perPhase        int
+	angle, sin, cos [maxPhases][lanes]float64 // of the phases, as computed last
+	time            [lanes]float64
+	length          [lanes]float64 // of a substep
+	scale           [lanes]float64 // of the right-hand side
+	at, k           []float64      // a state, and one substep times the right-hand side at it
+	first           []float64      // that at the start of the last step
+	sum             []float64
 }
 
 // runge returns an integrator of field.
@@ -696,6 +697,9 @@ func (s *flow) runge(a *arena, field rightHandSide) runge {
 	}
 	if s.extra > 0 {
 		g.phases = s.phases
+		for i := range g.cos {
+			g.cos[i] = [lanes]float64{1, 1, 1, 1}
+		}
 	}
 	return g
 }

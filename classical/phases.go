@@ -27,22 +27,26 @@ const (
 	// ratioError.
 	phaseError = 1e-3
 	ratioError = 1e-4
-	// phaseGain is what all of them have to divide the sum of the squares of the errors by, phaseHope what each
-	// has to.
-	phaseGain = 100
-	phaseHope = 4
-	// phaseDensity is the number of frequencies that are tried for each that is independent of the others.
+	// phaseHope is what the first one has to divide the sum of the squares of the errors by, phaseGain what all of
+	// them have to; phaseExact is enough.
+	phaseHope  = 4
+	phaseGain  = 1000
+	phaseExact = 1e5
+	// phaseDensity is the number of frequencies that are tried for each that is independent of the others, mostPhases
+	// the largest number of them.
 	phaseDensity = 4
-	// slowestDrive is the least number of periods in the rows, fastestDrive the largest number of radians a row.
-	slowestDrive = .75
-	fastestDrive = math.Pi / 4
-	// slowestAngle and fastestAngle bound the radians that half the range of a channel is.
-	slowestAngle = .7
-	fastestAngle = 25.
-	// phaseSteps is how often the interval around the best frequency is divided.
-	phaseSteps = 30
-	// phaseRows is the number of rows above which every second one is enough for the first look.
-	phaseRows = 160
+	mostPhases   = 256
+	// fewestPeriods is the least number of periods of a drive in the rows, slowestAngle the least number of radians
+	// that half the range of a channel is, and fastestPhase the largest from row to row, in the mean.
+	fewestPeriods = .75
+	slowestAngle  = .7
+	fastestPhase  = math.Pi / 4
+	// phaseSteps is how often the interval around the best frequency is divided, phaseRounds how often those of two are
+	// sought by turns.
+	phaseSteps  = 30
+	phaseRounds = 8
+	// phaseRowsAtFirst is the number of rows above which every second one is enough for the first look.
+	phaseRowsAtFirst = 160
 	// phaseLeast is the least number of rows for each term.
 	phaseLeast = 2
 )
@@ -52,7 +56,7 @@ const golden = .6180339887498949
 
 // phaseTerms is the number of terms of one more phase, 0 if there would be too many.
 func (s *flow) phaseTerms() int {
-	if len(s.phases) == maxPhases {
+	if len(s.phases) == maxPhases || s.c == 1 {
 		return 0
 	}
 	for _, m := range [...]int{2 + 2*s.c, 2} {
@@ -61,13 +65,6 @@ func (s *flow) phaseTerms() int {
 		}
 	}
 	return 0
-}
-
-// addPhase makes room for m terms.
-func (s *flow) addPhase(of phase, m int) {
-	s.phases = append(s.phases, of)
-	s.perPhase = m
-	s.setTerms(len(s.phases) * m)
 }
 
 // setTerms makes room for that many terms of phases.
@@ -99,14 +96,16 @@ func (s *flow) modulate(row []float64, time float64) {
 // modulate sets the weights of the right-hand side at a share of the substep.
 func (g *runge) modulate(share float64) {
 	stride, per := g.r.WStride*lanes, g.perPhase*lanes
-	var cos, sin [maxPhases][lanes]float64
 	for i, v := range g.phases {
 		for l, u := range g.time {
 			u += share * g.length[l]
 			if v.source != ofTime {
 				u = g.at[v.source*lanes+l]
 			}
-			sin[i][l], cos[i][l] = math.Sincos(v.omega * u)
+			if u != g.angle[i][l] { // the middle comes twice, and the end is the next start
+				g.angle[i][l] = u
+				g.sin[i][l], g.cos[i][l] = math.Sincos(v.omega * u)
+			}
 		}
 	}
 	for j := range g.c {
@@ -115,7 +114,7 @@ func (g *runge) modulate(share float64) {
 			for l := range lanes {
 				v := num[i+l]
 				for k := range g.phases {
-					v += cos[k][l]*d[k*per+2*i+l] + sin[k][l]*d[k*per+2*i+lanes+l]
+					v += g.cos[k][l]*d[k*per+2*i+l] + g.sin[k][l]*d[k*per+2*i+lanes+l]
 				}
 				w[i+l] = g.scale[l] * v
 			}
@@ -126,6 +125,7 @@ func (g *runge) modulate(share float64) {
 // phaseSearch is a regression of slopes on the terms that a field has and on those of a phase of any frequency.
 type phaseSearch struct {
 	c, m, rows int
+	stride     int       // of the rows that are used
 	wide       int       // of base
 	row        int       // of joint
 	angle      []float64 // rows: what the frequency is multiplied by
@@ -145,7 +145,7 @@ type phaseSearch struct {
 func (s *flow) newPhaseSearch(a *arena, phi, y []float64, m, stride int) phaseSearch {
 	c, p := s.c, s.p+s.terms
 	rows := (s.upto[0] + stride - 1) / stride
-	d := phaseSearch{c: c, m: m, rows: rows, wide: ceil4(p), row: ceil4(m + c)}
+	d := phaseSearch{c: c, m: m, rows: rows, stride: stride, wide: ceil4(p), row: ceil4(m + c)}
 	d.angle, d.first, d.rest, d.sums, d.inv = a.raw(rows), a.raw(rows*m/2), a.raw(rows*c), a.zeros(c), a.raw(max(p, m))
 	d.base, d.joint, d.shadow, d.gram = a.zeros(rows*d.wide), a.zeros(rows*d.row), a.raw(d.wide*d.row), a.raw(d.row*d.row)
 	d.now, d.turn = a.raw(2*rows), a.raw(2*rows)
@@ -191,13 +191,13 @@ func forward(l []float64, ld int, inv, b []float64) {
 	}
 }
 
-// of takes the argument of the phase from a channel of every stride-th row of phi, wide long, or from the times of these.
-func (d *phaseSearch) of(source int, phi, when []float64, wide, stride int) {
+// of takes the argument of the phase from a channel, or from the time.
+func (d *phaseSearch) of(source int, x *phaseRows) {
 	for r := range d.angle {
 		if source == ofTime {
-			d.angle[r] = when[r*stride]
+			d.angle[r] = x.when[r*d.stride]
 		} else {
-			row := phi[r*stride*wide:]
+			row := x.phi[r*d.stride*x.s.wide:]
 			d.angle[r] = row[1+source] / row[0]
 		}
 	}
@@ -272,69 +272,28 @@ func (d *phaseSearch) try(omega float64) float64 {
 	return d.left()
 }
 
-// seekPhases seeks the phases that slopes show. If there are any, phi and y have the regression on their terms too.
-func (s *flow) seekPhases(a *arena, phi, y []float64, ends [folds]int) bool {
-	before, left := 0., 0.
-	for {
-		from, to, ok := s.seekPhase(a, phi, y, ends)
-		if !ok {
-			break
+// seek returns the best of many frequencies, from channel to channel or of the time, what it leaves, and how far the
+// best of all may be from it.
+func (d *phaseSearch) seek(x *phaseRows, source, to int) (best phase, left, width float64) {
+	left = math.Inf(1)
+	for ; source < to; source++ {
+		d.of(source, x)
+		change := 0. // from row to row
+		for r, u := range d.angle[1:] {
+			change += math.Abs(u-d.angle[r]) / float64((d.rows-1)*d.stride)
 		}
-		if len(s.phases) == 1 {
-			before = from
-		}
-		left = to
-		s.slopes(phi, y, ends)
-	}
-	if len(s.phases) > 0 && !(phaseGain*left < before) {
-		s.phases = s.phases[:0]
-		s.setTerms(0)
-		s.slopes(phi, y, ends)
-		return false
-	}
-	return len(s.phases) > 0
-}
-
-// seekPhase adds a phase, if there is a good one, and returns the errors of slopes without it and with it.
-func (s *flow) seekPhase(a *arena, phi, y []float64, ends [folds]int) (before, left float64, ok bool) {
-	rows, m := s.upto[0], s.phaseTerms()
-	if m == 0 || rows < phaseLeast*(s.p+s.terms+m) {
-		return 0, 0, false
-	}
-	blk, off := a.mark()
-	defer a.release(blk, off)
-	stride := 1
-	if rows > phaseRows {
-		stride = 2
-	}
-	d := s.newPhaseSearch(a, phi, y, m, stride)
-	if !(d.before > phaseError*phaseError) {
-		return 0, 0, false
-	}
-	when := a.raw(rows)[:0]
-	for i := slopeReach; i < ends[0]-slopeReach; i++ {
-		if !s.gr.gaps || noGap(s.gr.ok[i-slopeReach:i+slopeReach+1]) {
-			when = append(when, float64(i+1-s.gr.n))
-		}
-	}
-	var best phase
-	least, width := math.Inf(1), 0.
-	for source := ofTime; source < s.c; source++ {
-		slowest, fastest, span := slowestAngle, fastestAngle, 2.
+		slowest, span := slowestAngle, 2.
 		if source == ofTime {
-			if len(s.gr.library) > 0 {
-				continue // which is of no time
-			}
-			span = when[rows-1] - when[0] + 1
-			slowest, fastest = 2*math.Pi/span*slowestDrive, fastestDrive
+			span = d.angle[d.rows-1] - d.angle[0]
+			slowest = 2 * math.Pi / span * fewestPeriods
 		}
 		step := 2 * math.Pi / span / phaseDensity
-		d.of(source, phi, when, s.wide, stride)
+		fastest := min(fastestPhase/(change+1e-300), slowest+mostPhases*step)
 		d.at(d.now, slowest)
 		d.at(d.turn, step)
 		for omega := slowest; omega < fastest; omega += step {
-			if e := d.left(); e < least {
-				best, least, width = phase{omega, source}, e, step
+			if e := d.left(); e < left {
+				best, left, width = phase{omega, source}, e, step
 			}
 			for i := 0; i < len(d.now); i += 2 {
 				cos, sin, c, s := d.now[i], d.now[i+1], d.turn[i], d.turn[i+1]
@@ -342,14 +301,39 @@ func (s *flow) seekPhase(a *arena, phi, y []float64, ends [folds]int) (before, l
 			}
 		}
 	}
-	if !(phaseHope*least < d.before) {
-		return 0, 0, false
-	}
-	if stride > 1 {
-		d = s.newPhaseSearch(a, phi, y, m, 1)
-	}
-	d.of(best.source, phi, when, s.wide, 1)
-	lo, hi := best.omega-width, best.omega+width
+	return best, left, width
+}
+
+// phaseRows are the slopes that phases are sought in.
+type phaseRows struct {
+	s      *flow
+	phi, y []float64
+	when   []float64 // the time of each
+	ends   [folds]int
+	m      int // terms of a phase
+}
+
+// use sets the phases of the field, and the regression on their terms.
+func (x *phaseRows) use(phases []phase) {
+	s := x.s
+	s.phases = append(s.phases[:0], phases...)
+	s.perPhase = x.m
+	s.setTerms(len(phases) * x.m)
+	s.slopes(x.phi, x.y, x.ends)
+}
+
+// refine moves the frequency of phase i to the best within width, the others being as they are, and returns what
+// is left.
+func (x *phaseRows) refine(a *arena, phases []phase, i int, width float64) float64 {
+	blk, off := a.mark()
+	defer a.release(blk, off)
+	var others [maxPhases]phase
+	copy(others[:], phases[:i])
+	copy(others[i:], phases[i+1:])
+	x.use(others[:len(phases)-1])
+	d := x.s.newPhaseSearch(a, x.phi, x.y, x.m, 1)
+	d.of(phases[i].source, x)
+	lo, hi := phases[i].omega-width, phases[i].omega+width
 	x1, x2 := hi-golden*(hi-lo), lo+golden*(hi-lo)
 	f1, f2 := d.try(x1), d.try(x2)
 	for range phaseSteps {
@@ -363,7 +347,74 @@ func (s *flow) seekPhase(a *arena, phi, y []float64, ends [folds]int) (before, l
 			f1 = d.try(x1)
 		}
 	}
-	best.omega = x1
-	s.addPhase(best, m)
-	return d.before, f1, true
+	phases[i].omega = x1
+	return f1
+}
+
+// seekPhases seeks the phases that slopes show. If there are any, phi and y have the regression on their terms too.
+func (s *flow) seekPhases(a *arena, phi, y []float64, ends [folds]int) bool {
+	x := phaseRows{s: s, phi: phi, y: y, ends: ends, m: s.phaseTerms()}
+	rows := s.upto[0]
+	if x.m == 0 || rows < phaseLeast*(s.p+x.m) {
+		return false
+	}
+	blk, off := a.mark()
+	defer a.release(blk, off)
+	stride := 1
+	if rows > phaseRowsAtFirst {
+		stride = 2
+	}
+	d := s.newPhaseSearch(a, phi, y, x.m, stride)
+	if !(d.before > phaseError*phaseError) {
+		return false
+	}
+	x.when = a.raw(rows)[:0]
+	for i := slopeReach; i < ends[0]-slopeReach; i++ {
+		if !s.gr.gaps || noGap(s.gr.ok[i-slopeReach:i+slopeReach+1]) {
+			x.when = append(x.when, float64(i+1-s.gr.n))
+		}
+	}
+	lowest := ofTime
+	if len(s.gr.library) > 0 {
+		lowest = 0 // its rows are of no time
+	}
+	var first [2]phase
+	var width, after [2]float64
+	first[0], after[0], width[0] = d.seek(&x, lowest, 0)
+	first[1], after[1], width[1] = d.seek(&x, 0, s.c)
+	// What is best alone need not be the right one of two.
+	var best [maxPhases]phase
+	count, left := 0, d.before/phaseGain
+	for k := range first {
+		if after[1] < after[0] {
+			k = 1 - k
+		}
+		if !(phaseHope*after[k] < d.before) || left < d.before/phaseExact {
+			break
+		}
+		try := [maxPhases]phase{first[k]}
+		n := 1
+		e := x.refine(a, try[:n], 0, width[k])
+		x.use(try[:n])
+		if m := s.phaseTerms(); m > 0 && rows >= phaseLeast*(s.p+s.terms+m) && e > phaseError*phaseError {
+			blk, off := a.mark()
+			d := s.newPhaseSearch(a, phi, y, m, stride)
+			var wide float64
+			try[n], _, wide = d.seek(&x, lowest, s.c)
+			a.release(blk, off)
+			n++
+			for range phaseRounds {
+				last := e
+				x.refine(a, try[:n], 1, wide)
+				if e = x.refine(a, try[:n], 0, width[k]); !(e < .5*last) {
+					break
+				}
+			}
+		}
+		if e < left {
+			best, count, left = try, n, e
+		}
+	}
+	x.use(best[:count])
+	return count > 0
 }

@@ -131,6 +131,7 @@ type flow struct {
 	substeps int
 	pairs    []pair
 	parts    []pair // of fill and settle
+	starts   []int  // of the stretches of the weak form
 	unknown  []int  // by entry of the partial rows, of settle
 	fleet    int    // pairs of the library, which come first
 	fresh    bool   // fitted to the present context
@@ -169,7 +170,7 @@ func flowForm(c int) (form, bool) {
 // can be fitted.
 func (s *flow) build(a *arena, gr *grid, f form, both bool) bool {
 	c, n := gr.c, gr.n
-	*s = flow{gr: gr, form: f, c: c, p: f.features(c), both: both, phases: s.phases[:0], pairs: s.pairs, parts: s.parts, unknown: s.unknown, rounding: sparseError, cost: sparseCost}
+	*s = flow{gr: gr, form: f, c: c, p: f.features(c), both: both, phases: s.phases[:0], starts: s.starts, pairs: s.pairs, parts: s.parts, unknown: s.unknown, rounding: sparseError, cost: sparseCost}
 	ends := gr.foldEnds()
 	if ends[folds-1]-2*slopeReach < flowLeast {
 		return false
@@ -832,24 +833,38 @@ func (s *flow) choices(a *arena) float64 {
 		by[k] = lane{1, s.ridge(k)}
 	}
 	s.field = s.solve(a, by, s.rational, s.substeps)
-	if s.seeksSparse() {
-		if s.sparseLane(a, 0, 1); !s.weak {
-			return sparseFavour
+	for k := range lanes {
+		if terms := s.sparseTerms(k); terms > 0 {
+			s.sparseLane(a, k, 1, terms)
 		}
 	}
+	if s.seeksSparse() && !s.weak {
+		return sparseFavour
+	}
 	return 1
+}
+
+// sparseTerms is the number of terms among which a choice seeks few, 0 if it does not.
+func (s *flow) sparseTerms(choice int) int {
+	switch {
+	case choice == 0 && s.seeksSparse():
+		return s.unknowns()
+	case choice == 1 && s.seeksSparse() && s.weak && s.terms > 0:
+		return s.p // there may be no drive, but noise
+	}
+	return 0
 }
 
 // folds fits one of the ridges to all folds.
 func (s *flow) folds(a *arena, choice int) {
 	ridge, tried := s.ridge(choice), s.field
 	s.field = s.solve(a, [lanes]lane{{0, ridge}, {1, ridge}, {2, ridge}, {0, ridge}}, s.rational, s.substeps)
-	if choice == 0 && s.seeksSparse() {
-		s.sparseLane(a, 0, 0)
-		s.sparseLane(a, 2, 2)
+	if terms := s.sparseTerms(choice); terms > 0 {
+		s.sparseLane(a, 0, 0, terms)
+		s.sparseLane(a, 2, 2, terms)
 		for _, w := range [][2][]float64{{s.field.num, tried.num}, {s.field.den, tried.den}, {s.field.modulated, tried.modulated}} {
 			for i := 0; i < len(w[0]); i += lanes {
-				w[0][i+1], w[0][i+3] = w[1][i], w[0][i]
+				w[0][i+1], w[0][i+3] = w[1][i+choice], w[0][i]
 			}
 		}
 	}

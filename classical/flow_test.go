@@ -496,7 +496,7 @@ func TestSparseFindsMonomials(t *testing.T) {
 		w := make([]float64, s.p)
 		for fold := range folds {
 			for j := range c {
-				s.sparse(mem, &search, fold, j, w)
+				s.sparse(mem, &search, fold, j, s.p, w)
 				var got []int
 				for i, v := range w {
 					if v != 0 {
@@ -531,7 +531,7 @@ func TestSparseKeepsDivisors(t *testing.T) {
 	search.init(new(arena), s.p)
 	w := make([]float64, s.p)
 	for j, want := range [][]int{{0, 2, 3, 8}, {0, 1, 3, 4, 6, 12}, nil} {
-		s.sparse(new(arena), &search, 0, j, w)
+		s.sparse(new(arena), &search, 0, j, s.p, w)
 		var got []int
 		for i, v := range w {
 			if v != 0 {

@@ -29,9 +29,13 @@ const (
 	ratioError = 1e-4
 	// phaseHope is what the first one has to divide the sum of the squares of the errors by, phaseGain what all of
 	// them have to; phaseExact is enough.
-	phaseHope  = 4
-	phaseGain  = 1000
+	phaseHope  = 4.
+	phaseGain  = 1000.
 	phaseExact = 1e5
+	// What these are for the weak form.
+	weakPhaseError = .03
+	weakPhaseHope  = 3.
+	weakPhaseGain  = 5.
 	// phaseDensity is the number of frequencies that are tried for each that is independent of the others, mostPhases
 	// the largest number of them.
 	phaseDensity = 4
@@ -128,8 +132,10 @@ type phaseSearch struct {
 	stride     int       // of the rows that are used
 	wide       int       // of base
 	row        int       // of joint
-	angle      []float64 // rows: what the frequency is multiplied by
-	first      []float64 // rows x m/2: the constant and the channels, weighted as the row is
+	stretch    []float64 // weights of the points that a row of the weak form sums; nil: a row is a point
+	starts     []int     // the first of them
+	angle      []float64 // of each point: what the frequency is multiplied by
+	first      []float64 // points x m/2: the constant and the channels, weighted as the row is
 	base       []float64 // rows x wide, orthonormal: the span of the terms that the field has
 	rest       []float64 // rows x c: what they leave of the slopes
 	sums       []float64 // c: of the squares of the slopes
@@ -138,22 +144,30 @@ type phaseSearch struct {
 	shadow     []float64 // wide x row
 	gram       []float64 // row x row
 	inv        []float64
-	now, turn  []float64 // rows x 2: cosine and sine of the frequency, and of a step of it, times angle
+	now, turn  []float64 // points x 2: cosine and sine of the frequency, and of a step of it, times angle
+	modulated  []float64 // points x m, of the weak form
 }
 
-// newPhaseSearch uses every stride-th row of phi and y, and m terms of a phase.
-func (s *flow) newPhaseSearch(a *arena, phi, y []float64, m, stride int) phaseSearch {
-	c, p := s.c, s.p+s.terms
+// newPhaseSearch uses every stride-th row.
+func (x *phaseRows) newPhaseSearch(a *arena, stride int) phaseSearch {
+	s := x.s
+	c, m, p := s.c, x.m, s.p+s.terms
 	rows := (s.upto[0] + stride - 1) / stride
-	d := phaseSearch{c: c, m: m, rows: rows, stride: stride, wide: ceil4(p), row: ceil4(m + c)}
-	d.angle, d.first, d.rest, d.sums, d.inv = a.raw(rows), a.raw(rows*m/2), a.raw(rows*c), a.zeros(c), a.raw(max(p, m))
+	d := phaseSearch{c: c, m: m, rows: rows, stride: stride, wide: ceil4(p), row: ceil4(m + c), stretch: x.stretch, starts: x.starts}
+	points := rows
+	if d.stretch != nil {
+		points = len(x.when)
+		d.modulated = a.raw(points * m)
+	}
+	d.angle, d.first, d.rest, d.sums, d.inv = a.raw(points), a.raw(points*m/2), a.raw(rows*c), a.zeros(c), a.raw(max(p, m))
 	d.base, d.joint, d.shadow, d.gram = a.zeros(rows*d.wide), a.zeros(rows*d.row), a.raw(d.wide*d.row), a.raw(d.row*d.row)
-	d.now, d.turn = a.raw(2*rows), a.raw(2*rows)
+	d.now, d.turn = a.raw(2*points), a.raw(2*points)
+	for r := range points {
+		copy(d.first[r*m/2:][:m/2], x.point(r*stride))
+	}
 	for r := range rows {
-		from := phi[r*stride*s.wide:]
-		copy(d.base[r*d.wide:], from[:p])
-		copy(d.first[r*m/2:][:m/2], from)
-		copy(d.rest[r*c:], y[r*stride*c:][:c])
+		copy(d.base[r*d.wide:], x.phi[r*stride*s.wide:][:p])
+		copy(d.rest[r*c:], x.y[r*stride*c:][:c])
 		for j, v := range d.rest[r*c:][:c] {
 			d.sums[j] += v * v
 		}
@@ -197,7 +211,7 @@ func (d *phaseSearch) of(source int, x *phaseRows) {
 		if source == ofTime {
 			d.angle[r] = x.when[r*d.stride]
 		} else {
-			row := x.phi[r*d.stride*x.s.wide:]
+			row := x.point(r * d.stride)
 			d.angle[r] = row[1+source] / row[0]
 		}
 	}
@@ -213,13 +227,26 @@ func (d *phaseSearch) at(to []float64, omega float64) {
 // left is before, with the phase that now has.
 func (d *phaseSearch) left() float64 {
 	m, c, row := d.m, d.c, d.row
-	for r := range d.rows {
+	to, wide := d.joint, row
+	if d.stretch != nil {
+		to, wide = d.modulated, m
+	}
+	for r := range d.angle {
 		cos, sin := d.now[2*r], d.now[2*r+1]
-		to := d.joint[r*row:]
+		to := to[r*wide:]
 		for k, v := range d.first[r*m/2:][:m/2] {
 			to[2*k], to[2*k+1] = cos*v, sin*v
 		}
+	}
+	for r := range d.rows {
+		to := d.joint[r*row:]
 		copy(to[m:], d.rest[r*c:][:c])
+		if d.stretch != nil {
+			clear(to[:m])
+			for i, w := range d.stretch {
+				axpy(w, d.modulated[(d.starts[r]+i)*m:][:m], to)
+			}
+		}
 	}
 	clear(d.gram)
 	asm.Gemm64(d.gram, row, d.joint, 1, row, d.joint, row, row, row, d.rows)
@@ -304,13 +331,24 @@ func (d *phaseSearch) seek(x *phaseRows, source, to int) (best phase, left, widt
 	return best, left, width
 }
 
-// phaseRows are the slopes that phases are sought in.
+// phaseRows are the regression that phases are sought in: of slopes, or of the weak form.
 type phaseRows struct {
-	s      *flow
-	phi, y []float64
-	when   []float64 // the time of each
-	ends   [folds]int
-	m      int // terms of a phase
+	s       *flow
+	phi, y  []float64
+	when    []float64 // the time of each point
+	ends    [folds]int
+	m       int       // terms of a phase
+	lifted  []float64 // of the weak form: points x wide of the field
+	stretch []float64 // see phaseSearch
+	starts  []int
+}
+
+// point has the constant and the channels of point i.
+func (x *phaseRows) point(i int) []float64 {
+	if x.stretch != nil {
+		return x.lifted[i*x.s.wide:]
+	}
+	return x.phi[i*x.s.wide:]
 }
 
 // use sets the phases of the field, and the regression on their terms.
@@ -319,7 +357,11 @@ func (x *phaseRows) use(phases []phase) {
 	s.phases = append(s.phases[:0], phases...)
 	s.perPhase = x.m
 	s.setTerms(len(phases) * x.m)
-	s.slopes(x.phi, x.y, x.ends)
+	if x.stretch != nil {
+		x.integrate()
+	} else {
+		s.slopes(x.phi, x.y, x.ends)
+	}
 }
 
 // refine moves the frequency of phase i to the best within width, the others being as they are, and returns what
@@ -331,7 +373,7 @@ func (x *phaseRows) refine(a *arena, phases []phase, i int, width float64) float
 	copy(others[:], phases[:i])
 	copy(others[i:], phases[i+1:])
 	x.use(others[:len(phases)-1])
-	d := x.s.newPhaseSearch(a, x.phi, x.y, x.m, 1)
+	d := x.newPhaseSearch(a, 1)
 	d.of(phases[i].source, x)
 	lo, hi := phases[i].omega-width, phases[i].omega+width
 	x1, x2 := hi-golden*(hi-lo), lo+golden*(hi-lo)
@@ -353,21 +395,10 @@ func (x *phaseRows) refine(a *arena, phases []phase, i int, width float64) float
 
 // seekPhases seeks the phases that slopes show. If there are any, phi and y have the regression on their terms too.
 func (s *flow) seekPhases(a *arena, phi, y []float64, ends [folds]int) bool {
-	x := phaseRows{s: s, phi: phi, y: y, ends: ends, m: s.phaseTerms()}
 	rows := s.upto[0]
-	if x.m == 0 || rows < phaseLeast*(s.p+x.m) {
-		return false
-	}
+	x := phaseRows{s: s, phi: phi, y: y, ends: ends, m: s.phaseTerms()}
 	blk, off := a.mark()
 	defer a.release(blk, off)
-	stride := 1
-	if rows > phaseRowsAtFirst {
-		stride = 2
-	}
-	d := s.newPhaseSearch(a, phi, y, x.m, stride)
-	if !(d.before > phaseError*phaseError) {
-		return false
-	}
 	x.when = a.raw(rows)[:0]
 	for i := slopeReach; i < ends[0]-slopeReach; i++ {
 		if !s.gr.gaps || noGap(s.gr.ok[i-slopeReach:i+slopeReach+1]) {
@@ -378,36 +409,62 @@ func (s *flow) seekPhases(a *arena, phi, y []float64, ends [folds]int) bool {
 	if len(s.gr.library) > 0 {
 		lowest = 0 // its rows are of no time
 	}
+	return x.seek(a, lowest, s.c)
+}
+
+// seek seeks phases of the sources from lowest to before beyond, and leaves them in the field and in phi and y.
+func (x *phaseRows) seek(a *arena, lowest, beyond int) bool {
+	s := x.s
+	rows := s.upto[0]
+	if x.m == 0 || rows < phaseLeast*(s.p+x.m) {
+		return false
+	}
+	blk, off := a.mark()
+	defer a.release(blk, off)
+	stride := 1
+	if rows > phaseRowsAtFirst && x.stretch == nil {
+		stride = 2
+	}
+	worst, hope, gain := phaseError, phaseHope, phaseGain
+	if s.weak {
+		worst, hope, gain = weakPhaseError, weakPhaseHope, weakPhaseGain
+	}
+	d := x.newPhaseSearch(a, stride)
+	if !(d.before > worst*worst) {
+		return false
+	}
 	var first [2]phase
 	var width, after [2]float64
-	first[0], after[0], width[0] = d.seek(&x, lowest, 0)
-	first[1], after[1], width[1] = d.seek(&x, 0, s.c)
+	first[0], after[0], width[0] = d.seek(x, lowest, 0)
+	first[1], after[1], width[1] = d.seek(x, 0, beyond)
 	// What is best alone need not be the right one of two.
 	var best [maxPhases]phase
-	count, left := 0, d.before/phaseGain
+	count, left := 0, d.before/gain
 	for k := range first {
 		if after[1] < after[0] {
 			k = 1 - k
 		}
-		if !(phaseHope*after[k] < d.before) || left < d.before/phaseExact {
+		if !(hope*after[k] < d.before) || left < d.before/phaseExact {
 			break
 		}
 		try := [maxPhases]phase{first[k]}
 		n := 1
 		e := x.refine(a, try[:n], 0, width[k])
-		x.use(try[:n])
-		if m := s.phaseTerms(); m > 0 && rows >= phaseLeast*(s.p+s.terms+m) && e > phaseError*phaseError {
-			blk, off := a.mark()
-			d := s.newPhaseSearch(a, phi, y, m, stride)
-			var wide float64
-			try[n], _, wide = d.seek(&x, lowest, s.c)
-			a.release(blk, off)
-			n++
-			for range phaseRounds {
-				last := e
-				x.refine(a, try[:n], 1, wide)
-				if e = x.refine(a, try[:n], 0, width[k]); !(e < .5*last) {
-					break
+		if !s.weak && e > worst*worst {
+			x.use(try[:n])
+			if m := s.phaseTerms(); m > 0 && rows >= phaseLeast*(s.p+s.terms+m) {
+				blk, off := a.mark()
+				d := x.newPhaseSearch(a, stride)
+				var wide float64
+				try[n], _, wide = d.seek(x, lowest, beyond)
+				a.release(blk, off)
+				n++
+				for range phaseRounds {
+					last := e
+					x.refine(a, try[:n], 1, wide)
+					if e = x.refine(a, try[:n], 0, width[k]); !(e < .5*last) {
+						break
+					}
 				}
 			}
 		}

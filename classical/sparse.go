@@ -264,7 +264,7 @@ func (s *supports) scale() {
 
 // sparse writes the weights of the right-hand side of channel j fitted to a fold: of the monomials and, if it is
 // rational, of the channels in its denominator.
-func (s *flow) sparse(a *arena, search *supports, fold, j int, w []float64) {
+func (s *flow) sparse(a *arena, search *supports, fold, j, terms int, w []float64) {
 	p, m := s.p+s.extra, search.p
 	clear(w)
 	if !(s.sums[fold][j] > 0) {
@@ -295,7 +295,7 @@ func (s *flow) sparse(a *arena, search *supports, fold, j int, w []float64) {
 		from := s.p + i/s.perPhase*s.perPhase
 		whole[s.p+i] = 3<<from | 3<<(s.p+i&^1)
 	}
-	best := search.search(whole[:m])
+	best := search.search(whole[:terms])
 	search.weights(a, best.in, w)
 	if s.moved == nil {
 		return
@@ -334,7 +334,7 @@ func (s *flow) sparse(a *arena, search *supports, fold, j int, w []float64) {
 	for i := range s.extra {
 		whole[s.p+i] = 3 << (s.p + i&^1)
 	}
-	if free := search.search(whole[:m]); free.score < best.score {
+	if free := search.search(whole[:terms]); free.score < best.score {
 		other := a.raw(m)
 		search.weights(a, free.in, other)
 		copy(w, other)
@@ -454,8 +454,8 @@ var monomialTables = sync.OnceValue(func() []monomials {
 	}
 })
 
-// sparseLane replaces a lane of the field by right-hand sides with few monomials, fitted to a fold.
-func (s *flow) sparseLane(a *arena, lane, fold int) {
+// sparseLane replaces a lane of the field by right-hand sides with few of the first terms, fitted to a fold.
+func (s *flow) sparseLane(a *arena, lane, fold, terms int) {
 	blk, off := a.mark()
 	defer a.release(blk, off)
 	m := s.unknowns()
@@ -463,7 +463,7 @@ func (s *flow) sparseLane(a *arena, lane, fold int) {
 	search.init(a, m)
 	w := a.raw(m)
 	for j := range s.c {
-		s.sparse(a, &search, fold, j, w)
+		s.sparse(a, &search, fold, j, terms, w)
 		for i, v := range w[:s.p] {
 			s.field.num[(j*ceil4(s.p)+i)*lanes+lane] = v / float64(s.substeps)
 		}

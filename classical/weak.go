@@ -38,40 +38,63 @@ func weakHalf(gr *grid) int {
 // buildWeak sets up the normal equations of the weak form on gr, of stretches of 2h rows, for all folds.
 func (s *flow) buildWeak(a *arena, gr *grid, f form, h int) {
 	c, n := gr.c, gr.n
-	*s = flow{gr: gr, form: f, c: c, p: f.features(c), phases: s.phases[:0], pairs: s.pairs, parts: s.parts, unknown: s.unknown,
+	*s = flow{gr: gr, form: f, c: c, p: f.features(c), phases: s.phases[:0], starts: s.starts, pairs: s.pairs, parts: s.parts, unknown: s.unknown,
 		rounding: weakError, cost: weakCost, weak: true, ridges: weakRidges, substeps: incrementSubsteps}
-	s.wide = ceil4(s.p)
+	s.setTerms(0)
+	most := s.wide + ceil4(s.phaseTerms())
 	for k := range s.gram {
-		s.gram[k], s.rhs[k], s.sums[k] = a.raw(s.wide*s.wide), a.raw(c*s.wide), a.raw(c)
+		s.gram[k], s.rhs[k], s.sums[k] = a.raw(most*most), a.raw(c*most), a.raw(c)
 	}
 	blk, off := a.mark()
 	defer a.release(blk, off)
-	step := max(1, int(weakStep*float64(h)))
-	most := n/step + 1
-	lifted, phi, y := a.raw(n*s.wide), a.zeros(most*s.wide), a.zeros(most*c)
+	rows := n/max(1, int(weakStep*float64(h))) + 1
+	x := phaseRows{s: s, phi: a.raw(rows * most), y: a.raw(rows * c), when: a.raw(n), ends: gr.foldEnds(), m: s.phaseTerms(),
+		lifted: a.raw(n * most), stretch: a.raw(2*h - 1)}
 	for i := range n {
-		row := lifted[i*s.wide:][:s.wide]
-		s.form.lift(row, gr.x, i+1, c, gr)
-		clear(row[s.p:])
+		x.when[i] = float64(i + 1 - n)
 	}
-	rows, middle, ends := 0, h, gr.foldEnds()
+	for i := range x.stretch {
+		u := float64(i+1-h) / float64(h)
+		w := 1 - u*u
+		x.stretch[i] = w * w * w * w
+	}
+	x.starts = s.starts[:0]
+	x.use(nil)
+	s.starts = x.starts
+	x.seek(a, ofTime, 0)
+	s.normal(x.phi, x.y)
+}
+
+// integrate writes the integrals of stretches.
+func (x *phaseRows) integrate() {
+	s, gr := x.s, x.s.gr
+	c, h := s.c, (len(x.stretch)+1)/2
+	for i, t := range x.when {
+		row := x.lifted[i*s.wide:][:s.wide]
+		s.form.lift(row, gr.x, i+1, c, gr)
+		s.modulate(row, t)
+		clear(row[s.p+s.terms:])
+	}
+	clear(x.phi)
+	clear(x.y)
+	x.starts = x.starts[:0]
+	step, middle := max(1, int(weakStep*float64(h))), h
 	for k := folds - 1; k >= 0; k-- { // smallest fold first
-		for ; middle+h < ends[k]; middle += step {
+		for ; middle+h < x.ends[k]; middle += step {
 			if gr.gaps && !noGap(gr.ok[middle-h:middle+h+1]) {
 				continue
 			}
-			for i := 1 - h; i < h; i++ {
-				u := float64(i) / float64(h)
-				w := 1 - u*u
-				w3 := w * w * w
-				axpy(w3*w, lifted[(middle+i)*s.wide:][:s.wide], phi[rows*s.wide:])
-				axpy(8*u*w3/float64(h), gr.x[(middle+i)*c:][:c], y[rows*c:])
+			rows := len(x.starts)
+			for i, w := range x.stretch {
+				u := float64(i+1-h) / float64(h)
+				at := middle + i + 1 - h
+				axpy(w, x.lifted[at*s.wide:][:s.wide], x.phi[rows*s.wide:])
+				axpy(8*u*w/((1-u*u)*float64(h)), gr.x[at*c:][:c], x.y[rows*c:])
 			}
-			rows++
+			x.starts = append(x.starts, middle+1-h)
 		}
-		s.upto[k] = rows
+		s.upto[k] = len(x.starts)
 	}
-	s.normal(phi, y)
 }
 
 // weakFlow makes guide id, which has been rolled, one that follows a polynomial of few monomials

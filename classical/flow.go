@@ -118,6 +118,8 @@ type flow struct {
 	terms    int // of phases
 	extra    int // those of them that are regressed on: all or none
 	perPhase int
+	turns    int // column of the derivatives by the frequencies of phases
+	driven   int // channel that phases move most
 	phases   []phase
 	wide     int // columns: the monomials, the terms of phases, then with both each slope times each state
 	both     bool
@@ -180,7 +182,7 @@ func (s *flow) build(a *arena, gr *grid, f form, both bool) bool {
 		s.wide += c * c
 	}
 	s.wide = ceil4(s.wide)
-	most := s.wide + ceil4(maxPhases*s.phaseTerms())
+	most := ceil4(s.wide + maxPhases*(s.phaseTerms()+1))
 	for k := range s.gram {
 		s.gram[k], s.rhs[k], s.sums[k] = a.raw(most*most), a.raw(c*most), a.raw(c)
 	}
@@ -217,6 +219,10 @@ func (s *flow) build(a *arena, gr *grid, f form, both bool) bool {
 		}
 		last = .7 * e
 		s.normal(phi, y)
+		if len(s.phases) > 0 && s.tune(a) {
+			s.pass(a, steps, false, phi, y)
+			s.normal(phi, y)
+		}
 	}
 	if s.substeps != steps && last != flowDoubt {
 		s.slopes(phi, y, ends)
@@ -416,6 +422,20 @@ func (s *flow) paths(a *arena, field rightHandSide, steps int, pairs []pair, err
 	nodes, slopes := a.raw((steps+1)*m), a.raw((steps+1)*m)
 	state := a.raw(m)
 	d, z, lifted := a.raw(c), a.raw(c), a.raw(s.p+s.extra)
+	var of [maxPhases]float64
+	turns := of[:len(s.phases)]
+	if len(s.phases) > 0 {
+		most := 0.
+		for j := range c {
+			moved := 0.
+			for _, v := range field.modulated[j*s.extra*lanes : (j+1)*s.extra*lanes] {
+				moved += v * v
+			}
+			if moved /= s.sums[0][j] + 1e-300; moved > most {
+				most, s.driven = moved, j
+			}
+		}
+	}
 	rows, rule := 0, boole[steps]
 	if phi != nil {
 		clear(s.upto[:])
@@ -466,8 +486,14 @@ func (s *flow) paths(a *arena, field rightHandSide, steps int, pairs []pair, err
 					z[j] = nodes[q*m+j*lanes+l] + float64(q)/float64(steps)*v
 				}
 				s.form.lift(lifted, z, 1, c, s.gr)
-				s.modulate(lifted, p.at+p.step*float64(q)/float64(steps))
+				time := p.at + p.step*float64(q)/float64(steps)
+				s.modulate(lifted, time)
 				axpy(w*p.step, lifted, row)
+				if len(s.phases) > 0 {
+					clear(turns)
+					s.turn(turns, lifted, field.modulated[s.driven*s.extra*lanes:], time)
+					axpy(w*p.step*float64(steps), turns, row[s.turns:])
+				}
 				if !s.both {
 					continue
 				}

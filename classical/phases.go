@@ -49,6 +49,9 @@ const (
 	// sought by turns.
 	phaseSteps  = 30
 	phaseRounds = 8
+	// tuneMost is the largest change of a phase at the ends of the rows in one pass, tuneLeast the least that matters.
+	tuneMost  = .5
+	tuneLeast = 1e-6
 	// phaseRowsAtFirst is the number of rows above which every second one is enough for the first look.
 	phaseRowsAtFirst = 160
 	// phaseLeast is the least number of rows for each term.
@@ -74,11 +77,11 @@ func (s *flow) phaseTerms() int {
 // setTerms makes room for that many terms of phases.
 func (s *flow) setTerms(n int) {
 	s.terms, s.extra = n, n
-	s.wide = s.p + n
+	s.turns = s.p + n
 	if s.both {
-		s.wide += s.c * s.c
+		s.turns += s.c * s.c
 	}
-	s.wide = ceil4(s.wide)
+	s.wide = ceil4(s.turns + len(s.phases))
 }
 
 // modulate writes the terms of the phases at a time behind the monomials of row.
@@ -268,29 +271,82 @@ func (d *phaseSearch) left() float64 {
 	return sum
 }
 
+// equations copies the normal equations of channel j on all rows: of its terms, of its denominator if there is one, and
+// of the derivatives by that many frequencies. They have m unknowns.
+func (s *flow) equations(a *arena, j int, rational bool, turns int) (l, b []float64, m int) {
+	var at [maxSparse + maxRational]int
+	for i := range s.p + s.terms {
+		at[m] = i
+		m++
+	}
+	for i := 0; rational && i < s.c; i++ {
+		at[m] = s.p + s.terms + j*s.c + i
+		m++
+	}
+	for i := range turns {
+		at[m] = s.turns + i
+		m++
+	}
+	l, b = a.raw(m*m), a.raw(m)
+	for i, row := range at[:m] {
+		for k, column := range at[:i+1] {
+			l[i*m+k] = s.gram[0][row*s.wide+column]
+		}
+		b[i] = s.rhs[0][j*s.wide+row]
+	}
+	return l, b, m
+}
+
 // ratioLeft returns the squares of the errors of a regression of the rational field on all rows, over those of what is
 // regressed, summed over the channels; of the polynomial, if that is the only one.
 func (s *flow) ratioLeft(a *arena) (sum float64) {
 	blk, off := a.mark()
 	defer a.release(blk, off)
-	m := s.p
-	if s.both {
-		m += s.c
-	}
-	l, inv, b := a.raw(m*m), a.raw(m), a.raw(m)
 	for j := range s.c {
-		for i := range m {
-			row := s.gram[0][s.column(j, i)*s.wide:]
-			for k := range i + 1 {
-				l[i*m+k] = row[s.column(j, k)]
-			}
-			b[i] = s.rhs[0][j*s.wide+s.column(j, i)]
-		}
+		l, b, m := s.equations(a, j, s.both, 0)
+		inv := a.raw(m)
 		definite(l, m, m, inv)
 		forward(l, m, inv, b)
 		sum += max(1-dot(b, b)/(s.sums[0][j]+1e-300), 0)
 	}
 	return sum
+}
+
+// turn writes the derivatives of the right-hand side of a channel by the frequencies of its phases, with the weights
+// of a field, at the terms of lifted.
+func (s *flow) turn(to, lifted, weights []float64, time float64) {
+	for i, v := range s.phases {
+		u, sum := time, 0.
+		if v.source != ofTime {
+			u = lifted[1+v.source]
+		}
+		for k := i * s.perPhase; k < (i+1)*s.perPhase; k += 2 {
+			sum += weights[(k+1)*lanes]*lifted[s.p+k] - weights[k*lanes]*lifted[s.p+k+1]
+		}
+		to[i] += u * sum
+	}
+}
+
+// tune moves the frequencies by a step of Gauss and Newton on the errors from row to row of the channel that they move most. It
+// reports whether they changed by what matters.
+func (s *flow) tune(a *arena) (changed bool) {
+	blk, off := a.mark()
+	defer a.release(blk, off)
+	l, b, m := s.equations(a, s.driven, s.rational, len(s.phases))
+	inv := a.raw(m)
+	definite(l, m, m, inv)
+	solveLower(l, m, m, inv, b)
+	for i := range s.phases {
+		v := &s.phases[i]
+		if v.source != ofTime {
+			continue // channels times its terms do as well
+		}
+		reach := float64(s.gr.n)
+		step := clamp(b[m-len(s.phases)+i], -tuneMost/reach, tuneMost/reach)
+		v.omega += step
+		changed = changed || math.Abs(step)*reach > tuneLeast
+	}
+	return changed
 }
 
 // try is left of a frequency.

@@ -41,7 +41,7 @@ func (s *flow) buildWeak(a *arena, gr *grid, f form, h int) {
 	*s = flow{gr: gr, form: f, c: c, p: f.features(c), phases: s.phases[:0], starts: s.starts, pairs: s.pairs, parts: s.parts, unknown: s.unknown,
 		rounding: weakError, cost: weakCost, weak: true, ridges: weakRidges, substeps: incrementSubsteps}
 	s.setTerms(0)
-	most := s.wide + ceil4(s.phaseTerms())
+	most := ceil4(s.wide + maxPhases*(s.phaseTerms()+1))
 	for k := range s.gram {
 		s.gram[k], s.rhs[k], s.sums[k] = a.raw(most*most), a.raw(c*most), a.raw(c)
 	}

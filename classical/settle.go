@@ -57,7 +57,7 @@ const maxSettled = 300
 // believed; then these rows are the rows of the grid, and else s has to be built anew.
 func (s *flow) settle(a *arena) bool {
 	gr := s.gr
-	if s.rational || s.c*s.p > maxSettled || len(gr.partialAt) <= s.p {
+	if s.rational || s.c*(s.p+s.terms) > maxSettled || len(gr.partialAt) <= s.p+s.terms {
 		return false
 	}
 	blk, off := a.mark()
@@ -104,7 +104,7 @@ func (s *flow) settle(a *arena) bool {
 func (s *flow) complete(a *arena, e float64) {
 	blk, off := a.mark()
 	defer a.release(blk, off)
-	c, p, rows, seen := s.c, s.p, s.gr.rows, s.gr.seen
+	c, p, rows, seen := s.c, s.p+s.terms, s.gr.rows, s.gr.seen
 	s.unknown = s.unknown[:0]
 	n := 0
 	for _, known := range seen {

@@ -34,8 +34,8 @@ const (
 	phaseExact = 1e5
 	// What these are for the weak form.
 	weakPhaseError = .03
-	weakPhaseHope  = 2.
-	weakPhaseGain  = 3.
+	weakPhaseHope  = 3.
+	weakPhaseGain  = 8.
 	// phaseDensity is the number of frequencies that are tried for each that is independent of the others, mostPhases
 	// the largest number of them.
 	phaseDensity = 4

@@ -808,8 +808,9 @@ func (s *flow) roll(a *arena, end, steps [lanes]int, out *[lanes]track) (clipped
 	for k := range lanes {
 		rk.start(k, float64(end[k]-s.gr.n), 1/float64(s.substeps), 1)
 		most = max(most, steps[k])
+		from := s.gr.before(end[k], 1)
 		for j := range c {
-			state[j*lanes+k] = s.gr.x[(end[k]-1)*c+j]
+			state[j*lanes+k] = from[j]
 		}
 	}
 	for t := range most {

@@ -11,7 +11,8 @@ import (
 // channels are the whole state: a polynomial f of degree three (sparse identification of
 // nonlinear dynamics, Brunton, Proctor and Kutz, PNAS 113, 2016), or such a polynomial
 // over a linear one for each channel, multiplied out (the implicit form, Mangan et al.,
-// IEEE Trans. Mol. Biol. Multi-Scale Commun. 2, 2016). Unlike the autoregressions, which
+// IEEE Trans. Mol. Biol. Multi-Scale Commun. 2, 2016), either with sines and cosines where
+// phases.go finds them. Unlike the autoregressions, which
 // learn the map of one step, the right form is exact for every step, so that even chaos
 // is followed far.
 //
@@ -115,12 +116,12 @@ type flow struct {
 	form     form
 	c        int
 	p        int // monomials
-	terms    int // of phases
-	extra    int // those of them that are regressed on: all or none
-	perPhase int
-	turns    int // column of the derivatives by the frequencies of phases
-	driven   int // channel that phases move most
 	phases   []phase
+	perPhase int // terms of each
+	terms    int // of all of them
+	extra    int // those that are regressed on: all or none
+	driven   int // the channel that phases move most
+	turns    int // column of its derivatives by their frequencies, the last ones
 	wide     int // columns: the monomials, the terms of phases, then with both each slope times each state
 	both     bool
 	upto     [folds]int // rows that the folds learn from
@@ -422,20 +423,7 @@ func (s *flow) paths(a *arena, field rightHandSide, steps int, pairs []pair, err
 	nodes, slopes := a.raw((steps+1)*m), a.raw((steps+1)*m)
 	state := a.raw(m)
 	d, z, lifted := a.raw(c), a.raw(c), a.raw(s.p+s.extra)
-	var of [maxPhases]float64
-	turns := of[:len(s.phases)]
-	if len(s.phases) > 0 {
-		most := 0.
-		for j := range c {
-			moved := 0.
-			for _, v := range field.modulated[j*s.extra*lanes : (j+1)*s.extra*lanes] {
-				moved += v * v
-			}
-			if moved /= s.sums[0][j] + 1e-300; moved > most {
-				most, s.driven = moved, j
-			}
-		}
-	}
+	s.driven = s.mostDriven(field)
 	rows, rule := 0, boole[steps]
 	if phi != nil {
 		clear(s.upto[:])
@@ -490,9 +478,7 @@ func (s *flow) paths(a *arena, field rightHandSide, steps int, pairs []pair, err
 				s.modulate(lifted, time)
 				axpy(w*p.step, lifted, row)
 				if len(s.phases) > 0 {
-					clear(turns)
-					s.turn(turns, lifted, field.modulated[s.driven*s.extra*lanes:], time)
-					axpy(w*p.step*float64(steps), turns, row[s.turns:])
+					s.turn(row[s.turns:], w*p.step*float64(steps), lifted, field.modulated[s.driven*s.extra*lanes:], time)
 				}
 				if !s.both {
 					continue

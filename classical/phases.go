@@ -32,6 +32,8 @@ const (
 	phaseHope  = 4.
 	phaseGain  = 1000.
 	phaseExact = 1e5
+	// unevenPhaseGain is that for rows at uneven times, whose slopes are those of interpolants.
+	unevenPhaseGain = 50.
 	// What these are for the weak form.
 	weakPhaseError = .03
 	weakPhaseHope  = 3.
@@ -312,9 +314,21 @@ func (s *flow) ratioLeft(a *arena) (sum float64) {
 	return sum
 }
 
-// turn writes the derivatives of the right-hand side of a channel by the frequencies of its phases, with the weights
-// of a field, at the terms of lifted.
-func (s *flow) turn(to, lifted, weights []float64, time float64) {
+// mostDriven returns the channel that the phases of a field move most, relative to its own motion.
+func (s *flow) mostDriven(field rightHandSide) (channel int) {
+	most := 0.
+	for j := range s.c {
+		w := field.modulated[j*s.extra*lanes:][:s.extra*lanes]
+		if moved := dot(w, w) / (s.sums[0][j] + 1e-300); moved > most {
+			most, channel = moved, j
+		}
+	}
+	return channel
+}
+
+// turn adds scale times the derivatives of the right-hand side of a channel by the frequencies, with its weights in
+// a field, at the terms of lifted.
+func (s *flow) turn(to []float64, scale float64, lifted, weights []float64, time float64) {
 	for i, v := range s.phases {
 		u, sum := time, 0.
 		if v.source != ofTime {
@@ -323,7 +337,7 @@ func (s *flow) turn(to, lifted, weights []float64, time float64) {
 		for k := i * s.perPhase; k < (i+1)*s.perPhase; k += 2 {
 			sum += weights[(k+1)*lanes]*lifted[s.p+k] - weights[k*lanes]*lifted[s.p+k+1]
 		}
-		to[i] += u * sum
+		to[i] += scale * u * sum
 	}
 }
 
@@ -484,6 +498,9 @@ func (x *phaseRows) seek(a *arena, lowest, beyond int) bool {
 	worst, hope, gain := phaseError, phaseHope, phaseGain
 	if s.weak {
 		worst, hope, gain = weakPhaseError, weakPhaseHope, weakPhaseGain
+	}
+	if s.gr.at != nil {
+		gain = unevenPhaseGain
 	}
 	d := x.newPhaseSearch(a, stride)
 	if !(d.before > worst*worst) {

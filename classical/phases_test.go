@@ -136,3 +136,101 @@ func TestPhaseTermsMove(t *testing.T) {
 		}
 	}
 }
+
+// forced is an oscillator that a sine of frequency 1.3 drives.
+func forced(t float64, x, dx []float64) {
+	dx[0] = x[1]
+	dx[1] = .8*(1-x[0]*x[0])*x[1] - x[0] + .9*math.Cos(1.3*t+.4)
+}
+
+// TestDriveAtUnevenTimes: its frequency is that of what happens from row to row.
+func TestDriveAtUnevenTimes(t *testing.T) {
+	const rows, n, c = 800, 400, 2
+	all, raw := rk4(forced, []float64{1, 0}, 90, rows, c)
+	r := rand.New(rand.NewPCG(13, 14))
+	var times, kept []float64
+	for i := range n {
+		if i == 0 || i == n-1 || r.Float64() < .7 {
+			times, kept = append(times, all[i]), append(kept, raw[i*c:][:c]...)
+		}
+	}
+	m := len(times)
+	values := scaled(append(kept, raw[n*c:]...), m+rows-n, c, m)
+	b := NewBank()
+	b.Fit(times, values[:m*c], c, all[rows-1])
+	s := &b.run.flow
+	require.NotEmpty(t, s.phases)
+	require.Equal(t, ofTime, s.phases[0].source)
+	require.InDelta(t, 1, s.phases[0].omega/(1.3*s.gr.dt), 1e-4)
+	worst := 0.
+	var v [NumGuides]float64
+	for i := n; i < rows; i++ {
+		for j := range c {
+			b.Eval(v[:], nil, j, all[i])
+			worst = max(worst, math.Abs(v[idFlowRatio]-values[(m+i-n)*c+j]))
+		}
+	}
+	t.Logf("largest error %.2g half ranges", worst)
+	require.Less(t, worst, .05)
+}
+
+// TestDriveUnderNoise: a drive is found in the weak form too, and counts in forecasts.
+func TestDriveUnderNoise(t *testing.T) {
+	const n, rows, c = 240, 360, 2
+	times, raw := rk4(forced, []float64{1, 0}, 70, rows, c)
+	values := scaled(raw, rows, c, n)
+	r := rand.New(rand.NewPCG(15, 16))
+	sum, count, found := 0., 0., 0
+	for range 10 {
+		seen := make([]float64, n*c)
+		for i := range seen {
+			seen[i] = values[i] + .01*r.NormFloat64()
+		}
+		b := NewBank()
+		b.Fit(times[:n], seen, c, times[rows-1])
+		require.False(t, b.groups[0].clean)
+		s := &b.run.flow
+		if len(s.phases) == 1 && math.Abs(s.phases[0].omega/(1.3*s.gr.dt)-1) < .01 {
+			found++
+		}
+		var v [NumGuides]float64
+		for i := n; i < rows; i++ {
+			for j := range c {
+				b.Eval(v[:], nil, j, times[i])
+				d := v[idWeakFlow] - values[i*c+j]
+				sum, count = sum+d*d, count+1
+			}
+		}
+	}
+	t.Logf("found in %d of 10, error %.3f half ranges", found, math.Sqrt(sum/count))
+	require.GreaterOrEqual(t, found, 9)
+	require.Less(t, math.Sqrt(sum/count), .2)
+}
+
+// TestFlowStartsFromWhatWasKnown: forecasts from the ends of folds do not start from rows that later ones have
+// smoothed.
+func TestFlowStartsFromWhatWasKnown(t *testing.T) {
+	const n, c = 120, 3
+	_, raw := rk4(triad, []float64{1, .4, .7}, 25, n, c)
+	mem := new(arena)
+	g := onGrid(mem, raw, n, c, nil)
+	g.xt, g.dev = mem.raw(n*c), []float64{1, 1, 1}
+	f, _ := flowForm(c)
+	var s flow
+	s.buildWeak(mem, g, f, weakHalf(g))
+	s.choices(mem)
+	end := g.foldEnds()[1]
+	var out [lanes]track
+	for k := range out {
+		out[k] = newTrack(mem, c, 1)
+	}
+	first := func() float64 {
+		s.roll(mem, [lanes]int{end, end, end, end}, [lanes]int{1, 1, 1, 1}, &out)
+		return out[0].of(0, 1)[0]
+	}
+	before := first()
+	g.states[1] = append(make([]float64, (stateRows-1)*c), g.x[(end-1)*c:end*c]...)
+	require.Equal(t, before, first())
+	g.states[1][(stateRows-1)*c] += .1
+	require.InDelta(t, before+.1, first(), .05)
+}

@@ -197,7 +197,7 @@ func (s *flow) build(a *arena, gr *grid, f form, both bool) bool {
 	phi, y := a.raw(rows*most), a.raw(rows*c+1)
 	s.slopes(phi, y, ends)
 	s.normal(phi, y)
-	if s.phaseTerms() > 0 && s.ratioLeft(a) > ratioError*ratioError && s.seekPhases(a, phi, y, ends) {
+	if s.seekPhases(a, phi, y, ends) {
 		s.normal(phi, y)
 	}
 	s.ridges, s.substeps = slopeRidges, slopeSubsteps

@@ -32,8 +32,9 @@ const (
 	phaseHope  = 4.
 	phaseGain  = 1000.
 	phaseExact = 1e5
-	// unevenPhaseGain is that for rows at uneven times, whose slopes are those of interpolants.
-	unevenPhaseGain = 50.
+	// unevenRatioError and unevenPhaseGain are those of rows at uneven times, whose slopes are those of interpolants.
+	unevenRatioError = 3e-3
+	unevenPhaseGain  = 50.
 	// What these are for the weak form.
 	weakPhaseError = .03
 	weakPhaseHope  = 3.
@@ -467,6 +468,13 @@ func (x *phaseRows) refine(a *arena, phases []phase, i int, width float64) float
 func (s *flow) seekPhases(a *arena, phi, y []float64, ends [folds]int) bool {
 	rows := s.upto[0]
 	x := phaseRows{s: s, phi: phi, y: y, ends: ends, m: s.phaseTerms()}
+	worst := ratioError
+	if s.gr.at != nil {
+		worst = unevenRatioError
+	}
+	if x.m == 0 || !(s.ratioLeft(a) > worst*worst) {
+		return false
+	}
 	blk, off := a.mark()
 	defer a.release(blk, off)
 	x.when = a.raw(rows)[:0]

@@ -171,7 +171,7 @@ func TestDriveAtUnevenTimes(t *testing.T) {
 		}
 	}
 	t.Logf("largest error %.2g half ranges", worst)
-	require.Less(t, worst, .05)
+	require.Less(t, worst, 5e-4)
 }
 
 // TestDriveUnderNoise: a drive is found in the weak form too, and counts in forecasts.

@@ -178,15 +178,7 @@ func (s *flow) build(a *arena, gr *grid, f form, both bool) bool {
 	if ends[folds-1]-2*slopeReach < flowLeast {
 		return false
 	}
-	s.wide = s.p
-	if both {
-		s.wide += c * c
-	}
-	s.wide = ceil4(s.wide)
-	most := ceil4(s.wide + maxPhases*(s.phaseTerms()+1))
-	for k := range s.gram {
-		s.gram[k], s.rhs[k], s.sums[k] = a.raw(most*most), a.raw(c*most), a.raw(c)
-	}
+	most := s.reserve(a)
 	blk, off := a.mark()
 	defer a.release(blk, off)
 	fleet := 0
@@ -630,8 +622,6 @@ func (s *flow) solve(a *arena, what [lanes]lane, rational bool, substeps int) ri
 	}
 	for j := 0; j < c; j += sides {
 		clear(l)
-		// column returns where unknown i of this system lies among the columns.
-		column := func(i int) int { return s.column(j, i) }
 		for i := range mm {
 			row := l[i*mm*lanes:][:mm*lanes]
 			for k, v := range what {
@@ -639,12 +629,12 @@ func (s *flow) solve(a *arena, what [lanes]lane, rational bool, substeps int) ri
 					row[i*lanes+k] = 1
 					continue
 				}
-				g := s.gram[v.fold][column(i)*s.wide:]
+				g := s.gram[v.fold][s.column(j, i)*s.wide:]
 				for q, u := range g[:min(i+1, above)] {
 					row[q*lanes+k] = u
 				}
 				for q := above; q <= i; q++ {
-					row[q*lanes+k] = g[column(q)]
+					row[q*lanes+k] = g[s.column(j, q)]
 				}
 				row[i*lanes+k] += v.ridge
 			}
@@ -654,7 +644,7 @@ func (s *flow) solve(a *arena, what [lanes]lane, rational bool, substeps int) ri
 			for k, v := range what {
 				b := s.rhs[v.fold][(j+r)*s.wide:]
 				for i := range m {
-					z[(r*mm+i)*lanes+k] = b[column(i)]
+					z[(r*mm+i)*lanes+k] = b[s.column(j, i)]
 				}
 			}
 		}

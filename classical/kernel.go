@@ -160,13 +160,18 @@ func cholesky(g []float64, m, ld int, floor float64, inv []float64) {
 
 // solveLower solves L L' x = b in place for the leading m x m block.
 func solveLower(l []float64, m, ld int, inv, b []float64) {
-	for i := 0; i < m; i++ {
-		b[i] = (b[i] - dot(l[i*ld:i*ld+i], b[:i])) * inv[i]
-	}
+	forward(l, ld, inv, b[:m])
 	for i := m - 1; i >= 0; i-- {
 		v := b[i] * inv[i]
 		b[i] = v
 		axpy(-v, l[i*ld:i*ld+i], b[:i])
+	}
+}
+
+// forward solves L x = b in place, with the factor and the inverses that cholesky makes.
+func forward(l []float64, ld int, inv, b []float64) {
+	for i := range b {
+		b[i] = (b[i] - dot(l[i*ld:][:i], b)) * inv[i]
 	}
 }
 

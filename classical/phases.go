@@ -77,7 +77,18 @@ func (s *flow) phaseTerms() int {
 	return 0
 }
 
-// setTerms makes room for that many terms of phases.
+// reserve takes memory for the normal equations of a field without phases, to which some may be added. It returns the
+// largest number of their columns.
+func (s *flow) reserve(a *arena) (most int) {
+	s.setTerms(0)
+	most = ceil4(s.wide + maxPhases*(s.phaseTerms()+1))
+	for k := range s.gram {
+		s.gram[k], s.rhs[k], s.sums[k] = a.raw(most*most), a.raw(s.c*most), a.raw(s.c)
+	}
+	return most
+}
+
+// setTerms lays out the columns for that many terms of phases.
 func (s *flow) setTerms(n int) {
 	s.terms, s.extra = n, n
 	s.turns = s.p + n
@@ -202,13 +213,6 @@ func definite(g []float64, m, ld int, inv []float64) {
 		g[i*(ld+1)] *= 1 + 1e-12
 	}
 	cholesky(g, m, ld, 1e-300, inv)
-}
-
-// forward solves L x = b in place, with the factor and the inverses that cholesky makes.
-func forward(l []float64, ld int, inv, b []float64) {
-	for i := range b {
-		b[i] = (b[i] - dot(l[i*ld:][:i], b)) * inv[i]
-	}
 }
 
 // of takes the argument of the phase from a channel, or from the time.
@@ -494,7 +498,7 @@ func (s *flow) seekPhases(a *arena, phi, y []float64, ends [folds]int) bool {
 func (x *phaseRows) seek(a *arena, lowest, beyond int) bool {
 	s := x.s
 	rows := s.upto[0]
-	if x.m == 0 || rows < phaseLeast*(s.p+x.m) {
+	if rows < phaseLeast*(s.p+x.m) {
 		return false
 	}
 	blk, off := a.mark()

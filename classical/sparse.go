@@ -19,8 +19,8 @@ import (
 // A field regressed on all monomials is that of the system only where the rows show all of them;
 // one of the right monomials is so everywhere.
 const (
-	// maxSparse is the largest number of monomials: the cubic ones of five channels over linear ones, the
-	// quadratic ones of nine.
+	// maxSparse is the largest number of terms: cubic monomials of five channels over linear ones, with a drive, or
+	// quadratic ones of nine. Sets of them are bits of a number.
 	maxSparse = 63
 	// sparseCost is what a monomial costs, times what the criterion asks for (one is half of the logarithm
 	// of the number of rows).
@@ -262,8 +262,8 @@ func (s *supports) scale() {
 	}
 }
 
-// sparse writes the weights of the right-hand side of channel j fitted to a fold: of the monomials and, if it is
-// rational, of the channels in its denominator.
+// sparse writes the weights of the right-hand side of channel j fitted to a fold: of the monomials, of the terms of
+// phases and, if it is rational, of the channels in its denominator. Only the first of these, terms of them, may differ from zero.
 func (s *flow) sparse(a *arena, search *supports, fold, j, terms int, w []float64) {
 	p, m := s.p+s.extra, search.p
 	clear(w)
@@ -345,7 +345,8 @@ func (s *flow) sparse(a *arena, search *supports, fold, j, terms int, w []float6
 	}
 }
 
-// column is that of a regression of channel j: monomial i, or from s.p on a channel times the slope.
+// column is that of unknown i of a regression of channel j: the monomials, the terms of phases, then the channels
+// times the slope.
 func (s *flow) column(j, i int) int {
 	if i < s.p+s.extra {
 		return i

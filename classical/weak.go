@@ -40,11 +40,7 @@ func (s *flow) buildWeak(a *arena, gr *grid, f form, h int) {
 	c, n := gr.c, gr.n
 	*s = flow{gr: gr, form: f, c: c, p: f.features(c), phases: s.phases[:0], starts: s.starts, pairs: s.pairs, parts: s.parts, unknown: s.unknown,
 		rounding: weakError, cost: weakCost, weak: true, ridges: weakRidges, substeps: incrementSubsteps}
-	s.setTerms(0)
-	most := ceil4(s.wide + maxPhases*(s.phaseTerms()+1))
-	for k := range s.gram {
-		s.gram[k], s.rhs[k], s.sums[k] = a.raw(most*most), a.raw(c*most), a.raw(c)
-	}
+	most := s.reserve(a)
 	blk, off := a.mark()
 	defer a.release(blk, off)
 	rows := n/max(1, int(weakStep*float64(h))) + 1
@@ -61,7 +57,9 @@ func (s *flow) buildWeak(a *arena, gr *grid, f form, h int) {
 	x.starts = s.starts[:0]
 	x.use(nil)
 	s.starts = x.starts
-	x.seek(a, ofTime, 0)
+	if x.m > 0 {
+		x.seek(a, ofTime, 0)
+	}
 	s.normal(x.phi, x.y)
 }
 
